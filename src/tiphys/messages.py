@@ -1,0 +1,383 @@
+"""Inputs, events and commands: everything that is said to, by and for the engine, on one page.
+
+Inputs say what happened outside and are named in the past tense; events say what was decided and
+are the only thing stored; commands say what is wanted of the world. All are frozen and serialise
+with msgspec; a journal is a list of events, so an event's meaning never changes once released
+(a new field needs a default that reads old journals rightly).
+
+Times are seconds since the epoch (UTC) and always arrive in an input: the engine has no clock.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from tiphys.model.arguments import Inputs, Outputs
+from tiphys.model.artifacts import Artifact
+from tiphys.model.base import Json
+from tiphys.model.ids import NodeId, RunId
+from tiphys.model.templates import Template
+
+Phase: TypeAlias = Literal[
+    "Pending", "Running", "Succeeded", "Skipped", "Failed", "Error", "Omitted"
+]
+Kind: TypeAlias = Literal[
+    "Pod", "Steps", "StepGroup", "DAG", "TaskGroup", "Retry", "Suspend", "Skipped"
+]
+Strategy: TypeAlias = Literal["Stop", "Terminate"]
+
+
+class Message(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
+    """Base of all messages."""
+
+
+# ---------------------------------------------------------------------------------------- jobs
+
+
+class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What one job used, from the kernel's accounting of its main process and its children."""
+
+    cpu_seconds: float = 0.0
+    peak_memory_bytes: int = 0
+    wall_seconds: float = 0.0
+
+
+class JobSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One leaf node handed to a runtime; derived from stored values only, so it can be re-sent.
+
+    `template` has every tag resolved; its output artifacts have a complete location. `key_prefix`
+    is where the job's own artifacts (logs) go in the repository. `deadline_seconds` counts from
+    the start of the main process. `deadline_at` is an instant. On a passed deadline the runtime
+    ends the job and reports it Failed with Argo's message.
+    """
+
+    id: NodeId
+    run: RunId
+    workflow: str
+    namespace: str
+    node_name: str
+    pod_name: str
+    template: Template
+    key_prefix: str
+    capture_result: bool = False
+    archive_logs: bool = False
+    deadline_seconds: float | None = None
+    deadline_at: float | None = None
+    grace_seconds: float = 30.0
+
+
+class JobStarted(Message, frozen=True):
+    """The main process runs."""
+
+    job: NodeId
+    at: float
+    host: str = ""
+
+
+class JobProgressed(Message, frozen=True):
+    """The job wrote "N/M" to its progress file."""
+
+    job: NodeId
+    progress: str
+
+
+class JobFinished(Message, frozen=True, kw_only=True):
+    """The job is over and its outputs are captured; said once for each job."""
+
+    job: NodeId
+    phase: Literal["Succeeded", "Failed", "Error"]
+    message: str = ""
+    outputs: Outputs
+    usage: Usage = Usage()
+    started_at: float = 0.0
+    finished_at: float = 0.0
+
+
+class JobLost(Message, frozen=True):
+    """The job vanished without a result (its launcher was killed, its directory removed)."""
+
+    job: NodeId
+    at: float
+    message: str = "pod deleted"
+
+
+JobReport: TypeAlias = JobStarted | JobProgressed | JobFinished | JobLost
+
+# -------------------------------------------------------------------------------------- inputs
+
+
+class Began(Message, frozen=True):
+    """The run was admitted and is now driven for the first time."""
+
+    at: float
+
+
+class JobReported(Message, frozen=True):
+    """A runtime said something about a job."""
+
+    at: float
+    report: JobReport
+
+
+class TimerFired(Message, frozen=True):
+    """The time of a timer has come; early and repeated ones are ordinary."""
+
+    at: float
+    timer: str
+
+
+class StopRequested(Message, frozen=True):
+    """Someone wants the workflow to end: Stop runs exit handlers, Terminate does not."""
+
+    at: float
+    strategy: Strategy
+
+
+class SuspendRequested(Message, frozen=True):
+    """Someone wants no new nodes to start."""
+
+    at: float
+
+
+class ResumeRequested(Message, frozen=True):
+    """Someone wants a suspended workflow and its waiting suspend nodes to go on."""
+
+    at: float
+
+
+class NodeSet(Message, frozen=True, kw_only=True):
+    """Someone answers suspend nodes: the phase they take, a message, values supplied."""
+
+    at: float
+    nodes: tuple[NodeId, ...]
+    phase: Literal["", "Succeeded", "Failed", "Error"] = ""
+    message: str = ""
+    outputs: dict[str, str] = {}
+
+
+Input: TypeAlias = (
+    Began
+    | JobReported
+    | TimerFired
+    | StopRequested
+    | SuspendRequested
+    | ResumeRequested
+    | NodeSet
+)
+
+# -------------------------------------------------------------------------------------- events
+
+
+class RunStarted(Message, frozen=True, kw_only=True):
+    """The first event: the documents as admitted. The Program is compiled from them again."""
+
+    at: float
+    run: RunId
+    created_at: float
+    workflow: Json
+    documents: list[Json] = []
+
+
+class NodeAdded(Message, frozen=True, kw_only=True):
+    """A node exists, its inputs resolved for good.
+
+    `owner` is the node that waits for it, `parents` those whose `children` name it. `call` is the
+    place it was declared at: ("entry",), ("step", group, step), ("task", index),
+    ("hook", name), ("exit",) or (). `item` is the index in a loop, `attempt` in a retry.
+    `values` are the variables that may read differently later and that its template refers to.
+    `body` is the text of an inline template after the caller's substitution.
+    """
+
+    at: float
+    name: str
+    kind: Kind
+    phase: Phase
+    owner: NodeId | None = None
+    boundary: NodeId | None = None
+    parents: tuple[NodeId, ...] = ()
+    call: tuple[str | int, ...] = ()
+    item: int | None = None
+    attempt: int | None = None
+    template: str = ""
+    body: Json = None
+    inputs: Inputs = Inputs()
+    values: dict[str, str | None] = {}
+    message: str = ""
+    hooked: bool = False
+    hook_of: NodeId | None = None
+    on_exit: bool = False
+    display_name: str = ""
+
+
+class SlotsOpened(Message, frozen=True):
+    """A loop was expanded: one node will be added for each item, in order."""
+
+    frame: NodeId
+    slot: int
+    items: tuple[Json, ...]
+
+
+class NodePhaseChanged(Message, frozen=True):
+    """A node goes on living in another phase, or with another message."""
+
+    at: float
+    node: NodeId
+    phase: Phase
+    message: str = ""
+    host: str = ""
+
+
+class NodeProgressed(Message, frozen=True):
+    """A job reported how far it is."""
+
+    node: NodeId
+    progress: str
+
+
+class NodeDone(Message, frozen=True, kw_only=True):
+    """A node is fulfilled and will not change any more.
+
+    `settled` says that nothing of it runs any longer; otherwise its job is being stopped.
+    `outbound` are the nodes that followers hang on (Steps and DAG).
+    """
+
+    at: float
+    node: NodeId
+    phase: Phase
+    message: str = ""
+    outputs: Outputs | None = None
+    usage: Usage | None = None
+    outbound: tuple[NodeId, ...] = ()
+    settled: bool = True
+
+
+class JobSettled(Message, frozen=True):
+    """The job of a node that was decided earlier has ended."""
+
+    at: float
+    node: NodeId
+    usage: Usage | None = None
+
+
+class NodeSettled(Message, frozen=True):
+    """A fulfilled node's hooks are over as well, so that followers may start."""
+
+    node: NodeId
+
+
+class OutputsSupplied(Message, frozen=True):
+    """Someone supplied output parameters of a suspend node."""
+
+    node: NodeId
+    outputs: Outputs
+
+
+class RetryScheduled(Message, frozen=True):
+    """A Retry node waits until `until` before its next attempt."""
+
+    node: NodeId
+    until: float
+    message: str
+
+
+class WaitStarted(Message, frozen=True):
+    """Something cannot go on, and why; nodes it concerns may not exist yet."""
+
+    node: NodeId
+    reason: str
+
+
+class GlobalOutputSet(Message, frozen=True):
+    """A parameter or an artifact was exported under a global name."""
+
+    name: str
+    value: str | None = None
+    artifact: Artifact | None = None
+
+
+class ShutdownSet(Message, frozen=True):
+    """The workflow is being stopped."""
+
+    at: float
+    strategy: Strategy
+
+
+class SuspendSet(Message, frozen=True):
+    """The workflow's `suspend` changed."""
+
+    at: float
+    suspend: bool
+
+
+class DeadlinePassed(Message, frozen=True):
+    """The workflow's own deadline is over."""
+
+    at: float
+
+
+class RunDone(Message, frozen=True):
+    """The workflow has its verdict."""
+
+    at: float
+    phase: Literal["Succeeded", "Failed", "Error"]
+    message: str = ""
+
+
+Event: TypeAlias = (
+    RunStarted
+    | NodeAdded
+    | SlotsOpened
+    | NodePhaseChanged
+    | NodeProgressed
+    | NodeDone
+    | JobSettled
+    | NodeSettled
+    | OutputsSupplied
+    | RetryScheduled
+    | WaitStarted
+    | GlobalOutputSet
+    | ShutdownSet
+    | SuspendSet
+    | DeadlinePassed
+    | RunDone
+)
+
+# ------------------------------------------------------------------------------------ commands
+
+
+class StartJob(Message, frozen=True):
+    """Run this job; a job that runs or has ended already is left alone."""
+
+    job: JobSpec
+
+
+class StopJob(Message, frozen=True):
+    """End this job: SIGTERM, then SIGKILL after `grace` seconds."""
+
+    job: NodeId
+    grace: float
+
+
+class SetTimer(Message, frozen=True):
+    """Send TimerFired(`timer`) at `at`; replaces a timer of that name."""
+
+    timer: str
+    at: float
+
+
+class ClearTimer(Message, frozen=True):
+    """Forget a timer."""
+
+    timer: str
+
+
+Command: TypeAlias = StartJob | StopJob | SetTimer | ClearTimer
+
+
+class Step(msgspec.Struct, frozen=True):
+    """The engine's answer to one input: what it decided and what it wants done."""
+
+    events: tuple[Event, ...] = ()
+    commands: tuple[Command, ...] = ()

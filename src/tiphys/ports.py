@@ -1,0 +1,206 @@
+"""The Protocols between the shell and what does the work; nothing else.
+
+Each is small enough to implement in an afternoon. The rest of a port is its contract suite in
+`tiphys.testing`, which every adapter passes. Adapters translate foreign exceptions into the tree
+of `tiphys.errors` at their own edge, and never retry: the caller does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from tiphys.messages import Event, Input, JobReport, JobSpec
+from tiphys.model.artifacts import Artifact
+from tiphys.model.ids import NodeId, RunId
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a runtime can do; `needs.py` names the features a workflow asks for."""
+
+    features: frozenset[str]
+
+
+class Clock(Protocol):
+    """The only source of time in the shell."""
+
+    def now(self) -> float:
+        """Return the seconds since the epoch, UTC."""
+        ...
+
+    async def sleep_until(self, at: float) -> None:
+        """Return when `now()` has reached `at`."""
+        ...
+
+
+class Runtime(Protocol):
+    """Runs jobs. Every method may be called again with the same arguments to no further effect."""
+
+    name: str
+    capabilities: Capabilities
+
+    async def start(self, job: JobSpec) -> None:
+        """Run the job, or adopt it if it already runs or has ended; reports follow by `watch`."""
+        ...
+
+    async def stop(self, job: NodeId, grace: float) -> None:
+        """End a job within `grace` seconds; it is reported finished. Unknown job: no effect."""
+        ...
+
+    async def drop(self, run: RunId) -> None:
+        """Remove all that remains of a run's jobs. Unknown run: no effect."""
+        ...
+
+    async def present(self, run: RunId) -> Sequence[NodeId]:
+        """Return the jobs of a run of which something still runs, whoever started them."""
+        ...
+
+    def watch(self) -> AsyncIterator[JobReport]:
+        """Yield the state of every job started or adopted here, then each change, once."""
+        ...
+
+    def logs(self, run: RunId, job: NodeId, follow: bool) -> AsyncIterator[bytes]:
+        """Yield what the job wrote (standard output and error together), in pieces."""
+        ...
+
+    async def close(self) -> None:
+        """Release what the runtime holds; jobs go on running."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One stored object: its key and its size in bytes."""
+
+    key: str
+    size_bytes: int
+
+
+class ArtifactDriver(Protocol):
+    """Moves artifacts between a path on this machine and one kind of store."""
+
+    async def get(self, where: Artifact, to: Path) -> None:
+        """Write the artifact's bytes (a file or a directory tree) to `to`.
+
+        Raises NotFound if there is no such artifact.
+        """
+        ...
+
+    async def put(self, source: Path, where: Artifact) -> None:
+        """Store the file or directory tree `source`; what was there is replaced."""
+        ...
+
+    def open(self, where: Artifact) -> AsyncIterator[bytes]:
+        """Yield a stored file's bytes in pieces."""
+        ...
+
+    def list(self, where: Artifact) -> AsyncIterator[Entry]:
+        """Yield what lies at or below the artifact's key."""
+        ...
+
+    async def delete(self, where: Artifact) -> None:
+        """Remove the artifact. Nothing there: no effect."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run as the store knows it: who it is, who drives it, and its face for lists.
+
+    `summary` is the Workflow without `status.nodes`, as JSON; `owner` is "" when nobody drives it.
+    """
+
+    run: RunId
+    namespace: str
+    name: str
+    created_at: float
+    done: bool
+    owner: str
+    epoch: int
+    summary: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What one commit writes besides events: node rows and the summary, all JSON."""
+
+    events: Sequence[Event]
+    nodes: Sequence[tuple[NodeId, bytes]]
+    summary: bytes
+    done: bool
+    taken: int = 0
+    """The last request of the intake that these events answer."""
+
+
+class Journal(Protocol):
+    """The write side of the store. One owner at a time, fenced by an epoch."""
+
+    async def create(self, row: RunRow) -> None:
+        """Add a run, unowned. Raises Conflict if the name is taken in its namespace."""
+        ...
+
+    async def claim(self, run: RunId, owner: str) -> int | None:
+        """Become the owner and return the new epoch; None if a living owner has it."""
+        ...
+
+    async def release(self, run: RunId, epoch: int) -> None:
+        """Give the run up, so that another may claim it."""
+        ...
+
+    async def load(self, run: RunId) -> tuple[bytes | None, Sequence[Event], int]:
+        """Return the latest snapshot, the events after it and the last sequence number."""
+        ...
+
+    async def append(self, run: RunId, after: int, epoch: int, changes: Changes) -> int:
+        """Commit in one transaction and return the new last sequence number.
+
+        Raises LostOwnership if the epoch or the sequence number is not the expected one.
+        """
+        ...
+
+    async def snapshot(self, run: RunId, at: int, epoch: int, state: bytes) -> None:
+        """Keep a shortcut through the events up to `at`."""
+        ...
+
+    async def claimable(self) -> Sequence[RunId]:
+        """Return the unfinished runs that nobody alive drives."""
+        ...
+
+
+class Intake(Protocol):
+    """Requests to runs, durable before they are answered, in the order they were made."""
+
+    async def post(self, run: RunId, item: Input) -> int:
+        """Keep a request for the run's owner and wake it; return the request's number."""
+        ...
+
+    async def pending(self, run: RunId, after: int) -> Sequence[tuple[int, Input]]:
+        """Return the requests with a higher number that no commit has answered."""
+        ...
+
+
+class Queries(Protocol):
+    """The read side: rows, never a Run."""
+
+    async def find(self, namespace: str | None, name: str) -> RunRow:
+        """Return the newest run of that name. Raises NotFound."""
+        ...
+
+    async def list(self, namespace: str | None) -> Sequence[RunRow]:
+        """Return all runs, newest first."""
+        ...
+
+    async def nodes(self, run: RunId) -> Sequence[bytes]:
+        """Return the node rows of a run, each the JSON of one NodeStatus."""
+        ...
+
+    async def version(self, run: RunId) -> int:
+        """Return a number that grows with every commit of the run. Raises NotFound."""
+        ...
+
+    async def delete(self, run: RunId) -> None:
+        """Forget a run and all its rows."""
+        ...
