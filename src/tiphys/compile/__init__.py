@@ -1,0 +1,1 @@
+"""Documents to Program: defaults, references, checks, lowering. Pure."""
