@@ -52,8 +52,8 @@ class Outputs(Model, frozen=True, kw_only=True):
 
     parameters: tuple[Parameter, ...] = ()
     artifacts: tuple[Artifact, ...] = ()
-    result: str = ""
-    exit_code: str = ""
+    result: str | None = None
+    exit_code: str | None = None
 
 
 class Arguments(Model, frozen=True, kw_only=True):
