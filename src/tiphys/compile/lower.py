@@ -1,0 +1,271 @@
+"""Checked documents to a Program: every string split once, every name resolved once.
+
+Called by `admit` and on recovery, with the same documents and so the same result. What is wrong
+with a document was said before (`validate.py`, `needs.py`); here it is an `EngineBug`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import msgspec
+
+from tiphys.compile.defaults import apply_template_defaults
+from tiphys.compile.lower_calls import CallLowering, optional_text
+from tiphys.compile.lower_dag import lower_dag
+from tiphys.expr.template import Text, compile_json
+from tiphys.model.arguments import Outputs, Parameter
+from tiphys.model.artifacts import Artifact
+from tiphys.model.base import Json, JsonObject
+from tiphys.model.policies import Backoff as BackoffModel
+from tiphys.model.policies import RetryStrategy
+from tiphys.model.spec import WorkflowSpec
+from tiphys.model.templates import Template as TemplateModel
+from tiphys.model.templates import TemplateRef, template_type
+from tiphys.model.workflow import ClusterWorkflowTemplate, Workflow, WorkflowTemplate
+from tiphys.program import (
+    Backoff,
+    Call,
+    Hook,
+    Output,
+    OutputArtifact,
+    Program,
+    Retry,
+    Template,
+    TemplateKind,
+)
+
+TemplateDocument = WorkflowTemplate | ClusterWorkflowTemplate
+
+_KINDS: Mapping[str, TemplateKind] = {"Steps": "Steps", "DAG": "DAG", "Suspend": "Suspend"}
+_LEAF_FIELDS = ("container", "script", "outputs", "activeDeadlineSeconds", "archiveLocation")
+_RESULT = re.compile(
+    r"(?:steps|tasks)(?:\.([a-zA-Z0-9][-a-zA-Z0-9]*)|\[\\?['\"]([a-zA-Z0-9][-a-zA-Z0-9]*)\\?['\"]\])"
+    r"\.outputs\.result"
+)
+
+
+@dataclass
+class Library:
+    """Where templates are found: the workflow's own and those of the documents beside it."""
+
+    local_scope: str
+    local: Mapping[str, TemplateModel]
+    documents: Mapping[str, TemplateDocument]
+    """Keyed by scope: "namespaced/<name>" or "cluster/<name>"."""
+
+    def scope_of(self, reference: TemplateRef) -> str:
+        """Return the scope a templateRef points to."""
+        return f"{'cluster' if reference.cluster_scope else 'namespaced'}/{reference.name}"
+
+    def find(self, scope: str, name: str) -> TemplateModel | None:
+        """Return the template `name` of a scope, None if there is none."""
+        if scope == self.local_scope:
+            return self.local.get(name)
+        document = self.documents.get(scope)
+        if document is None:
+            return None
+        return next((item for item in document.spec.templates if item.name == name), None)
+
+
+@dataclass
+class Lowering:
+    """One pass over a workflow; `templates` grows while callers name new ones."""
+
+    library: Library
+    spec: WorkflowSpec
+    templates: dict[str, Template] = field(default_factory=dict)
+    stored: dict[str, tuple[str, Json]] = field(default_factory=dict)
+    pending: list[tuple[str, TemplateModel]] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
+
+    def want(self, scope: str, name: str) -> str:
+        """Return the key of a template and make sure that it gets lowered; "" if unknown."""
+        key = template_key(scope, name)
+        if key not in self.seen:
+            model = self.library.find(scope, name)
+            if model is None:
+                return ""
+            self.seen.add(key)
+            self.pending.append((scope, model))
+        return key
+
+    def want_all(self) -> None:
+        """Lower every template of every document: a caller's name is known only at run time."""
+        for scope, document in self.library.documents.items():
+            for template in document.spec.templates:
+                self.want(scope, template.name)
+
+    def drain(self) -> None:
+        """Lower what is wanted until nothing new is named."""
+        while self.pending:
+            scope, model = self.pending.pop()
+            key = template_key(scope, model.name)
+            if scope != self.library.local_scope:
+                self.stored[key] = (f"{scope}/{model.name}", msgspec.to_builtins(model))
+            self.templates[key] = self.template(scope, model, key)
+
+    def template(self, scope: str, model: TemplateModel, key: str) -> Template:
+        """Return one template in compiled form."""
+        model = apply_template_defaults(model, self.spec.template_defaults)
+        calls = CallLowering(scope, captured_results(model), self.want, self.want_all)
+        groups = tuple(tuple(calls.step(step) for step in group) for group in model.steps or ())
+        whole: JsonObject = msgspec.to_builtins(model)
+        body = compile_json({name: whole[name] for name in _LEAF_FIELDS if name in whole})
+        return Template(
+            key=key,
+            name=model.name,
+            kind=_KINDS.get(template_type(model), "Pod"),
+            scope=scope,
+            inputs=model.inputs,
+            body=body,
+            uses=body.names,
+            input_body=compile_json(msgspec.to_builtins(model.inputs)),
+            declared=tuple((item.name, _default(item)) for item in model.outputs.parameters),
+            declared_artifacts=tuple(item.name for item in model.outputs.artifacts),
+            groups=groups,
+            group_of={step.name: index for index, row in enumerate(groups) for step in row},
+            dag=lower_dag(model.dag, calls) if model.dag is not None else None,
+            suspend=optional_text(model.suspend.duration) if model.suspend else None,
+            outputs=_outputs(model.outputs),
+            output_artifacts=tuple(_output_artifact(item) for item in model.outputs.artifacts),
+            retry=_retry(model.retry_strategy or self.spec.retry_strategy),
+            parallelism=model.parallelism,
+            fail_fast=bool(model.fail_fast),
+            timeout=optional_text(model.timeout),
+            pending_timeout=optional_text(model.pending_timeout),
+            display_name=optional_text(
+                model.annotations.get("workflows.argoproj.io/display-name", "")
+            ),
+        )
+
+
+def template_key(scope: str, name: str) -> str:
+    """Return the key of `Program.templates` for a template of a scope."""
+    return f"{scope} {name}"
+
+
+def captured_results(model: TemplateModel) -> frozenset[str]:
+    """Return the steps and tasks whose `outputs.result` the template's text mentions.
+
+    Source: reference/kubernetes.md 3.6; argo workflow/controller/operator.go, hasOutputResultRef.
+    """
+    text = msgspec.json.encode(model).decode()
+    return frozenset(name for pair in _RESULT.findall(text) for name in pair if name)
+
+
+def _default(parameter: Parameter) -> Text | None:
+    default = parameter.value_from.default if parameter.value_from else None
+    return None if default is None else optional_text(default, keep_empty=True)
+
+
+def _outputs(outputs: Outputs) -> tuple[Output, ...]:
+    found = []
+    for item in outputs.parameters:
+        source = item.value_from
+        found.append(
+            Output(
+                name=item.name,
+                global_name=optional_text(item.global_name),
+                reference=source.parameter if source else "",
+                expression=optional_text(source.expression) if source else None,
+                default=optional_text(source.default, keep_empty=True) if source else None,
+                supplied=source is not None and source.supplied is not None,
+            )
+        )
+    return tuple(found)
+
+
+def _output_artifact(item: Artifact) -> OutputArtifact:
+    return OutputArtifact(
+        name=item.name,
+        global_name=optional_text(item.global_name),
+        reference=item.from_,
+        expression=optional_text(item.from_expression),
+        sub_path=optional_text(item.sub_path),
+        optional=bool(item.optional),
+    )
+
+
+def _retry(strategy: RetryStrategy | None) -> Retry | None:
+    if strategy is None:
+        return None
+    return Retry(
+        limit=optional_text(strategy.limit),
+        policy=optional_text(strategy.retry_policy),
+        backoff=_backoff(strategy.backoff),
+        expression=optional_text(strategy.expression),
+    )
+
+
+def _backoff(backoff: BackoffModel | None) -> Backoff | None:
+    if backoff is None:
+        return None
+    return Backoff(
+        duration=optional_text(backoff.duration),
+        factor=optional_text(backoff.factor),
+        max_duration=optional_text(backoff.max_duration),
+        cap=optional_text(backoff.cap),
+    )
+
+
+def lower(
+    workflow: Workflow,
+    spec: WorkflowSpec,
+    documents: Sequence[TemplateDocument],
+    constants: Mapping[str, str],
+) -> Program:
+    """Return the Program of a checked workflow.
+
+    `spec` is the execution spec (defaults and workflowTemplateRef merged in), `documents` the
+    templates it may refer to, `constants` the workflow variables that never change.
+    """
+    name = workflow.metadata.name
+    referred = workflow.spec.workflow_template_ref is not None
+    scope = "local/" if referred else f"local/{name}"
+    library = Library(
+        local_scope=scope,
+        local={template.name: template for template in spec.templates},
+        documents={_document_scope(item): item for item in documents},
+    )
+    lowering = Lowering(library, spec)
+    calls = CallLowering(scope, frozenset(), lowering.want, lowering.want_all)
+    entry = calls.entry(name, spec.entrypoint, spec.arguments)
+    hooks = calls.hooks(spec.hooks, "")
+    on_exit = calls.entry("onExit", spec.on_exit, spec.arguments) if spec.on_exit else None
+    for template in spec.templates:
+        lowering.want(scope, template.name)
+    lowering.drain()
+    return Program(
+        name=name,
+        namespace=workflow.metadata.namespace,
+        uid=workflow.metadata.uid,
+        entry=entry,
+        on_exit=on_exit or _exit_hook(hooks, calls, spec),
+        hooks=tuple(hook for hook in hooks if hook.name != "exit"),
+        templates=lowering.templates,
+        constants=constants,
+        documents={},
+        parallelism=spec.parallelism,
+        deadline_seconds=spec.active_deadline_seconds,
+        suspended=bool(workflow.spec.suspend),
+        archive_logs=bool(spec.archive_logs),
+        merged_spec=msgspec.to_builtins(spec) if referred else None,
+        stored=lowering.stored,
+    )
+
+
+def _document_scope(document: TemplateDocument) -> str:
+    kind = "cluster" if isinstance(document, ClusterWorkflowTemplate) else "namespaced"
+    return f"{kind}/{document.metadata.name}"
+
+
+def _exit_hook(hooks: tuple[Hook, ...], calls: CallLowering, spec: WorkflowSpec) -> Call | None:
+    """Return the workflow's exit hook as a call; its expression is ignored, as in Argo."""
+    hook = next((item for item in hooks if item.name == "exit"), None)
+    if hook is None or not hook.call.inherits_arguments:
+        return hook.call if hook else None
+    inherited = calls.entry("onExit", "", spec.arguments)
+    return replace(inherited, target=hook.call.target)

@@ -1,0 +1,149 @@
+"""Steps, tasks, hooks and entry points to `Call`s. Used by `lower.py` and `lower_dag.py`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from tiphys.expr.template import Body, Text, compile_json, compile_text, reference_name
+from tiphys.model.arguments import Arguments, Parameter
+from tiphys.model.artifacts import Artifact
+from tiphys.model.templates import DAGTask, LifecycleHook, TemplateRef, WorkflowStep
+from tiphys.model.templates import Sequence as SequenceModel
+from tiphys.model.templates import Template as TemplateModel
+from tiphys.program import Argument, ArtifactArgument, Call, Hook, Loop, Sequence, Target
+
+_WHOLE = re.compile(r"^\{\{([^{}=][^{}]*)\}\}$")
+
+
+def optional_text(value: int | str | None, keep_empty: bool = False) -> Text | None:
+    """Return the compiled text of a field, None when it is absent (or empty, by default)."""
+    if value is None or (value == "" and not keep_empty):
+        return None
+    return compile_text(str(value))
+
+
+@dataclass(frozen=True)
+class CallLowering:
+    """Lowers the calls made from templates of one scope.
+
+    `captured` are the names whose result someone reads; `want` registers a called template and
+    returns its key; `want_all` is told when a name is known only at run time.
+    """
+
+    scope: str
+    captured: frozenset[str]
+    want: Callable[[str, str], str]
+    want_all: Callable[[], None]
+
+    def entry(self, name: str, template: str, arguments: Arguments) -> Call:
+        """Return the call of an entry point or of a workflow's exit handler."""
+        return Call(
+            name=name,
+            target=self.target(template, None),
+            parameters=tuple(_argument(item) for item in arguments.parameters),
+            artifacts=tuple(_artifact(item) for item in arguments.artifacts),
+        )
+
+    def step(self, step: WorkflowStep | DAGTask) -> Call:
+        """Return a step or a task; what it depends on is lowered elsewhere."""
+        continue_on = step.continue_on
+        return Call(
+            name=step.name,
+            target=self.target(step.template, step.template_ref, step.inline),
+            parameters=tuple(_argument(item) for item in step.arguments.parameters),
+            artifacts=tuple(_artifact(item) for item in step.arguments.artifacts),
+            when=optional_text(step.when),
+            loop=_loop(step),
+            inline=_inline(step.inline),
+            continue_failed=bool(continue_on and continue_on.failed),
+            continue_error=bool(continue_on and continue_on.error),
+            hooks=self.hooks(step.hooks, step.on_exit),
+            captures_result=step.name in self.captured,
+        )
+
+    def hooks(self, hooks: Mapping[str, LifecycleHook], on_exit: str) -> tuple[Hook, ...]:
+        """Return the hooks of a step, a task or a workflow; the old `onExit` wins over "exit"."""
+        found = [self._hook(name, hook) for name, hook in sorted(hooks.items())]
+        if on_exit:
+            found = [hook for hook in found if hook.name != "exit"]
+            found.append(self._hook("exit", LifecycleHook(template=on_exit)))
+        return tuple(found)
+
+    def _hook(self, name: str, hook: LifecycleHook) -> Hook:
+        arguments = hook.arguments
+        call = Call(
+            name=name,
+            target=self.target(hook.template, hook.template_ref),
+            parameters=tuple(_argument(item) for item in arguments.parameters),
+            artifacts=tuple(_artifact(item) for item in arguments.artifacts),
+            inherits_arguments=not (arguments.parameters or arguments.artifacts),
+        )
+        return Hook(name=name, call=call, expression=optional_text(hook.expression))
+
+    def target(
+        self, name: str, reference: TemplateRef | None, inline: TemplateModel | None = None
+    ) -> Target:
+        """Return which template is meant: inline before templateRef before a name."""
+        if inline is not None:
+            return Target(key="")
+        if reference is None:
+            return Target(key=self.want(self.scope, name), name=name)
+        if "{{" in reference.name or "{{" in reference.template:
+            self.want_all()
+            texts = (compile_text(reference.name), compile_text(reference.template))
+            return Target(
+                key="", reference=reference, dynamic=(*texts, bool(reference.cluster_scope))
+            )
+        scope = f"{'cluster' if reference.cluster_scope else 'namespaced'}/{reference.name}"
+        return Target(
+            key=self.want(scope, reference.template), name=reference.template, reference=reference
+        )
+
+
+def _argument(parameter: Parameter) -> Argument:
+    if parameter.value is None:
+        return Argument(parameter.name, None, value_from=parameter.value_from is not None)
+    whole = _WHOLE.match(parameter.value)
+    return Argument(
+        parameter.name,
+        compile_text(parameter.value),
+        whole=whole.group(1).strip() if whole else "",
+    )
+
+
+def _artifact(artifact: Artifact) -> ArtifactArgument:
+    return ArtifactArgument(
+        name=artifact.name,
+        reference=reference_name(artifact.from_) if artifact.from_ else "",
+        expression=optional_text(artifact.from_expression),
+        sub_path=optional_text(artifact.sub_path),
+        optional=bool(artifact.optional),
+        body=compile_json(msgspec.to_builtins(artifact)),
+    )
+
+
+def _inline(template: TemplateModel | None) -> Body | None:
+    return None if template is None else compile_json(msgspec.to_builtins(template))
+
+
+def _loop(step: WorkflowStep | DAGTask) -> Loop | None:
+    if step.with_items:
+        return Loop(items=compile_json(list(step.with_items)))
+    if step.with_param:
+        return Loop(param=compile_text(step.with_param))
+    if step.with_sequence is not None:
+        return Loop(sequence=_sequence(step.with_sequence))
+    return None
+
+
+def _sequence(sequence: SequenceModel) -> Sequence:
+    return Sequence(
+        start=optional_text(sequence.start),
+        end=optional_text(sequence.end),
+        count=optional_text(sequence.count),
+        format=sequence.format,
+    )

@@ -1,0 +1,234 @@
+"""The compiled form of a workflow, which the engine runs: frozen, keyed by the user's own names.
+
+Made by `compile/lower.py` from checked documents, never changed afterwards and never stored: a
+recovered run compiles it again from the documents in its first event. Strings that may hold tags
+are `Text`s, split once into literals and references.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from tiphys.expr.depends import Condition
+from tiphys.expr.template import Body, Text
+from tiphys.model.arguments import Inputs
+from tiphys.model.base import Json
+from tiphys.model.templates import TemplateRef
+
+TemplateKind: TypeAlias = Literal["Pod", "Steps", "DAG", "Suspend"]
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """A parameter a caller passes: `value` if it has one, else what `value_from` says."""
+
+    name: str
+    value: Text | None
+    value_from: bool = False
+    whole: str = ""
+    """The reference, when the value is exactly one simple tag."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactArgument:
+    """An artifact a caller passes: a reference, an expression, or a location of its own."""
+
+    name: str
+    reference: str
+    expression: Text | None
+    sub_path: Text | None
+    optional: bool
+    body: Body
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Which template a caller means: a key of `Program.templates`, else names to resolve late.
+
+    `reference` is kept for the node's status. A `dynamic` name has tags.
+    """
+
+    key: str
+    name: str = ""
+    reference: TemplateRef | None = None
+    dynamic: tuple[Text, Text, bool] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """The numbers of a withSequence, as text that may hold tags."""
+
+    start: Text | None
+    end: Text | None
+    count: Text | None
+    format: str
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """Exactly one of the three is set."""
+
+    items: Body | None = None
+    param: Text | None = None
+    sequence: Sequence | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """A template run beside a node ("exit": after it), when its expression holds."""
+
+    name: str
+    call: Call
+    expression: Text | None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A step, a task, a hook or the entry point: which template, with what, and when."""
+
+    name: str
+    target: Target
+    parameters: tuple[Argument, ...] = ()
+    artifacts: tuple[ArtifactArgument, ...] = ()
+    when: Text | None = None
+    loop: Loop | None = None
+    inline: Body | None = None
+    continue_failed: bool = False
+    continue_error: bool = False
+    hooks: tuple[Hook, ...] = ()
+    inherits_arguments: bool = False
+    """An exit hook without arguments gets the workflow's."""
+    captures_result: bool = False
+    """Something in the enclosing template reads `outputs.result` of this."""
+
+
+@dataclass(frozen=True, slots=True)
+class DagPlan:
+    """What one target list asks of a DAG: the tasks wanted and who waits for whom.
+
+    `waits` is the number of tasks each task waits for, `dependents` the tasks that wait for each.
+    """
+
+    targets: tuple[int, ...]
+    wanted: tuple[int, ...]
+    waits: tuple[int, ...]
+    dependents: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Dag:
+    """The tasks of a dag template; `depends[i]` is None for a task that waits for nobody."""
+
+    tasks: tuple[Call, ...]
+    depends: tuple[Condition | None, ...]
+    needs: tuple[tuple[int, ...], ...]
+    target: Text | None
+    fail_fast: bool
+    index: Mapping[str, int]
+    plans: dict[str, DagPlan] = field(default_factory=dict)
+    """A cache: the plan for each resolved target list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """The wait between attempts, as text that may hold tags."""
+
+    duration: Text | None
+    factor: Text | None
+    max_duration: Text | None
+    cap: Text | None
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """When a node is tried again."""
+
+    limit: Text | None
+    policy: Text | None
+    backoff: Backoff | None
+    expression: Text | None
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """An output parameter of a steps or dag template, or one a suspend node waits for."""
+
+    name: str
+    global_name: Text | None
+    reference: str = ""
+    expression: Text | None = None
+    default: Text | None = None
+    supplied: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OutputArtifact:
+    """An output artifact of a steps or dag template."""
+
+    name: str
+    global_name: Text | None
+    reference: str
+    expression: Text | None
+    sub_path: Text | None
+    optional: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """One template. `body` is the whole of it as JSON, for leaves; the rest is for the others.
+
+    `scope` is what `templateScope` says of the nodes its steps and tasks make. `uses` are the
+    variables its body refers to. `declared` are the output parameters' names with their default,
+    None without one: what a skipped node leaves behind.
+    """
+
+    key: str
+    name: str
+    kind: TemplateKind
+    scope: str
+    inputs: Inputs
+    body: Body
+    uses: frozenset[str]
+    input_body: Body
+    declared: tuple[tuple[str, Text | None], ...] = ()
+    declared_artifacts: tuple[str, ...] = ()
+    groups: tuple[tuple[Call, ...], ...] = ()
+    group_of: Mapping[str, int] = field(default_factory=dict)
+    dag: Dag | None = None
+    suspend: Text | None = None
+    outputs: tuple[Output, ...] = ()
+    output_artifacts: tuple[OutputArtifact, ...] = ()
+    retry: Retry | None = None
+    parallelism: int | None = None
+    fail_fast: bool = False
+    timeout: Text | None = None
+    pending_timeout: Text | None = None
+    display_name: Text | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A workflow, ready to run.
+
+    `templates` are keyed "<scope> <name>"; `stored` names those that came by reference, with the
+    key Argo stores them under. `constants` are the workflow variables that never change.
+    """
+
+    name: str
+    namespace: str
+    uid: str
+    entry: Call
+    on_exit: Call | None
+    hooks: tuple[Hook, ...]
+    templates: Mapping[str, Template]
+    constants: Mapping[str, str]
+    documents: Mapping[str, Json]
+    parallelism: int | None
+    deadline_seconds: float | None
+    suspended: bool
+    archive_logs: bool
+    merged_spec: Json = None
+    """What status.storedWorkflowTemplateSpec shows of a workflowTemplateRef run."""
+    stored: Mapping[str, tuple[str, Json]] = field(default_factory=dict)
