@@ -54,6 +54,7 @@ class Target:
     name: str = ""
     reference: TemplateRef | None = None
     dynamic: tuple[Text, Text, bool] | None = None
+    inline: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,6 @@ class Call:
     artifacts: tuple[ArtifactArgument, ...] = ()
     when: Text | None = None
     loop: Loop | None = None
-    inline: Body | None = None
     continue_failed: bool = False
     continue_error: bool = False
     hooks: tuple[Hook, ...] = ()
@@ -128,7 +128,39 @@ class Dag:
     fail_fast: bool
     index: Mapping[str, int]
     plans: dict[str, DagPlan] = field(default_factory=dict)
-    """A cache: the plan for each resolved target list."""
+
+    def plan(self, target: str) -> DagPlan:
+        """Return the plan for a resolved target list (blank-separated; "" means all leaves)."""
+        if target not in self.plans:
+            self.plans[target] = _plan(self, target)
+        return self.plans[target]
+
+
+def _plan(dag: Dag, target: str) -> DagPlan:
+    """Source: argo workflow/controller/dag.go, findLeafTaskNames; reference/engine.md 4.2."""
+    if target.strip():
+        targets = tuple(dag.index[name] for name in target.split() if name in dag.index)
+    else:
+        needed = {need for needs in dag.needs for need in needs}
+        leaves = [index for name, index in sorted(dag.index.items()) if index not in needed]
+        targets = tuple(leaves)
+    wanted = set(targets)
+    work = list(targets)
+    while work:
+        for need in dag.needs[work.pop()]:
+            if need not in wanted:
+                wanted.add(need)
+                work.append(need)
+    dependents: list[list[int]] = [[] for _ in dag.tasks]
+    for index in sorted(wanted):
+        for need in dag.needs[index]:
+            dependents[need].append(index)
+    return DagPlan(
+        targets=targets,
+        wanted=tuple(sorted(wanted)),
+        waits=tuple(len(needs) for needs in dag.needs),
+        dependents=tuple(tuple(row) for row in dependents),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +238,7 @@ class Template:
     timeout: Text | None = None
     pending_timeout: Text | None = None
     display_name: Text | None = None
+    inline: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +257,6 @@ class Program:
     hooks: tuple[Hook, ...]
     templates: Mapping[str, Template]
     constants: Mapping[str, str]
-    documents: Mapping[str, Json]
     parallelism: int | None
     deadline_seconds: float | None
     suspended: bool

@@ -78,7 +78,7 @@ class Lowering:
     spec: WorkflowSpec
     templates: dict[str, Template] = field(default_factory=dict)
     stored: dict[str, tuple[str, Json]] = field(default_factory=dict)
-    pending: list[tuple[str, TemplateModel]] = field(default_factory=list)
+    pending: list[tuple[str, str, TemplateModel]] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
 
     def want(self, scope: str, name: str) -> str:
@@ -88,9 +88,24 @@ class Lowering:
             model = self.library.find(scope, name)
             if model is None:
                 return ""
-            self.seen.add(key)
-            self.pending.append((scope, model))
+            self._enqueue(scope, key, model, f"{scope}/{name}")
         return key
+
+    def _enqueue(self, scope: str, key: str, model: TemplateModel, stored: str) -> None:
+        self.seen.add(key)
+        self.pending.append((scope, key, model))
+        if scope != self.library.local_scope:
+            self.stored[key] = (stored, msgspec.to_builtins(model))
+
+    def calls(self, scope: str, parent: str, captured: frozenset[str]) -> CallLowering:
+        """Return what lowers the calls made by the template `parent` of a scope."""
+
+        def want_inline(step: str, model: TemplateModel) -> str:
+            key = f"{parent} inline/{step}"
+            self._enqueue(scope, key, model, f"{scope}/inline/{step}")
+            return key
+
+        return CallLowering(scope, captured, self.want, self.want_all, want_inline)
 
     def want_all(self) -> None:
         """Lower every template of every document: a caller's name is known only at run time."""
@@ -101,16 +116,13 @@ class Lowering:
     def drain(self) -> None:
         """Lower what is wanted until nothing new is named."""
         while self.pending:
-            scope, model = self.pending.pop()
-            key = template_key(scope, model.name)
-            if scope != self.library.local_scope:
-                self.stored[key] = (f"{scope}/{model.name}", msgspec.to_builtins(model))
+            scope, key, model = self.pending.pop()
             self.templates[key] = self.template(scope, model, key)
 
     def template(self, scope: str, model: TemplateModel, key: str) -> Template:
         """Return one template in compiled form."""
         model = apply_template_defaults(model, self.spec.template_defaults)
-        calls = CallLowering(scope, captured_results(model), self.want, self.want_all)
+        calls = self.calls(scope, key, captured_results(model))
         groups = tuple(tuple(calls.step(step) for step in group) for group in model.steps or ())
         whole: JsonObject = msgspec.to_builtins(model)
         body = compile_json({name: whole[name] for name in _LEAF_FIELDS if name in whole})
@@ -231,7 +243,7 @@ def lower(
         documents={_document_scope(item): item for item in documents},
     )
     lowering = Lowering(library, spec)
-    calls = CallLowering(scope, frozenset(), lowering.want, lowering.want_all)
+    calls = lowering.calls(scope, "", frozenset())
     entry = calls.entry(name, spec.entrypoint, spec.arguments)
     hooks = calls.hooks(spec.hooks, "")
     on_exit = calls.entry("onExit", spec.on_exit, spec.arguments) if spec.on_exit else None
@@ -247,7 +259,6 @@ def lower(
         hooks=tuple(hook for hook in hooks if hook.name != "exit"),
         templates=lowering.templates,
         constants=constants,
-        documents={},
         parallelism=spec.parallelism,
         deadline_seconds=spec.active_deadline_seconds,
         suspended=bool(workflow.spec.suspend),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from tiphys.expr.template import Body, Text, compile_json, compile_text, reference_name
+from tiphys.expr.template import Text, compile_json, compile_text, reference_name
 from tiphys.model.arguments import Arguments, Parameter
 from tiphys.model.artifacts import Artifact
 from tiphys.model.templates import DAGTask, LifecycleHook, TemplateRef, WorkflowStep
@@ -31,13 +31,15 @@ class CallLowering:
     """Lowers the calls made from templates of one scope.
 
     `captured` are the names whose result someone reads; `want` registers a called template and
-    returns its key; `want_all` is told when a name is known only at run time.
+    returns its key, `want_inline` the same for one written in a step or task; `want_all` is told
+    when a name is known only at run time.
     """
 
     scope: str
     captured: frozenset[str]
     want: Callable[[str, str], str]
     want_all: Callable[[], None]
+    want_inline: Callable[[str, TemplateModel], str]
 
     def entry(self, name: str, template: str, arguments: Arguments) -> Call:
         """Return the call of an entry point or of a workflow's exit handler."""
@@ -53,12 +55,11 @@ class CallLowering:
         continue_on = step.continue_on
         return Call(
             name=step.name,
-            target=self.target(step.template, step.template_ref, step.inline),
+            target=self._step_target(step),
             parameters=tuple(_argument(item) for item in step.arguments.parameters),
             artifacts=tuple(_artifact(item) for item in step.arguments.artifacts),
             when=optional_text(step.when),
             loop=_loop(step),
-            inline=_inline(step.inline),
             continue_failed=bool(continue_on and continue_on.failed),
             continue_error=bool(continue_on and continue_on.error),
             hooks=self.hooks(step.hooks, step.on_exit),
@@ -84,12 +85,13 @@ class CallLowering:
         )
         return Hook(name=name, call=call, expression=optional_text(hook.expression))
 
-    def target(
-        self, name: str, reference: TemplateRef | None, inline: TemplateModel | None = None
-    ) -> Target:
-        """Return which template is meant: inline before templateRef before a name."""
-        if inline is not None:
-            return Target(key="")
+    def _step_target(self, step: WorkflowStep | DAGTask) -> Target:
+        if step.inline is not None:
+            return Target(key=self.want_inline(step.name, step.inline), inline=True)
+        return self.target(step.template, step.template_ref)
+
+    def target(self, name: str, reference: TemplateRef | None) -> Target:
+        """Return which template is meant: a templateRef goes before a name."""
         if reference is None:
             return Target(key=self.want(self.scope, name), name=name)
         if "{{" in reference.name or "{{" in reference.template:
@@ -124,10 +126,6 @@ def _artifact(artifact: Artifact) -> ArtifactArgument:
         optional=bool(artifact.optional),
         body=compile_json(msgspec.to_builtins(artifact)),
     )
-
-
-def _inline(template: TemplateModel | None) -> Body | None:
-    return None if template is None else compile_json(msgspec.to_builtins(template))
 
 
 def _loop(step: WorkflowStep | DAGTask) -> Loop | None:
