@@ -1,0 +1,292 @@
+"""tar, zip and none, both ways: how artifacts are packed and, with suspicion, unpacked.
+
+Unpacking writes below one fresh directory and nowhere else. Since that directory is fresh, the
+only links in it are the ones the archive made, so "no member may lie behind a link of this
+archive" is all it takes to stay inside.
+Source: reference/executor.md 4 and 6.3; argo workflow/executor/executor.go, unpack and untar.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import posixpath
+import shutil
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final, cast
+
+from isal import igzip, isal_zlib
+
+from tiphys.errors import Permanent
+from tiphys.model.artifacts import ArchiveStrategy
+
+_LEVEL: Final = 2
+"""isal's level with the best size for its time."""
+_BUFFER_BYTES: Final = 1 << 20
+_FOREIGN_ERRORS: Final[tuple[type[Exception], ...]] = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    EOFError,
+    zlib.error,
+    isal_zlib.error,
+)
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    EOFError,
+    zlib.error,
+    isal_zlib.error,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an archive may grow to before it is taken for an attack.
+
+    `ratio` (unpacked to packed bytes) is looked at only beyond `ratio_from_bytes`: honest text
+    compresses well, and a small bomb does no harm.
+    """
+
+    total_bytes: int = 1 << 40
+    entries: int = 5_000_000
+    ratio: float = 500.0
+    ratio_from_bytes: int = 1 << 30
+
+
+# ------------------------------------------------------------------------------------- packing
+
+
+def suffix(strategy: ArchiveStrategy | None) -> str:
+    """Return what is appended to an artifact's name: "", ".tgz" or ".zip"."""
+    if is_none(strategy):
+        return ""
+    return ".zip" if strategy is not None and strategy.zip is not None else ".tgz"
+
+
+def is_none(strategy: ArchiveStrategy | None) -> bool:
+    """Tell whether the artifact travels as it is; a strategy without a member does."""
+    return strategy is not None and strategy.tar is None and strategy.zip is None
+
+
+def pack(source: Path, target: Path, strategy: ArchiveStrategy | None, name: str = "") -> None:
+    """Write the file or directory tree `source` to the archive `target`.
+
+    `name` is its name inside, by default that of `source`. Raises Permanent on failure.
+    """
+    name = name or source.name
+    try:
+        if strategy is not None and strategy.zip is not None:
+            _pack_zip(source, target, name)
+        else:
+            level = strategy.tar.compression_level if strategy and strategy.tar else None
+            _pack_tar(source, target, name, level)
+    except (OSError, *_FOREIGN_ERRORS) as exc:
+        raise Permanent(f"cannot pack {source}: {exc}") from exc
+
+
+def _pack_tar(source: Path, target: Path, name: str, level: int | None) -> None:
+    with (
+        _gzip_writer(target, level) as out,
+        tarfile.open(fileobj=out, mode="w|", bufsize=_BUFFER_BYTES) as tar,
+    ):
+        tar.add(source, arcname=name)
+
+
+def _gzip_writer(target: Path, level: int | None) -> AbstractContextManager[IO[bytes]]:
+    if level == 0:
+        return cast("IO[bytes]", gzip.GzipFile(target, "wb", compresslevel=0, mtime=0))
+    chosen = _LEVEL if level is None or level < 0 else min(level, isal_zlib.ISAL_BEST_COMPRESSION)
+    made = igzip.IGzipFile(str(target), "wb", compresslevel=chosen, mtime=0)  # type: ignore[no-untyped-call]
+    return cast("IO[bytes]", made)
+
+
+def _gzip_reader(source: Path) -> IO[bytes]:
+    opened = igzip.open(str(source), "rb")  # type: ignore[no-untyped-call]
+    return cast("IO[bytes]", opened)
+
+
+def _pack_zip(source: Path, target: Path, name: str) -> None:
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as out:
+        if not source.is_dir():
+            out.write(source, str(source))  # Argo's quirk: a single file keeps its whole path
+            return
+        for folder, _, files in os.walk(source):
+            for file in sorted(files):
+                full = Path(folder, file)
+                if full.is_file():
+                    out.write(full, posixpath.join(name, str(full.relative_to(source))))
+
+
+# ----------------------------------------------------------------------------------- unpacking
+
+
+def unpack(
+    source: Path, target: Path, strategy: ArchiveStrategy | None, limits: Limits = Limits()
+) -> None:
+    """Make the downloaded `source` into `target`, which must not exist; `source` is consumed.
+
+    No strategy: unpacked if it is a gzip that holds a tar, else taken as it is. One entry at the
+    top becomes `target` itself, so that the archived name is lost, as in Argo.
+    Raises Permanent for a broken or hostile archive; nothing is left at `target` then.
+    """
+    if is_none(strategy) or (strategy is None and not is_tar(source)):
+        os.rename(source, target)
+        return
+    scratch = target.with_name(target.name + ".tmpdir")
+    scratch.mkdir(mode=0o755)
+    try:
+        if strategy is not None and strategy.zip is not None:
+            _unzip(source, scratch, limits)
+        else:
+            _untar(source, scratch, limits)
+        _settle(scratch, target)
+    except (OSError, *_FOREIGN_ERRORS) as exc:
+        raise Permanent(f"cannot unpack: {exc}") from exc
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    source.unlink()
+
+
+def is_tar(path: Path) -> bool:
+    """Tell whether a file is a gzip with a readable tar header in it."""
+    if not path.is_file():
+        return False
+    try:
+        with path.open("rb") as file:
+            if file.read(2) != b"\x1f\x8b":
+                return False
+        with _gzip_reader(path) as plain:
+            tarfile.TarInfo.frombuf(plain.read(512), tarfile.ENCODING, "surrogateescape")
+    except (OSError, *_FOREIGN_ERRORS):
+        return False
+    return True
+
+
+def _settle(scratch: Path, target: Path) -> None:
+    entries = os.listdir(scratch)
+    os.rename(scratch / entries[0] if len(entries) == 1 else scratch, target)
+
+
+class _Guard:
+    """Counts what an archive unpacks to."""
+
+    def __init__(self, packed: Path, limits: Limits) -> None:
+        self._packed_bytes = max(1, packed.stat().st_size)
+        self._limits = limits
+        self._bytes = self._entries = 0
+
+    def count(self, name: str, size_bytes: int) -> None:
+        """Add one member. Raises Permanent when the archive has become too large."""
+        limits = self._limits
+        self._bytes += size_bytes
+        self._entries += 1
+        if self._bytes > limits.total_bytes or self._entries > limits.entries:
+            raise Permanent(f"archive too large at {name}: over {limits.total_bytes} bytes")
+        if self._bytes > max(limits.ratio_from_bytes, limits.ratio * self._packed_bytes):
+            raise Permanent(f"archive refused at {name}: unpacks to over {limits.ratio:g} times")
+
+
+def _untar(source: Path, scratch: Path, limits: Limits) -> None:
+    with (
+        _gzip_reader(source) as plain,
+        tarfile.open(fileobj=plain, mode="r|", bufsize=_BUFFER_BYTES) as tar,
+    ):
+        _Untar(tar, scratch, _Guard(source, limits)).run()
+
+
+class _Untar:
+    """One archive on its way to the disk; `links` are the symbolic links it has made."""
+
+    def __init__(self, tar: tarfile.TarFile, scratch: Path, guard: _Guard) -> None:
+        self.tar, self.scratch, self.guard = tar, scratch, guard
+        self.links: set[str] = set()
+
+    def run(self) -> None:
+        """Unpack all members, then give directories the times they had."""
+        for member in self.tar:
+            name = self.check(member)
+            self.guard.count(member.name, member.size if member.isreg() else 0)
+            if name != ".":
+                self.place(member, name)
+
+    def check(self, member: tarfile.TarInfo) -> str:
+        """Return the member's name, made plain. Raises Permanent if it would leave the place."""
+        name = posixpath.normpath(member.name or ".")
+        if member.name.startswith("/") or name.startswith("../") or name == "..":
+            raise Permanent(f"illegal file path: {member.name}")
+        if any(folder in self.links for folder in _folders(name)):
+            raise Permanent(f"illegal file path: {member.name} is behind a symbolic link")
+        if member.issym() or member.islnk():
+            self.check_link(member, name)
+        elif not (member.isreg() or member.isdir()):
+            raise Permanent(f"illegal file type: {member.name} is a device or a pipe")
+        return name
+
+    def check_link(self, member: tarfile.TarInfo, name: str) -> None:
+        """Refuse a link that points, or may come to point, outside."""
+        base = posixpath.dirname(name) if member.issym() else ""
+        end = posixpath.normpath(posixpath.join(base, member.linkname))
+        if member.linkname.startswith("/") or end == ".." or end.startswith("../"):
+            raise Permanent(f"illegal symlink target: {member.name} -> {member.linkname}")
+        if any(folder in self.links for folder in (*_folders(end), end)):
+            raise Permanent(f"illegal symlink target: {member.name} -> {member.linkname}")
+
+    def place(self, member: tarfile.TarInfo, name: str) -> None:
+        """Write one member; a later member of the same name replaces the earlier one."""
+        path = self.scratch / name
+        if member.isdir():
+            path.mkdir(mode=0o755, parents=True, exist_ok=True)
+            return
+        path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        if path.is_symlink() or path.is_file():
+            path.unlink()
+            self.links.discard(name)
+        if member.issym():
+            path.symlink_to(member.linkname)
+            self.links.add(name)
+        elif member.islnk():
+            os.link(self.scratch / posixpath.normpath(member.linkname), path)
+        else:
+            self.extract(member, name)
+
+    def extract(self, member: tarfile.TarInfo, name: str) -> None:
+        """Let tarfile write a regular file, under its data filter."""
+        safe = tarfile.data_filter(member.replace(name=name, deep=False), str(self.scratch))
+        self.tar.extract(safe, self.scratch, filter="fully_trusted")  # filtered just now
+
+
+def _folders(name: str) -> Iterator[str]:
+    """Yield the proper leading parts of a path."""
+    at = name.find("/")
+    while at > 0:
+        yield name[:at]
+        at = name.find("/", at + 1)
+
+
+def _unzip(source: Path, scratch: Path, limits: Limits) -> None:
+    guard = _Guard(source, limits)
+    with zipfile.ZipFile(source) as archive:
+        for member in archive.infolist():
+            name = posixpath.normpath(member.filename)
+            if member.filename.startswith("/") or name == ".." or name.startswith("../"):
+                raise Permanent(f"{member.filename}: Illegal file path")
+            guard.count(member.filename, member.file_size)
+            _unzip_one(archive, member, scratch / name)
+
+
+def _unzip_one(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> None:
+    if member.is_dir():
+        path.mkdir(mode=0o755, parents=True, exist_ok=True)
+        return
+    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    with archive.open(member) as packed, path.open("wb") as out:
+        shutil.copyfileobj(packed, out, _BUFFER_BYTES)
+    # A link in a zip is a file with a mode that says so; it stays a file.
+    mode = stat.S_IMODE(member.external_attr >> 16) & 0o777
+    path.chmod(mode | 0o600 if mode else 0o644)

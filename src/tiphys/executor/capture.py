@@ -1,0 +1,263 @@
+"""After the command: its verdict, its outputs, and one final report.
+
+`capture_now` does what needs no waiting and is enough for most jobs; `capture` also saves
+artifacts and logs. Outputs are saved after a failure as well, as in Argo.
+Source: reference/executor.md 5 and 6, reference/kubernetes.md 4.4.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal
+
+from msgspec.structs import replace
+
+from tiphys.errors import Permanent, TiphysError
+from tiphys.executor import archive, contract
+from tiphys.executor.layout import Layout
+from tiphys.executor.stage import DriverOf, clean_path
+from tiphys.messages import JobFinished, JobSpec
+from tiphys.model.arguments import Outputs, Parameter
+from tiphys.model.artifacts import Artifact, ArtifactLocation, LocalArtifact
+
+RESULT_BYTES: Final = 262144
+_PARAMETER_BYTES: Final = 1 << 26
+_TERMINATION_BYTES: Final = 4096
+_DEADLINE_TEXTS: Final = {
+    b"seconds": "Pod was active on the node longer than the specified deadline",
+    b"at": "Step exceeded its deadline",
+}
+Verdict = tuple[Literal["Succeeded", "Failed", "Error"], str]
+
+
+@dataclass(slots=True)
+class _Captured:
+    """What was found so far; `errors` are in the order of Argo's steps, the first one counts."""
+
+    result: str = ""
+    parameters: list[Parameter] = field(default_factory=list)
+    artifacts: list[Artifact] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+
+def needs_saving(job: JobSpec) -> bool:
+    """Tell whether there are bytes to move: then `capture` is needed."""
+    return bool(job.template.outputs.artifacts) or job.archive_logs
+
+
+def capture_now(job: JobSpec, layout: Layout, code: int, ended_at: float) -> JobFinished:
+    """Return the final report of a job without artifacts; `ended_at` is used if none is known."""
+    found = _Captured()
+    _capture_values(job, layout, found)
+    return _report(job, layout, code, ended_at, found)
+
+
+async def capture(
+    job: JobSpec, layout: Layout, code: int, ended_at: float, drivers: DriverOf
+) -> JobFinished:
+    """Return the final report after the artifacts and the log are in their stores."""
+    found = _Captured()
+    await asyncio.to_thread(_capture_values, job, layout, found)
+    failures = []
+    for artifact in job.template.outputs.artifacts:
+        try:
+            saved = await _save(artifact, layout, drivers)
+        except (TiphysError, OSError) as exc:
+            failures.append(str(exc))
+        else:
+            found.artifacts += [saved] if saved is not None else []
+    if failures:
+        # Argo joins like this, with the separator after the last one as well.
+        found.errors.append(
+            "".join(f"{text}; " for text in failures) if failures[1:] else failures[0]
+        )
+    if job.archive_logs:
+        await _save_log(job, layout, drivers, found)
+    return _report(job, layout, code, ended_at, found)
+
+
+# ------------------------------------------------------------------------- result, parameters
+
+
+def _capture_values(job: JobSpec, layout: Layout, found: _Captured) -> None:
+    if job.capture_result:
+        found.result = read_result(f"{layout.directory}/{contract.STDOUT}")
+    try:
+        for parameter in job.template.outputs.parameters:
+            found.parameters.append(_parameter(parameter, layout))
+    except Permanent as exc:
+        found.errors.append(str(exc))
+
+
+def read_result(path: str) -> str:
+    """Return the last 256 KiB of standard output without one newline at its end.
+
+    Bytes that are not UTF-8 become U+FFFD, as in the JSON that Argo writes.
+    """
+    try:
+        with open(path, "rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - RESULT_BYTES - 1))
+            content = file.read(RESULT_BYTES + 1)
+    except OSError:
+        return ""
+    return content.removesuffix(b"\n")[-RESULT_BYTES:].decode("utf-8", "replace")
+
+
+def _parameter(parameter: Parameter, layout: Layout) -> Parameter:
+    source = parameter.value_from
+    if source is None or not source.path:
+        return parameter
+    content = contract.read_file(layout.follow(source.path), _PARAMETER_BYTES)
+    if content is not None:
+        value = content.decode("utf-8", "replace")
+    elif source.default is not None:
+        value = source.default
+    else:
+        raise Permanent(
+            f"open /var/run/argo/outputs/parameters{source.path}: no such file or directory"
+        )
+    return replace(parameter, value=value.removesuffix("\n"))
+
+
+# ----------------------------------------------------------------------------- artifacts, log
+
+
+async def _save(artifact: Artifact, layout: Layout, drivers: DriverOf) -> Artifact | None:
+    """Pack and store one artifact; None if it is optional and not there."""
+    source, name = _source(clean_path(artifact), layout)
+    if not os.path.lexists(source):
+        if artifact.optional:
+            return None
+        path = artifact.path.rstrip("/")
+        raise Permanent(
+            f"open /var/run/argo/outputs/artifacts{path}.tgz: no such file or directory"
+        )
+    driver = drivers(artifact)
+    if archive.is_none(artifact.archive):
+        await driver.put(source, artifact)
+        return artifact
+    scratch = Path(layout.directory, contract.OUTPUTS, "artifacts")
+    packed = scratch / f"{artifact.name}{archive.suffix(artifact.archive)}"
+    await asyncio.to_thread(_pack, source, packed, artifact, name)
+    try:
+        await driver.put(packed, artifact)
+    finally:
+        packed.unlink(missing_ok=True)
+    return artifact
+
+
+def _source(path: str, layout: Layout) -> tuple[Path, str]:
+    """Return what to pack and its name: a link to a file is that file, another stays a link."""
+    source, followed = Path(layout.host(path)), Path(layout.follow(path))
+    return (followed if followed.is_file() else source), source.name
+
+
+def _pack(source: Path, packed: Path, artifact: Artifact, name: str) -> None:
+    packed.parent.mkdir(parents=True, exist_ok=True)
+    archive.pack(source, packed, artifact.archive, name)
+
+
+async def _save_log(job: JobSpec, layout: Layout, drivers: DriverOf, found: _Captured) -> None:
+    log = Path(layout.directory, contract.COMBINED)
+    if not log.exists():
+        return
+    artifact = log_artifact(job)
+    try:
+        await drivers(artifact).put(log, artifact)
+    except (TiphysError, OSError) as exc:
+        found.errors.append(str(exc))
+    else:
+        found.artifacts.append(artifact)
+
+
+def log_artifact(job: JobSpec) -> Artifact:
+    """Return `main-logs`, at `<key_prefix>/main.log` of the template's archive location.
+
+    Source: reference/executor.md 6.4.
+    """
+    where = job.template.archive_location or ArtifactLocation()
+    key = f"{job.key_prefix}/main.log"
+    for name in ("s3", "gcs", "oss", "plugin", "local"):
+        if (location := getattr(where, name)) is not None:
+            return Artifact(name="main-logs", **{name: replace(location, key=key)})
+    if where.azure is not None:
+        return Artifact(name="main-logs", azure=replace(where.azure, blob=key))
+    return Artifact(name="main-logs", local=LocalArtifact(key=key))
+
+
+# ------------------------------------------------------------------------------------ verdict
+
+
+def verdict(code: int, deadline: str, termination: str, errors: list[str]) -> Verdict:
+    """Return phase and message: deadline, then main, then what went wrong while saving.
+
+    Source: reference/kubernetes.md 4.4.
+    """
+    if deadline:
+        return "Failed", deadline
+    if code:
+        text = f"main: Error (exit code {code})"
+        return "Failed", f"{text}: {termination}" if termination else text
+    if errors:
+        return "Error", f"wait: Error (exit code {contract.CANNOT_START}): {errors[0]}"
+    return "Succeeded", ""
+
+
+def _report(
+    job: JobSpec, layout: Layout, code: int, ended_at: float, found: _Captured
+) -> JobFinished:
+    deadline = termination = ""
+    if code or job.deadline_seconds is not None or job.deadline_at is not None:
+        deadline = deadline_text(layout.directory)
+    if code and not deadline:
+        termination = termination_text(layout)
+    phase, message = verdict(code, deadline, termination, found.errors)
+    measured = contract.read_usage(layout.directory)
+    measured = measured or contract.UsageFile(ended_at, ended_at)
+    return JobFinished(
+        job=job.id,
+        phase=phase,
+        message=message,
+        outputs=Outputs(
+            parameters=tuple(found.parameters),
+            artifacts=tuple(found.artifacts),
+            result=found.result,
+            exit_code=str(code),
+        ),
+        usage=measured.usage(),
+        started_at=measured.started_at,
+        finished_at=measured.finished_at,
+    )
+
+
+def deadline_text(directory: str) -> str:
+    """Return the message for the deadline that ended the job, "" if none did."""
+    kind = contract.read_file(f"{directory}/{contract.DEADLINE}", 16)
+    return _DEADLINE_TEXTS.get(kind or b"", "")
+
+
+def termination_text(layout: Layout) -> str:
+    """Return what was left in the termination log: by the launcher, else by the job."""
+    for path in (f"{layout.directory}/{contract.TERMINATION_LOG}", layout.termination_log):
+        if content := contract.read_file(path, _TERMINATION_BYTES):
+            return content.decode("utf-8", "replace").rstrip("\n")
+    return ""
+
+
+def stopped_early(
+    job: JobSpec, phase: Literal["Failed", "Error"], message: str, at: float
+) -> JobFinished:
+    """Return the report of a job whose command never ran."""
+    return JobFinished(
+        job=job.id, phase=phase, message=message, outputs=Outputs(), started_at=at, finished_at=at
+    )
+
+
+def init_failed(job: JobSpec, cause: object, at: float) -> JobFinished:
+    """Return the report of a job that could not be staged or started."""
+    text = f"init: Error (exit code {contract.CANNOT_START}): {cause}"
+    return stopped_early(job, "Error", text, at)

@@ -1,0 +1,205 @@
+"""Where a pod's paths are on this machine.
+
+A template speaks of `/tmp/out` and `/argo/staging/script`. A *rooted* layout (sandbox) shows the
+job a private root, so its paths stay as they are and lie below `root/` for us. A *mapped* layout
+(plain processes) has no such root: the paths that the template declares are replaced in its
+texts by paths in the job directory, and every other path is the host's own.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Final
+
+from tiphys.errors import Permanent
+from tiphys.executor import contract
+from tiphys.messages import JobSpec
+
+_MAX_LINKS: Final = 40
+# A declared path counts only where a path begins, and only up to the end of a name.
+_BEFORE: Final = r"(?<![\w./})-])"
+_AFTER: Final = r"(?![\w-]|\.\w)"
+
+
+class Layout:
+    """The common part: the job directory and its `root/`."""
+
+    def __init__(self, directory: str) -> None:
+        self.directory = directory
+        self.root = f"{directory}/{contract.ROOT}"
+
+    def text(self, value: str) -> str:
+        """Return a text of the template as the job must see it."""
+        return value
+
+    def host(self, path: str) -> str:
+        """Return where the pod's absolute `path` is for us; its last component is not followed."""
+        raise NotImplementedError
+
+    def follow(self, path: str) -> str:
+        """Return the same with a final symbolic link followed as the job would follow it."""
+        raise NotImplementedError
+
+    @property
+    def script(self) -> str:
+        """Where the script goes."""
+        return self.host(contract.POD_SCRIPT)
+
+    @property
+    def progress(self) -> str:
+        """Where the job's progress file is for us."""
+        raise NotImplementedError
+
+    @property
+    def termination_log(self) -> str:
+        """Where the job's own termination message is for us."""
+        raise NotImplementedError
+
+
+class RootedLayout(Layout):
+    """A private root; `readonly` are the host's parts shown in it, as {pod path: host path}."""
+
+    def __init__(self, directory: str, readonly: dict[str, str]) -> None:
+        super().__init__(directory)
+        self._readonly = readonly
+
+    def host(self, path: str) -> str:
+        """Resolve all but the last component inside the root: a job's links lead nowhere else."""
+        parent, name = posixpath.split(_clean(path))
+        return posixpath.join(self._resolve(parent), name)
+
+    def follow(self, path: str) -> str:
+        """Resolve the whole path inside the root."""
+        return self._resolve(_clean(path))
+
+    @property
+    def progress(self) -> str:
+        """`/var/run/argo` is private to the pod; the job's own files are not shown to it."""
+        return self.host(contract.POD_PROGRESS)
+
+    @property
+    def termination_log(self) -> str:
+        """`/dev/termination-log` is a link to here."""
+        return self.host("/var/run/argo/termination-log")
+
+    def _resolve(self, path: str) -> str:
+        done, todo, links = "/", path.strip("/").split("/"), 0
+        while todo:
+            part = todo.pop(0)
+            if part in ("", "."):
+                continue
+            done = posixpath.normpath(posixpath.join(done, part))
+            try:
+                target = os.readlink(self._place(done))
+            except OSError:
+                continue  # not a link, or not there (yet)
+            links += 1
+            if links > _MAX_LINKS:
+                raise Permanent(f"{path}: too many levels of symbolic links")
+            todo = target.split("/") + todo
+            done = "/" if target.startswith("/") else posixpath.dirname(done)
+        return self._place(done)
+
+    def _place(self, path: str) -> str:
+        mine = self.root + path
+        if os.path.lexists(mine) and path not in self._readonly:
+            return mine
+        for part, real in self._readonly.items():
+            if path == part or path.startswith(part + "/"):
+                return real + path[len(part) :]
+        return mine
+
+
+class MappedLayout(Layout):
+    """No root of its own: declared paths are replaced, all others are the host's."""
+
+    def __init__(self, directory: str, job: JobSpec) -> None:
+        super().__init__(directory)
+        self._job = job
+
+    @cached_property
+    def mapping(self) -> dict[str, str]:
+        """Pod path -> host path, for what the template declares.
+
+        A declared path whose parents do not exist here stands for its topmost missing parent as
+        well, so that `mkdir -p /mnt/out; echo > /mnt/out/x` needs nothing but the declared
+        `/mnt/out/x`.
+        """
+        found = {contract.POD_TERMINATION_LOG: f"{self.directory}/{contract.TERMINATION_LOG}"}
+        if self._job.template.script is not None:
+            found[contract.POD_SCRIPT] = f"{self.directory}/{contract.SCRIPT}"
+        for declared in declared_paths(self._job):
+            path = _clean(declared)
+            missing = path
+            while len(parent := posixpath.dirname(missing)) > 1 and not os.path.lexists(parent):
+                missing = parent
+            if path != "/":
+                found[missing] = self.root + missing
+                found[path] = self.root + path
+        return found
+
+    def text(self, value: str) -> str:
+        """Replace declared paths; a match must be a whole path or a leading part of one."""
+        return self._pattern.sub(self._replace, value) if "/" in value else value
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        longest_first = sorted(self.mapping, key=len, reverse=True)
+        names = "|".join(re.escape(path) for path in longest_first)
+        return re.compile(_BEFORE + f"(?:{names})" + _AFTER)
+
+    def _replace(self, match: re.Match[str]) -> str:
+        return self.mapping[match.group()]
+
+    def host(self, path: str) -> str:
+        """Return the mapped path, or the host's own."""
+        path = part = _clean(path)
+        while len(part) > 1:
+            if part in self.mapping:
+                return self.mapping[part] + path[len(part) :]
+            part = posixpath.dirname(part)
+        return path
+
+    def follow(self, path: str) -> str:
+        """Links are the host's: there is no isolation to keep."""
+        return os.path.realpath(self.host(path))
+
+    @property
+    def progress(self) -> str:
+        """The job is told this path by ARGO_PROGRESS_FILE."""
+        return f"{self.directory}/{contract.PROGRESS}"
+
+    @property
+    def termination_log(self) -> str:
+        """The job's own message replaces the launcher's, as in Argo: last one wins."""
+        return f"{self.directory}/{contract.TERMINATION_LOG}"
+
+
+def declared_paths(job: JobSpec) -> Iterator[str]:
+    """Yield every absolute path that the template gives a meaning."""
+    template = job.template
+    for artifact in (*template.inputs.artifacts, *template.outputs.artifacts):
+        if artifact.path.startswith("/"):
+            yield artifact.path
+    for parameter in template.outputs.parameters:
+        if parameter.value_from is not None and parameter.value_from.path.startswith("/"):
+            yield parameter.value_from.path
+    yield from mounts(job)
+
+
+def mounts(job: JobSpec) -> Iterator[str]:
+    """Yield the paths at which the main container mounts volumes."""
+    main = job.template.container or job.template.script
+    for mount in main.volume_mounts if main is not None else ():
+        path = mount.get("mountPath")
+        if isinstance(path, str) and path.startswith("/"):
+            yield path
+
+
+def _clean(path: str) -> str:
+    """Return `path` absolute and without `.`, `..` and doubled slashes."""
+    return posixpath.normpath("/" + path.lstrip("/"))

@@ -1,0 +1,163 @@
+"""The command: command line, environment, working directory, and the start of the launcher.
+
+Nothing here goes through a shell: command lines are lists from the template to the kernel.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from tiphys.executor import contract
+from tiphys.executor.layout import Layout
+from tiphys.messages import JobSpec
+from tiphys.model.containers import Container
+
+LOCK_FD: Final = 3
+"""The descriptor under which the launcher inherits the lock."""
+STANDARD_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_NO_DEADLINE: Final = "0001-01-01T00:00:00Z"
+_REFERENCE: Final = re.compile(r"\$\$|\$\(([A-Za-z_.-][A-Za-z0-9_.-]*)\)")
+_FALLBACK: Final = Path(__file__).with_name("launcher.py")
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """What the launcher is asked to run; `flags` are its own (see launcher.c)."""
+
+    command: Sequence[str]
+    env: Mapping[str, str]
+    cwd: str
+    flags: str = "-"
+
+
+@cache
+def find_launcher() -> tuple[str, ...]:
+    """Return the command that starts the launcher: the compiled one, else the Python one."""
+    compiled = Path(__file__).with_name("tiphys-launcher")
+    if os.access(compiled, os.X_OK):
+        return (str(compiled),)
+    return (sys.executable, "-I", "-S", str(_FALLBACK))
+
+
+def main_container(job: JobSpec) -> Container | None:
+    """Return the container that is called `main`; None for kinds of template without one."""
+    return job.template.container or job.template.script
+
+
+def command_line(
+    job: JobSpec, layout: Layout, entrypoint: Sequence[str] = (), cmd: Sequence[str] = ()
+) -> list[str]:
+    """Return the command as the job must see it; `entrypoint` and `cmd` are the image's.
+
+    A script's file is the last argument; its `args` are not used, as in Argo.
+    Source: reference/kubernetes.md 3.4; conformance/README.md, "Executing local: run".
+    """
+    main = main_container(job)
+    if main is None:
+        return ["true"]
+    words = list(main.command or entrypoint)
+    if job.template.script is not None:
+        if job.template.script.source:
+            return [*map(layout.text, words), layout.text(contract.POD_SCRIPT)]
+        return [layout.text(word) for word in words] or ["true"]
+    words += main.args or (() if main.command else cmd)
+    return [layout.text(word) for word in words] or ["true"]
+
+
+def environment(job: JobSpec, layout: Layout, base: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of main: `base`, Argo's own, the template's.
+
+    Source: reference/kubernetes.md 3.5.
+    """
+    env = {
+        **base,
+        "ARGO_CONTAINER_NAME": "main",
+        "ARGO_NODE_ID": job.id,
+        "ARGO_WORKFLOW_NAME": job.workflow,
+        "ARGO_INCLUDE_SCRIPT_OUTPUT": "true" if job.capture_result else "false",
+        "ARGO_DEADLINE": _time(job.deadline_at),
+        "ARGO_PROGRESS_FILE": layout.text(contract.POD_PROGRESS),
+        "ARGO_PROGRESS_PATCH_TICK_DURATION": "1m0s",
+        "ARGO_PROGRESS_FILE_TICK_DURATION": "3s",
+    }
+    main = main_container(job)
+    for variable in main.env if main is not None else ():
+        value = variable.value
+        if variable.value_from is not None:
+            value = _field(job, variable.value_from.get("fieldRef"))
+        env[variable.name] = layout.text(expand(value, env))
+    return env
+
+
+def _time(at: float | None) -> str:
+    if at is None:
+        return _NO_DEADLINE
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _field(job: JobSpec, reference: object) -> str:
+    """Return what a fieldRef names, of the few fields that a local job has."""
+    path = reference.get("fieldPath") if isinstance(reference, dict) else None
+    known = {"metadata.name": job.pod_name, "metadata.namespace": job.namespace}
+    return known.get(path, "") if isinstance(path, str) else ""
+
+
+def expand(text: str, env: Mapping[str, str]) -> str:
+    """Replace `$(NAME)` by the variable, `$$` by `$`; unknown names stay.
+
+    Source: Kubernetes third_party/forked/golang/expansion, Expand.
+    """
+    if "$" not in text:
+        return text
+
+    def one(match: re.Match[str]) -> str:
+        name = match.group(1)
+        return "$" if name is None else env.get(name, match.group())
+
+    return _REFERENCE.sub(one, text)
+
+
+def spawn(job: JobSpec, directory: str, launch: Launch, lock_fd: int) -> int:
+    """Start the launcher and return its process id; it inherits the lock and nothing else.
+
+    All signals are blocked until the launcher is ready for them, so none is ever lost. It
+    forgets the descriptors by itself, and needs nobody to wait for it.
+    Raises OSError if the system cannot start another process.
+    """
+    launcher = find_launcher()
+    argv = [
+        *launcher,
+        directory,
+        str(LOCK_FD),
+        _seconds(job.grace_seconds),
+        _seconds(job.deadline_seconds),
+        _seconds(job.deadline_at),
+        launch.flags,
+        launch.cwd,
+        *launch.command,
+    ]
+    return os.posix_spawn(
+        launcher[0],
+        argv,
+        launch.env,
+        file_actions=((os.POSIX_SPAWN_DUP2, lock_fd, LOCK_FD),),
+        setsigmask=_CATCHABLE,
+        setsigdef=_IGNORED_BY_PYTHON,
+    )
+
+
+_CATCHABLE: Final = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
+_IGNORED_BY_PYTHON: Final = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT)
+
+
+def _seconds(value: float | None) -> str:
+    return "-" if value is None else f"{value:.6f}"

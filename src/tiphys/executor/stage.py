@@ -1,0 +1,133 @@
+"""Before the command: directories, template, script, input artifacts.
+
+`prepare` is the part that every job needs, in few system calls and without waiting;
+`load_inputs` moves artifacts and is called only for jobs that have some.
+Source: reference/executor.md 4; argo cmd/argoexec/commands/init.go, workflow/executor.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import posixpath
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from tiphys.errors import NotFound, Permanent, TiphysError
+from tiphys.executor import archive, contract
+from tiphys.executor.layout import Layout, mounts
+from tiphys.messages import JobSpec
+from tiphys.model.artifacts import Artifact, ArtifactLocation
+from tiphys.ports import ArtifactDriver
+
+DriverOf = Callable[[Artifact], ArtifactDriver]
+"""Finds the driver for an artifact's location. Raises a TiphysError if there is none."""
+
+_encode: Final = msgspec.json.Encoder().encode
+_LOCATIONS: Final = tuple(
+    name for name in ArtifactLocation.__struct_fields__ if name != "archive_logs"
+)
+
+
+def has_inputs(job: JobSpec) -> bool:
+    """Tell whether `load_inputs` has anything to do."""
+    return bool(job.template.inputs.artifacts)
+
+
+def prepare(job: JobSpec, layout: Layout) -> None:
+    """Fill the (existing) job directory with all but the input artifacts."""
+    os.makedirs(layout.root, exist_ok=True)
+    contract.write_file(f"{layout.directory}/{contract.TEMPLATE}", _encode(job.template), 0o444)
+    script = job.template.script
+    if script is not None and script.source:
+        path = layout.script
+        make_folder(posixpath.dirname(path))
+        contract.write_file(path, layout.text(script.source).encode(), 0o755)
+        os.chmod(path, 0o755)  # noqa: S103 - a script must run for whoever the job is
+    for mount in mounts(job):
+        make_folder(layout.host(mount))
+
+
+def make_folder(path: str) -> None:
+    """Make a directory and its parents, for the job to use."""
+    os.makedirs(path, mode=0o755, exist_ok=True)
+
+
+async def load_inputs(job: JobSpec, layout: Layout, drivers: DriverOf) -> None:
+    """Place the input artifacts, in order. The first failure is raised, in Argo's words."""
+    for artifact in job.template.inputs.artifacts:
+        if has_location(artifact):
+            await _load(artifact, layout, drivers)
+        elif not artifact.optional:
+            raise Permanent(f"required artifact '{artifact.name}' not supplied")
+
+
+def has_location(artifact: Artifact) -> bool:
+    """Tell whether any store is set."""
+    return any(getattr(artifact, name) is not None for name in _LOCATIONS)
+
+
+async def _load(artifact: Artifact, layout: Layout, drivers: DriverOf) -> None:
+    try:
+        target = Path(layout.host(clean_path(artifact)))
+        arrived = target.with_name(target.name + ".tmp")
+        await asyncio.to_thread(_make_room, target, arrived)
+        await drivers(artifact).get(artifact, arrived)
+        await asyncio.to_thread(_place, artifact, arrived, target)
+    except NotFound as exc:
+        if not artifact.optional:
+            raise Permanent(f"artifact {artifact.name} failed to load: {exc}") from exc
+    except (TiphysError, OSError) as exc:
+        raise Permanent(f"artifact {artifact.name} failed to load: {exc}") from exc
+
+
+def clean_path(artifact: Artifact) -> str:
+    """Return the artifact's path without `.` and doubled slashes.
+
+    Raises Permanent with Argo's texts. Source: argo workflow_types.go, Artifact.CleanPath.
+    """
+    path = artifact.path
+    if not path:
+        raise Permanent(f"Artifact '{artifact.name}' did not specify a path")
+    clean = posixpath.normpath(path)
+    safe, up, _ = path.partition("/../")
+    strays = bool(up) and not (clean.startswith(safe + "/") and len(clean) > len(safe) + 1)
+    if strays or clean.startswith("../") or path.endswith("/.."):
+        raise Permanent(
+            f"Artifact '{artifact.name}' attempted to use a path containing '..'. "
+            "Directory traversal is not permitted"
+        )
+    return clean
+
+
+def _make_room(target: Path, arrived: Path) -> None:
+    target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    for path in (target, arrived):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _place(artifact: Artifact, arrived: Path, target: Path) -> None:
+    archive.unpack(arrived, target, artifact.archive)
+    if artifact.mode is not None:
+        set_mode(target, artifact.mode, bool(artifact.recurse_mode))
+
+
+def set_mode(path: Path, mode: int, recurse: bool) -> None:
+    """Change the permissions of a file or tree; links are left alone."""
+    bits = mode & 0o7777
+    if recurse and path.is_dir() and not path.is_symlink():
+        # Bottom up, so that taking permissions away does not lock us out.
+        for folder, _, files in os.walk(path, topdown=False):
+            for file in files:
+                if not os.path.islink(full := os.path.join(folder, file)):
+                    os.chmod(full, bits)
+            os.chmod(folder, bits)
+    else:
+        os.chmod(path, bits)

@@ -1,0 +1,131 @@
+"""One job of a local runtime, the queue of reports, and how launchers are found again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Literal
+
+from tiphys.executor import contract
+from tiphys.executor.layout import Layout
+from tiphys.messages import JobReport, JobSpec
+
+State = Literal["waiting", "staging", "running", "capturing", "over"]
+
+
+class Entry:
+    """A job as its runtime knows it.
+
+    `pidfd` watches the launcher, which is our child only if `is_child`.
+    """
+
+    __slots__ = (
+        "directory",
+        "grace",
+        "is_child",
+        "layout",
+        "pid",
+        "pidfd",
+        "progress",
+        "spec",
+        "started_told",
+        "state",
+        "task",
+    )
+
+    def __init__(self, spec: JobSpec, directory: str, layout: Layout) -> None:
+        self.spec = spec
+        self.directory = directory
+        self.layout = layout
+        self.state: State = "waiting"
+        self.pid = 0
+        self.pidfd = -1
+        self.is_child = False
+        self.started_told = False
+        self.grace: float | None = None
+        self.progress = ""
+        self.task: asyncio.Task[None] | None = None
+
+
+class Reports:
+    """An ordered queue with one reader."""
+
+    def __init__(self) -> None:
+        self._items: deque[JobReport] = deque()
+        self._some = asyncio.Event()
+
+    def put(self, report: JobReport) -> None:
+        """Add a report."""
+        self._items.append(report)
+        self._some.set()
+
+    async def watch(self) -> AsyncIterator[JobReport]:
+        """Yield every report once, in order, for ever."""
+        while True:
+            while self._items:
+                yield self._items.popleft()
+            self._some.clear()
+            if not self._items:
+                await self._some.wait()
+
+
+def open_launcher(directory: str) -> tuple[int, int] | None:
+    """Return (pid, pidfd) of the job's living launcher; None if it is gone or has not named itself.
+
+    The start time is compared after the descriptor is open: from then on the number cannot pass
+    to another process unnoticed.
+    """
+    who = contract.read_pid(directory)
+    if who is None:
+        return None
+    pid, started = who
+    try:
+        pidfd = os.pidfd_open(pid)
+    except OSError:
+        return None
+    if contract.start_time(pid) != started:
+        os.close(pidfd)
+        return None
+    return pid, pidfd
+
+
+def is_live(directory: str) -> bool:
+    """Tell whether someone holds the job's lock: a launcher lives, or someone is staging."""
+    if not os.path.exists(f"{directory}/{contract.LOCK}"):
+        return False
+    lock = contract.try_lock(directory)
+    if lock is None:
+        return True
+    os.close(lock)
+    return False
+
+
+def tell_to_end(directory: str, pidfd: int, grace: float) -> None:
+    """Ask a launcher to end its job: SIGTERM, then SIGKILL after `grace` seconds."""
+    with suppress(OSError):  # the directory may be gone, the launcher may have ended
+        contract.write_file(f"{directory}/{contract.GRACE}", f"{max(0.0, grace):.3f}".encode())
+    with suppress(ProcessLookupError):
+        signal.pidfd_send_signal(pidfd, signal.SIGTERM)
+
+
+def kill_session(directory: str) -> None:
+    """Kill what a killed launcher left behind: all that is still in the session it led.
+
+    While a process of that session lives the kernel does not give the number away, so a process
+    with this number and another start time means that nothing of the session is left.
+    """
+    who = contract.read_pid(directory)
+    if who is None or contract.start_time(who[0]) not in (None, who[1]):
+        return
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            content = contract.read_file(f"/proc/{name}/stat", 4096) or b""
+            fields = content.rpartition(b")")[2].split()
+            # Fields 6 (session) and 22 (start time) of stat; the list starts at field 3.
+            if len(fields) > 19 and int(fields[3]) == who[0] and int(fields[19]) >= who[1]:
+                with suppress(ProcessLookupError, PermissionError):
+                    os.kill(int(name), signal.SIGKILL)

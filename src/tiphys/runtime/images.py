@@ -1,0 +1,60 @@
+"""What an image name means on a machine that runs no images.
+
+A rule says where the files come from (the host's, or a directory with an unpacked image), which
+directories come first on PATH, and what the image would run by default.
+Source: /work/shared/conformance/README.md, "Executing local: run".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Final
+
+HOST: Final = "host"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRule:
+    """Applies to images whose repository name matches `pattern` (as in a shell: `*`, `?`, `[]`).
+
+    `root` is "host" or a directory with an unpacked image. `bin` comes first on PATH. `bin` and
+    `visible` (whatever the programs in `bin` need besides) are shown read-only in a sandbox.
+    """
+
+    pattern: str = "*"
+    root: str = HOST
+    bin: tuple[str, ...] = ()
+    visible: tuple[str, ...] = ()
+    entrypoint: tuple[str, ...] = ()
+    cmd: tuple[str, ...] = ()
+
+
+_DEFAULT: Final = ImageRule()
+
+
+def repository(image: str) -> str:
+    """Return an image's repository name: no registry, no `library/`, no tag, no digest."""
+    name = image.partition("@")[0]
+    first, slash, rest = name.partition("/")
+    if slash and ("." in first or ":" in first or first == "localhost"):
+        name = rest
+    head, slash, last = name.rpartition("/")
+    return (head + slash + last.partition(":")[0]).removeprefix("library/")
+
+
+class Images:
+    """The rules, first match first; an image that none matches is the host."""
+
+    def __init__(self, rules: Sequence[ImageRule] = ()) -> None:
+        self._rules = tuple(rules)
+        self._found: dict[str, ImageRule] = {}
+
+    def rule(self, image: str) -> ImageRule:
+        """Return the rule for an image."""
+        if image not in self._found:
+            name = repository(image)
+            matching = (rule for rule in self._rules if fnmatchcase(name, rule.pattern))
+            self._found[image] = next(matching, _DEFAULT)
+        return self._found[image]

@@ -1,0 +1,432 @@
+"""What the runtimes with real processes share: start, stop, adopt, watch, logs, drop.
+
+A job's launcher does not need this process (executor/contract.py), so everything here can be
+lost at any moment and found again in the job directory. A job goes through the states of
+`entry.State` in order; each step is one method. Jobs without artifacts never leave the event
+loop's own thread: their few system calls cost less than a change of thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import stat
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from tiphys.errors import TiphysError
+from tiphys.executor import capture, contract, run, stage
+from tiphys.executor.layout import Layout
+from tiphys.executor.stage import DriverOf
+from tiphys.messages import JobFinished, JobLost, JobProgressed, JobReport, JobSpec, JobStarted
+from tiphys.model.ids import NodeId, RunId
+from tiphys.ports import Capabilities, Clock
+from tiphys.runtime.entry import (
+    Entry,
+    Reports,
+    is_live,
+    kill_session,
+    open_launcher,
+    tell_to_end,
+)
+from tiphys.runtime.images import ImageRule, Images
+
+_POLL_SECONDS: Final = 0.02
+_LOG_BYTES: Final = 1 << 16
+FEATURES: Final = frozenset({"container", "script", "artifacts", "logs", "emptyDir"})
+
+
+def default_slots() -> int:
+    """Return how many jobs run at once if nobody says."""
+    return max(4, 2 * len(os.sched_getaffinity(0)))
+
+
+class LocalRuntime:
+    """The machinery; subclasses say how a job's paths and its command line look.
+
+    `root` holds the job directories. `drivers` finds the driver of an artifact. `slots` limits
+    the jobs that run at once; more wait in order. `environ` is the environment that the engine
+    was started in, from which a subclass may pass some on.
+    """
+
+    name = "local"
+    capabilities = Capabilities(FEATURES)
+
+    def __init__(
+        self,
+        root: Path,
+        drivers: DriverOf,
+        clock: Clock,
+        *,
+        slots: int | None = None,
+        images: Sequence[ImageRule] = (),
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        self._root = Path(root)
+        self._drivers = drivers
+        self._clock = clock
+        self._slots = slots if slots is not None else default_slots()
+        self._images = Images(images)
+        self._environ = environ if environ is not None else {}
+        self._entries: dict[NodeId, Entry] = {}
+        self._waiting: deque[Entry] = deque()
+        self._running = 0
+        self._reports = Reports()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # ------------------------------------------------------------------ for the subclasses
+
+    def layout(self, job: JobSpec, directory: str) -> Layout:
+        """Return where the job's paths are."""
+        raise NotImplementedError
+
+    def launch(self, job: JobSpec, layout: Layout) -> run.Launch:
+        """Return what to run. Raises a TiphysError if that is known to be impossible."""
+        raise NotImplementedError
+
+    # ----------------------------------------------------------------------------- the port
+
+    async def start(self, job: JobSpec) -> None:
+        """Run the job, or adopt it if it already runs or has ended; reports follow by `watch`."""
+        if job.id in self._entries:
+            return
+        directory = contract.job_directory(self._root, job)
+        entry = Entry(job, directory, self.layout(job, directory))
+        self._entries[job.id] = entry
+        if self._make_directory(directory):
+            self._enqueue(entry)
+        else:
+            self._find_again(entry)
+
+    async def stop(self, job: NodeId, grace: float) -> None:
+        """End a job within `grace` seconds; it is reported finished. Unknown job: no effect."""
+        entry = self._entries.get(job)
+        if entry is None:
+            await self._stop_unknown(job, grace)
+        elif entry.state == "waiting":
+            self._waiting = deque(item for item in self._waiting if item is not entry)
+            self._deleted(entry)
+        elif entry.state == "staging" and entry.task is not None:
+            entry.grace = grace
+            entry.task.cancel()
+        elif entry.state == "running" and (entry.grace is None or grace < entry.grace):
+            entry.grace = grace
+            if entry.pidfd >= 0:
+                tell_to_end(entry.directory, entry.pidfd, grace)
+
+    async def drop(self, run: RunId) -> None:
+        """Remove all that remains of a run's jobs; what still runs is killed, without a report."""
+        for job in await self.present(run):
+            await self.stop(job, 0.0)
+        for entry in [item for item in self._entries.values() if item.spec.run == run]:
+            while entry.state != "over":
+                await self._pause()
+            del self._entries[entry.spec.id]
+        folder = self._root / run
+        if run and folder.parent == self._root and run not in (".", ".."):
+            while folder.is_dir() and any(is_live(item.path) for item in os.scandir(folder)):
+                await self._pause()
+            await asyncio.to_thread(remove_tree, str(folder))
+
+    async def present(self, run: RunId) -> Sequence[NodeId]:
+        """Return the jobs of a run of which something still runs or waits, whoever started them."""
+        mine = {
+            entry.spec.id: None
+            for entry in self._entries.values()
+            if entry.spec.run == run and entry.state != "over"
+        }
+        folder = self._root / run
+        if folder.is_dir():
+            for item in os.scandir(folder):
+                if NodeId(item.name) not in mine and is_live(item.path):
+                    mine[NodeId(item.name)] = None
+        return list(mine)
+
+    def watch(self) -> AsyncIterator[JobReport]:
+        """Yield the state of every job started or adopted here, then each change, once."""
+        return self._reports.watch()
+
+    async def logs(self, run: RunId, job: NodeId, follow: bool) -> AsyncIterator[bytes]:
+        """Yield what the job wrote (standard output and error together), in pieces."""
+        directory = f"{self._root}/{run}/{job}"
+        fd = -1
+        try:
+            while True:
+                # Looked at before reading, so that nothing written before the end is missed.
+                more = follow and self._may_write(job, directory)
+                if fd < 0:
+                    with suppress(FileNotFoundError):
+                        fd = os.open(f"{directory}/{contract.COMBINED}", os.O_RDONLY | os.O_CLOEXEC)
+                while fd >= 0 and (piece := os.read(fd, _LOG_BYTES)):
+                    yield piece
+                if not more:
+                    return
+                await self._pause()
+        finally:
+            if fd >= 0:
+                os.close(fd)
+
+    async def close(self) -> None:
+        """Release what the runtime holds; jobs go on running."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for entry in self._entries.values():
+            self._forget_launcher(entry)
+        self._entries.clear()
+        self._waiting.clear()
+
+    # --------------------------------------------------------------------- finding jobs again
+
+    def _make_directory(self, directory: str) -> bool:
+        """Make the job directory; False if there is one."""
+        try:
+            os.mkdir(directory, 0o700)
+        except FileExistsError:
+            return False
+        except FileNotFoundError:
+            os.makedirs(os.path.dirname(directory), mode=0o700, exist_ok=True)
+            return self._make_directory(directory)
+        return True
+
+    def _find_again(self, entry: Entry) -> None:
+        """Go on with a job that has a directory; contract.py has the cases."""
+        report = contract.read_report(entry.directory)
+        if report is not None:
+            entry.state = "over"
+            self._tell_started(entry, _started_at(report))
+            self._reports.put(report)
+            return
+        lock = contract.try_lock(entry.directory)
+        if lock is None:
+            self._background(entry, self._adopt(entry))
+            return
+        os.close(lock)
+        if (code := contract.read_exit_code(entry.directory)) is not None:
+            self._capture(entry, code)
+        elif contract.read_pid(entry.directory) is not None:
+            self._lost(entry)
+        else:
+            self._enqueue(entry)
+
+    async def _adopt(self, entry: Entry) -> None:
+        """Watch a launcher that someone else started, as soon as it has said who it is."""
+        self._running += 1
+        entry.state = "running"
+        while (found := open_launcher(entry.directory)) is None:
+            if not is_live(entry.directory):
+                # It ended, or whoever was staging has died: look at the directory again.
+                self._running -= 1
+                self._find_again(entry)
+                return
+            await self._pause()
+        self._watch_launcher(entry, *found)
+        self._tell_started(entry, self._clock.now())
+        if entry.grace is not None:
+            tell_to_end(entry.directory, entry.pidfd, entry.grace)
+
+    async def _stop_unknown(self, job: NodeId, grace: float) -> None:
+        """Stop a launcher of an earlier engine whose job nobody has asked for again."""
+        if not job or "/" in job:
+            return
+        for directory in self._root.glob(f"*/{_literal(job)}"):
+            found = open_launcher(str(directory))
+            if found is not None:
+                tell_to_end(str(directory), found[1], grace)
+                os.close(found[1])
+
+    # -------------------------------------------------------------------------------- starting
+
+    def _enqueue(self, entry: Entry) -> None:
+        entry.state = "waiting"
+        self._waiting.append(entry)
+        self._fill_slots()
+
+    def _fill_slots(self) -> None:
+        while self._waiting and self._running < self._slots:
+            self._begin(self._waiting.popleft())
+
+    def _begin(self, entry: Entry) -> None:
+        """Lock, stage, launch; in the background only if artifacts have to be fetched."""
+        job = entry.spec
+        if job.deadline_at is not None and job.deadline_at <= self._clock.now():
+            text = "Step exceeded its deadline"
+            self._finish(entry, capture.stopped_early(job, "Failed", text, self._clock.now()))
+            return
+        try:
+            lock = contract.try_lock(entry.directory)
+        except OSError as exc:
+            self._finish(entry, capture.init_failed(job, exc, self._clock.now()))
+            return
+        if lock is None:
+            self._background(entry, self._adopt(entry))
+            return
+        self._running += 1
+        if stage.has_inputs(job):
+            entry.state = "staging"
+            self._background(entry, self._stage(entry, lock))
+        else:
+            self._launch(entry, lock)
+
+    async def _stage(self, entry: Entry, lock: int) -> None:
+        try:
+            await stage.load_inputs(entry.spec, entry.layout, self._drivers)
+        except asyncio.CancelledError:
+            os.close(lock)
+            if entry.grace is None:
+                raise  # the runtime is closed; another one will begin again
+            self._running -= 1
+            self._deleted(entry)
+        except TiphysError as exc:
+            os.close(lock)
+            self._fail_start(entry, exc)
+        else:
+            self._launch(entry, lock)
+
+    def _launch(self, entry: Entry, lock: int) -> None:
+        try:
+            stage.prepare(entry.spec, entry.layout)
+            launch = self.launch(entry.spec, entry.layout)
+            pid = run.spawn(entry.spec, entry.directory, launch, lock)
+            entry.is_child = True
+            self._watch_launcher(entry, pid, os.pidfd_open(pid))
+        except (OSError, ValueError, TiphysError) as exc:
+            self._fail_start(entry, exc)
+        else:
+            self._tell_started(entry, self._clock.now())
+        finally:
+            os.close(lock)
+
+    def _fail_start(self, entry: Entry, cause: Exception) -> None:
+        self._running -= 1
+        self._finish(entry, capture.init_failed(entry.spec, cause, self._clock.now()))
+        self._fill_slots()
+
+    # ---------------------------------------------------------------------------------- ending
+
+    def _watch_launcher(self, entry: Entry, pid: int, pidfd: int) -> None:
+        entry.state = "running"
+        entry.pid, entry.pidfd = pid, pidfd
+        asyncio.get_running_loop().add_reader(pidfd, self._launcher_ended, entry)
+
+    def _forget_launcher(self, entry: Entry) -> None:
+        if entry.pidfd >= 0:
+            asyncio.get_running_loop().remove_reader(entry.pidfd)
+            os.close(entry.pidfd)
+            entry.pidfd = -1
+
+    def _launcher_ended(self, entry: Entry) -> None:
+        self._forget_launcher(entry)
+        if entry.is_child:
+            with suppress(ChildProcessError):
+                os.waitpid(entry.pid, 0)
+        self._running -= 1
+        self._fill_slots()  # first, so that the machine works while we read
+        code = contract.read_exit_code(entry.directory)
+        if code is None:
+            self._lost(entry)
+        else:
+            self._capture(entry, code)
+
+    def _capture(self, entry: Entry, code: int) -> None:
+        entry.state = "capturing"
+        if capture.needs_saving(entry.spec):
+            self._background(entry, self._save(entry, code))
+        else:
+            now = self._clock.now()
+            self._finish(entry, capture.capture_now(entry.spec, entry.layout, code, now))
+
+    async def _save(self, entry: Entry, code: int) -> None:
+        now = self._clock.now()
+        self._finish(
+            entry, await capture.capture(entry.spec, entry.layout, code, now, self._drivers)
+        )
+
+    def _lost(self, entry: Entry) -> None:
+        kill_session(entry.directory)
+        self._finish(entry, JobLost(entry.spec.id, self._clock.now()))
+
+    def _deleted(self, entry: Entry) -> None:
+        """Report a job that was stopped before its command ran."""
+        now = self._clock.now()
+        self._finish(entry, capture.stopped_early(entry.spec, "Error", "pod deleted", now))
+        self._fill_slots()
+
+    def _finish(self, entry: Entry, report: JobFinished | JobLost) -> None:
+        """Say the last word about a job: first to the disk, then to the engine."""
+        entry.state = "over"
+        with suppress(OSError):  # the directory may have been removed under us
+            contract.write_report(entry.directory, report)
+        self._tell_started(entry, _started_at(report))
+        if (progress := last_progress(entry.layout.progress)) and progress != entry.progress:
+            self._reports.put(JobProgressed(entry.spec.id, progress))
+        self._reports.put(report)
+
+    def _tell_started(self, entry: Entry, at: float) -> None:
+        if not entry.started_told:
+            entry.started_told = True
+            self._reports.put(JobStarted(entry.spec.id, at, self.host))
+
+    @property
+    def host(self) -> str:
+        """The name of the machine, as the node's `hostNodeName`."""
+        return os.uname().nodename
+
+    # -------------------------------------------------------------------------------- plumbing
+
+    def _may_write(self, job: NodeId, directory: str) -> bool:
+        entry = self._entries.get(job)
+        return entry.state in ("waiting", "staging", "running") if entry else is_live(directory)
+
+    def _background(self, entry: Entry, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        entry.task = task
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _pause(self) -> None:
+        await self._clock.sleep_until(self._clock.now() + _POLL_SECONDS)
+
+
+def _started_at(report: JobFinished | JobLost) -> float:
+    return report.started_at if isinstance(report, JobFinished) else report.at
+
+
+def last_progress(path: str) -> str:
+    """Return the last line of a progress file if it reads `N/M` with 0 <= N <= M, M > 0.
+
+    Source: argo workflow/executor/executor.go, monitorProgress.
+    """
+    content = contract.read_file(path)
+    if not content:
+        return ""
+    line = content.strip().rpartition(b"\n")[2].strip()
+    done, slash, whole = line.partition(b"/")
+    if not (slash and done.isdigit() and whole.isdigit()):
+        return ""
+    return line.decode() if 0 <= int(done) <= int(whole) and int(whole) > 0 else ""
+
+
+def remove_tree(path: str) -> None:
+    """Remove a directory tree, whatever permissions the jobs gave to their own files."""
+
+    def mend(function: Callable[[str], object], name: str, _: object) -> None:
+        with suppress(OSError):
+            parent = os.path.dirname(name)
+            os.chmod(parent, stat.S_IRWXU)
+            if os.path.isdir(name) and not os.path.islink(name):
+                os.chmod(name, stat.S_IRWXU)
+                shutil.rmtree(name, ignore_errors=True)
+            else:
+                function(name)
+
+    shutil.rmtree(path, onerror=mend)
+
+
+def _literal(name: str) -> str:
+    """Return `name` with the characters that mean something to glob taken literally."""
+    return "".join(f"[{c}]" if c in "*?[" else c for c in name)
