@@ -37,12 +37,6 @@ _FOREIGN_ERRORS: Final[tuple[type[Exception], ...]] = (
     zlib.error,
     isal_zlib.error,
 )
-    tarfile.TarError,
-    zipfile.BadZipFile,
-    EOFError,
-    zlib.error,
-    isal_zlib.error,
-)
 
 
 @dataclass(frozen=True, slots=True)
