@@ -1,0 +1,78 @@
+# The verbs of this project. Plain `make` lists them. Nothing here needs root.
+
+PYTHON ?= python3
+CORPUS ?= ../shared/conformance
+DEMO_HOME ?= build/demo
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+DEPENDENCIES := $(VENV)/.dependencies
+PRODUCT := $(wildcard tools/build_launcher.py src/tiphys/executor/launcher.c)
+PYTEST := $(BIN)/python -m pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help setup fmt lint type test conformance e2e bench docs check demo
+
+help: ## list the verbs
+	@sed -n 's/^\([a-z0-9]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+setup: $(READY) ## make .venv with the pinned dependencies and Tiphys in it
+
+demo: $(READY) ## run a real workflow with a live tree and show what it left
+	@echo "== Running examples/demo.yaml; its state is kept in $(DEMO_HOME)"
+	$(BIN)/tiphys run examples/demo.yaml --home $(DEMO_HOME)
+	@echo
+	@echo "== What is known about it now: tiphys get @latest"
+	$(BIN)/tiphys get @latest --home $(DEMO_HOME)
+	@echo
+	@echo "== What its steps wrote: tiphys logs @latest"
+	$(BIN)/tiphys logs @latest --home $(DEMO_HOME)
+
+test: $(READY) ## run the tests
+	@echo "== Running the tests"
+	$(PYTEST) -n auto
+
+e2e: $(READY) ## run only the tests that start the command line as a user does
+	$(PYTEST) -m e2e
+
+conformance: $(READY) ## compare with the corpus: languages, lint, simulated and real runs
+	-$(BIN)/python -m tests.conformance.language $(CORPUS)/language
+	$(BIN)/python -m tests.conformance.workflows $(CORPUS)
+
+bench: $(READY) ## print the costs as ratios
+	$(BIN)/python -m benchmarks.run
+
+fmt: $(READY) ## format and sort imports
+	$(BIN)/ruff check --select I --fix src tests tools benchmarks
+	$(BIN)/ruff format src tests tools benchmarks
+
+lint: $(READY) ## check style, walls between rooms and size limits
+	$(BIN)/ruff check src tests tools benchmarks
+	$(BIN)/ruff format --check src tests tools benchmarks
+	$(BIN)/lint-imports
+	$(BIN)/python tools/limits.py
+
+type: $(READY) ## check types
+	$(BIN)/mypy
+	$(BIN)/mypy --explicit-package-bases tools benchmarks
+
+docs: $(READY) ## check links, and that every difference from Argo is listed
+	$(BIN)/python tools/docs.py
+
+check: lint type docs test ## all that must hold before a commit
+
+$(VENV)/pyvenv.cfg:
+	@echo "== Making a Python environment in $(VENV)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+
+$(DEPENDENCIES): requirements/dev.txt | $(VENV)/pyvenv.cfg
+	@echo "== Installing the pinned dependencies (once; this needs the network)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+$(READY): pyproject.toml $(PRODUCT) $(DEPENDENCIES)
+	@echo "== Installing Tiphys and building its launcher (a C compiler does that)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
