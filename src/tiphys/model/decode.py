@@ -106,7 +106,7 @@ def argo_text(findings: Iterable[Finding]) -> str:
 
 def in_document_order(findings: Iterable[DecodeFinding]) -> list[Finding]:
     """Return the findings as a reader of the file meets them."""
-    return sorted(findings, key=lambda item: (item.line, item.column, item.order))
+    return [*sorted(findings, key=lambda item: (item.line, item.column, item.order))]
 
 
 def _argo_order(finding: Finding) -> int:
