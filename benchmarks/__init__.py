@@ -1,0 +1,1 @@
+"""What things cost, as ratios to what they would cost without Tiphys: `make bench`."""

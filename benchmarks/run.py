@@ -1,0 +1,88 @@
+"""Print the costs: `python -m benchmarks.run [--steps N] [--only WORD]`.
+
+Ratios count, not seconds: each is to the same work done without Tiphys on the same machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from benchmarks import workloads
+from benchmarks.engine import engine_costs
+from benchmarks.measure import CommandError, Measured, run, seconds, tiphys
+
+STEPS = 1_000
+FAN_OUT_AIM = 1.5
+HELLO_AIM = 0.25
+VERSION_AIM = 0.1
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Measure section after section; one that cannot be measured does not stop the others."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--steps", type=int, default=STEPS, help="steps of a workload")
+    parser.add_argument("--only", default="", help="sections whose name contains this")
+    options = parser.parse_args(argv)
+    incomplete = False
+    for name, section in _sections(options.steps).items():
+        if options.only in name:
+            print(f"-- {name}", flush=True)
+            incomplete |= not _show(section)
+    return 1 if incomplete else 0
+
+
+def _sections(steps: int) -> dict[str, Callable[[Path], Iterator[Measured]]]:
+    return {
+        "start-up": startup,
+        "fan-out": lambda folder: workload(folder, steps, is_chain=False),
+        "chain": lambda folder: workload(folder, steps, is_chain=True),
+        "engine": lambda _folder: engine_costs(),
+    }
+
+
+def _show(section: Callable[[Path], Iterator[Measured]]) -> bool:
+    with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as name:
+        try:
+            for measured in section(Path(name)):
+                print(f"   {measured}", flush=True)
+        except (CommandError, NotImplementedError) as error:
+            print(f"   not measured: {error}", flush=True)
+            return False
+    return True
+
+
+def startup(folder: Path) -> Iterator[Measured]:
+    """Yield what a user waits for when nothing is to be done."""
+    yield Measured("tiphys version", seconds(tiphys("version"), 5), aim=VERSION_AIM)
+    hello = run(workloads.hello(folder), folder / "home", "process")
+    yield Measured("tiphys run hello", seconds(hello, 5), aim=HELLO_AIM)
+
+
+def workload(folder: Path, steps: int, is_chain: bool) -> Iterator[Measured]:
+    """Yield the cost of many steps in each runtime, and of the same without Tiphys."""
+    shape = "chain" if is_chain else "fan-out"
+    file = workloads.makefile(folder, steps, is_chain)
+    by_make = seconds(["make", "-j2", "-f", str(file)], 2)
+    yield Measured(f"{steps:,} x true, {shape}, make -j2", by_make)
+    bare = seconds(workloads.bwrap_loop(steps)) if shutil.which("bwrap") else None
+    if bare is not None:
+        yield Measured(f"{steps:,} x true, bwrap in a loop", bare)
+    write = workloads.chain if is_chain else workloads.fan_out
+    flow = write(folder, steps)
+    aim = None if is_chain else FAN_OUT_AIM
+    spent = seconds(run(flow, folder / "process", "process"))
+    yield Measured(f"{steps:,} steps, {shape}, process", spent, "s", by_make, "make -j2", aim)
+    if bare is None:
+        return
+    spent = seconds(run(flow, folder / "sandbox", "sandbox"))
+    yield Measured(f"{steps:,} steps, {shape}, sandbox", spent, "s", bare, "bare bwrap")
+    yield Measured(f"{steps:,} steps, {shape}, sandbox", spent, "s", by_make, "make -j2")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
