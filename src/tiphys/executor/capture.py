@@ -117,10 +117,19 @@ def _parameter(parameter: Parameter, layout: Layout) -> Parameter:
     elif source.default is not None:
         value = source.default
     else:
-        raise Permanent(
-            f"open /var/run/argo/outputs/parameters{source.path}: no such file or directory"
-        )
+        raise Permanent(no_parameter(source.path))
     return replace(parameter, value=value.removesuffix("\n"))
+
+
+def no_parameter(path: str) -> str:
+    """Return Argo's text for an output parameter whose file is missing."""
+    return f"open /var/run/argo/outputs/parameters{path}: no such file or directory"
+
+
+def no_artifact(path: str) -> str:
+    """Return Argo's text for an output artifact that is missing."""
+    base = "/var/run/argo/outputs/artifacts"
+    return f"open {base}{path.rstrip('/')}.tgz: no such file or directory"
 
 
 # ----------------------------------------------------------------------------- artifacts, log
@@ -132,10 +141,7 @@ async def _save(artifact: Artifact, layout: Layout, drivers: DriverOf) -> Artifa
     if not os.path.lexists(source):
         if artifact.optional:
             return None
-        path = artifact.path.rstrip("/")
-        raise Permanent(
-            f"open /var/run/argo/outputs/artifacts{path}.tgz: no such file or directory"
-        )
+        raise Permanent(no_artifact(artifact.path))
     driver = drivers(artifact)
     if archive.is_none(artifact.archive):
         await driver.put(source, artifact)

@@ -169,3 +169,12 @@ def write_report(directory: str, report: FinalReport) -> None:
     target = f"{directory}/{REPORT}"
     write_file(f"{target}.tmp", _encode(report))
     os.rename(f"{target}.tmp", target)
+
+
+def refuse(directory: str, reason: str) -> None:
+    """Leave what a launcher leaves that could not start its command."""
+    write_file(f"{directory}/{TERMINATION_LOG}", reason.encode())
+    os.makedirs(os.path.dirname(f"{directory}/{EXIT_CODE}"), exist_ok=True)
+    target = f"{directory}/{EXIT_CODE}"
+    write_file(f"{target}.tmp", str(CANNOT_START).encode())
+    os.rename(f"{target}.tmp", target)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Final
 
@@ -61,20 +61,27 @@ class Layout:
 
 
 class RootedLayout(Layout):
-    """A private root; `readonly` are the host's parts shown in it, as {pod path: host path}."""
+    """A private root in which parts of the host are shown read-only.
 
-    def __init__(self, directory: str, readonly: dict[str, str]) -> None:
+    `readonly` is {pod path: host path}; `links` is {pod path: target}, the links that will be
+    made in the root but need not be there yet.
+    """
+
+    def __init__(
+        self, directory: str, readonly: Mapping[str, str], links: Mapping[str, str]
+    ) -> None:
         super().__init__(directory)
-        self._readonly = readonly
+        self.readonly = readonly
+        self._links = links
 
     def host(self, path: str) -> str:
         """Resolve all but the last component inside the root: a job's links lead nowhere else."""
-        parent, name = posixpath.split(_clean(path))
+        parent, name = posixpath.split(clean(path))
         return posixpath.join(self._resolve(parent), name)
 
     def follow(self, path: str) -> str:
         """Resolve the whole path inside the root."""
-        return self._resolve(_clean(path))
+        return self._resolve(clean(path))
 
     @property
     def progress(self) -> str:
@@ -94,7 +101,7 @@ class RootedLayout(Layout):
                 continue
             done = posixpath.normpath(posixpath.join(done, part))
             try:
-                target = os.readlink(self._place(done))
+                target = self._links.get(done) or os.readlink(self._place(done))
             except OSError:
                 continue  # not a link, or not there (yet)
             links += 1
@@ -106,9 +113,9 @@ class RootedLayout(Layout):
 
     def _place(self, path: str) -> str:
         mine = self.root + path
-        if os.path.lexists(mine) and path not in self._readonly:
+        if os.path.lexists(mine) and path not in self.readonly:
             return mine
-        for part, real in self._readonly.items():
+        for part, real in self.readonly.items():
             if path == part or path.startswith(part + "/"):
                 return real + path[len(part) :]
         return mine
@@ -133,7 +140,7 @@ class MappedLayout(Layout):
         if self._job.template.script is not None:
             found[contract.POD_SCRIPT] = f"{self.directory}/{contract.SCRIPT}"
         for declared in declared_paths(self._job):
-            path = _clean(declared)
+            path = clean(declared)
             missing = path
             while len(parent := posixpath.dirname(missing)) > 1 and not os.path.lexists(parent):
                 missing = parent
@@ -157,7 +164,7 @@ class MappedLayout(Layout):
 
     def host(self, path: str) -> str:
         """Return the mapped path, or the host's own."""
-        path = part = _clean(path)
+        path = part = clean(path)
         while len(part) > 1:
             if part in self.mapping:
                 return self.mapping[part] + path[len(part) :]
@@ -200,6 +207,6 @@ def mounts(job: JobSpec) -> Iterator[str]:
             yield path
 
 
-def _clean(path: str) -> str:
+def clean(path: str) -> str:
     """Return `path` absolute and without `.`, `..` and doubled slashes."""
     return posixpath.normpath("/" + path.lstrip("/"))

@@ -6,6 +6,7 @@ Nothing here goes through a shell: command lines are lists from the template to 
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 import signal
 import sys
@@ -16,6 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from tiphys.errors import Permanent
 from tiphys.executor import contract
 from tiphys.executor.layout import Layout
 from tiphys.messages import JobSpec
@@ -37,6 +39,10 @@ class Launch:
     env: Mapping[str, str]
     cwd: str
     flags: str = "-"
+
+
+class CannotStart(Permanent):
+    """The command cannot be started; the text is what Argo's emissary says."""
 
 
 @cache
@@ -124,6 +130,31 @@ def expand(text: str, env: Mapping[str, str]) -> str:
         return "$" if name is None else env.get(name, match.group())
 
     return _REFERENCE.sub(one, text)
+
+
+def find_in(layout: Layout, name: str, path: str, cwd: str) -> None:
+    """Check that the pod has a program `name`. Raises CannotStart with Argo's text if not.
+
+    Source: Go os/exec.LookPath, as the launcher has it.
+    """
+    if "/" in name:
+        place = layout.follow(posixpath.join(cwd, name))
+        if not os.path.exists(place):
+            reason = f"stat {name}: no such file or directory"
+        elif os.path.isdir(place):
+            reason = "is a directory"
+        else:
+            reason = "" if os.access(place, os.X_OK) else "permission denied"
+        if reason:
+            raise CannotStart(f'failed to find name in PATH: exec: "{name}": {reason}')
+        return
+    for folder in path.split(":") if name else ():
+        place = layout.follow(f"{folder}/{name}") if folder else ""
+        if place and os.path.isfile(place) and os.access(place, os.X_OK):
+            return
+    raise CannotStart(
+        f'failed to find name in PATH: exec: "{name}": executable file not found in $PATH'
+    )
 
 
 def spawn(job: JobSpec, directory: str, launch: Launch, lock_fd: int) -> int:

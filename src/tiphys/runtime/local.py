@@ -294,6 +294,9 @@ class LocalRuntime:
             pid = run.spawn(entry.spec, entry.directory, launch, lock)
             entry.is_child = True
             self._watch_launcher(entry, pid, os.pidfd_open(pid))
+        except run.CannotStart as exc:
+            self._running -= 1
+            self._refuse(entry, exc)
         except (OSError, ValueError, TiphysError) as exc:
             self._fail_start(entry, exc)
         else:
@@ -304,6 +307,12 @@ class LocalRuntime:
     def _fail_start(self, entry: Entry, cause: Exception) -> None:
         self._running -= 1
         self._finish(entry, capture.init_failed(entry.spec, cause, self._clock.now()))
+        self._fill_slots()
+
+    def _refuse(self, entry: Entry, cause: run.CannotStart) -> None:
+        """Do what the launcher does when it cannot start the command, without a launcher."""
+        contract.refuse(entry.directory, str(cause))
+        self._capture(entry, contract.CANNOT_START)
         self._fill_slots()
 
     # ---------------------------------------------------------------------------------- ending

@@ -1,0 +1,46 @@
+"""Text that stands in the manifest itself; input only.
+
+Source: reference/executor.md 10.8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from tiphys.errors import Permanent
+from tiphys.model.artifacts import Artifact
+from tiphys.ports import Entry
+
+
+class RawDriver:
+    """Reads `raw.data`."""
+
+    async def get(self, where: Artifact, to: Path) -> None:
+        """Write the text as it is."""
+        to.write_bytes(_data(where))
+
+    async def put(self, source: Path, where: Artifact) -> None:
+        """Raises Permanent: the text of a manifest cannot be written."""
+        raise Permanent("Raw output artifacts unsupported")
+
+    async def open(self, where: Artifact) -> AsyncIterator[bytes]:
+        """Yield the text."""
+        yield _data(where)
+
+    async def list(self, where: Artifact) -> AsyncIterator[Entry]:
+        """Raises Permanent, with Argo's text."""
+        raise Permanent(
+            "ListObjects is currently not supported for this artifact type, "
+            "but it will be in a future version"
+        )
+        yield Entry("", 0)  # makes this a generator, as the port wants
+
+    async def delete(self, where: Artifact) -> None:
+        """Do nothing: the text goes with its manifest."""
+
+
+def _data(where: Artifact) -> bytes:
+    if where.raw is None:
+        raise Permanent(f"artifact {where.name} is not raw")
+    return where.raw.data.encode()

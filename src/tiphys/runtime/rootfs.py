@@ -1,0 +1,110 @@
+"""What a sandboxed job sees of the host: read-only parts, links, and holes for declared paths."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from tiphys.executor.layout import clean
+from tiphys.runtime.images import HOST, ImageRule
+
+_HOST_PARTS: Final = (
+    *("usr", "etc", "opt", "bin", "sbin", "lib", "lib32", "lib64", "libx32"),
+    *("nix", "gnu"),  # where some systems keep all programs
+)
+_PRIVATE: Final = frozenset(
+    {"dev", "home", "media", "mnt", "proc", "root", "run", "srv", "sys", "tmp", "var"}
+)
+_EMPTY_FOLDERS: Final = ("/home", "/mnt", "/root", "/run", "/srv", "/var/run/argo")
+_TEMPORARY: Final = ("/tmp", "/var/tmp")  # noqa: S108 - the pod's own, not ours
+_RESOLVER: Final = "/etc/resolv.conf"
+
+
+@dataclass(slots=True)
+class Rootfs:
+    """Parts shown read-only, as {pod path: host path}, and links, as {pod path: target}."""
+
+    readonly: dict[str, str] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
+
+    def copy(self) -> Rootfs:
+        """Return one that can be changed by itself."""
+        return Rootfs(dict(self.readonly), dict(self.links))
+
+    def add(self, path: str, real: str) -> None:
+        """Show the host's `real` at `path`; a link stays a link."""
+        if os.path.islink(real):
+            self.links[path] = os.readlink(real)
+        elif os.path.exists(real):
+            self.readonly[path] = real
+
+    def canonical(self, path: str) -> str:
+        """Follow the links of the top level: `/bin/x` is `/usr/bin/x` on most systems."""
+        first, _, rest = path[1:].partition("/")
+        target = self.links.get("/" + first)
+        return posixpath.join("/", target, rest) if target is not None and rest else path
+
+    def covers(self, path: str) -> str | None:
+        """Return the read-only part at or above `path`."""
+        while path != "/":
+            if path in self.readonly:
+                return path
+            path = posixpath.dirname(path)
+        return None
+
+    def open_up(self, path: str, replace: bool) -> None:
+        """Make the directory that holds `path` writable, though it lies in a read-only part.
+
+        The part is replaced by its entries, one by one, down to that directory. With `replace`
+        something of the job's own takes the place of what the host has at `path` itself.
+        """
+        path = self.canonical(clean(path))
+        while (part := self.covers(path)) is not None and part != path:
+            real = self.readonly.pop(part)
+            for name in os.listdir(real) if os.path.isdir(real) else ():
+                self.add(f"{part}/{name}", f"{real}/{name}")
+        if replace:
+            self.readonly.pop(path, None)
+            self.links.pop(path, None)
+
+    def arguments(self) -> Iterator[str]:
+        """Yield bubblewrap's arguments, short paths first, so that a mount never hides another."""
+        for path, real in sorted(self.readonly.items()):
+            yield from ("--ro-bind", real, path)
+        for path, target in self.links.items():
+            yield from ("--symlink", target, path)
+
+
+def rootfs(rule: ImageRule) -> Rootfs:
+    """Return what an image's jobs see, before any declared path is considered."""
+    made = Rootfs()
+    if rule.root == HOST:
+        for name in _HOST_PARTS:
+            made.add(f"/{name}", f"/{name}")
+        _add_resolver(made)
+    else:
+        for name in sorted(os.listdir(rule.root)):
+            if name not in _PRIVATE:
+                made.add(f"/{name}", f"{rule.root}/{name}")
+    for folder in (*rule.bin, *rule.visible):
+        if made.covers(folder) is None:
+            made.add(folder, os.path.realpath(folder))
+    return made
+
+
+def _add_resolver(made: Rootfs) -> None:
+    """Show the file that /etc/resolv.conf leads to, where it leads to: often below /run."""
+    real = os.path.realpath(_RESOLVER)
+    if os.path.isfile(real) and made.covers(real) is None:
+        made.add(real, real)
+
+
+def empty_folders() -> Iterable[str]:
+    """Yield bubblewrap's arguments for the directories that any image has."""
+    for path in _TEMPORARY:
+        yield from ("--perms", "1777", "--dir", path)
+    for path in _EMPTY_FOLDERS:
+        yield from ("--dir", path)

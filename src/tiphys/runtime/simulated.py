@@ -1,0 +1,242 @@
+"""A job is a line in a script: so many seconds, this exit code, these outputs. Nothing runs.
+
+Time comes from the clock that is handed in, usually a virtual one, so a simulation is
+deterministic and as fast as the engine. Inputs are not fetched and outputs are not stored.
+Source of the defaults: conformance/README.md, "Executing local: simulate".
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from msgspec.structs import replace
+
+from tiphys.executor import capture
+from tiphys.messages import JobFinished, JobLost, JobProgressed, JobSpec, JobStarted, Usage
+from tiphys.model.arguments import Outputs, Parameter
+from tiphys.model.artifacts import Artifact
+from tiphys.model.ids import NodeId, RunId
+from tiphys.ports import Capabilities, Clock
+from tiphys.runtime.entry import Reports
+
+SOME_TEXT: Final = "simulated"
+_DEADLINE: Final = "Pod was active on the node longer than the specified deadline"
+_STEP_DEADLINE: Final = "Step exceeded its deadline"
+_End = tuple[float, int, str]
+"""When a job ends, its exit code, and the message if a deadline ended it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one job does.
+
+    It takes `seconds`, unless stopped or over a deadline, and exits with `code`. `message` is its
+    termination message. `parameters` are the values of output parameters by name, `missing` the
+    names of output parameters and artifacts it does not make. `error` makes it an Error with that
+    message, `lost` lets it vanish without a result. A `stubborn` one ignores SIGTERM.
+    """
+
+    seconds: float = 0.0
+    code: int = 0
+    message: str = ""
+    result: str = SOME_TEXT
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    missing: frozenset[str] = frozenset()
+    error: str = ""
+    lost: bool = False
+    stubborn: bool = False
+    progress: tuple[str, ...] = ()
+    log: bytes = b""
+
+
+Script = Callable[[JobSpec], Outcome | None] | Mapping[str, Outcome]
+"""By function, or by node name or template name; a job it does not know succeeds at once."""
+
+
+class _Job:
+    __slots__ = ("grace", "outcome", "over", "spec", "started_at", "stopped", "task")
+
+    def __init__(self, spec: JobSpec, outcome: Outcome, started_at: float) -> None:
+        self.spec = spec
+        self.outcome = outcome
+        self.started_at = started_at
+        self.grace: float | None = None
+        self.stopped = asyncio.Event()
+        self.task: asyncio.Task[None] | None = None
+        self.over = False
+
+
+class SimulatedRuntime:
+    """Plays a script against a clock."""
+
+    name = "simulated"
+    capabilities = Capabilities(
+        frozenset(
+            {"container", "script", "artifacts", "logs", "emptyDir", "containerSet", "data"}
+            | {"resource", "http", "plugin", "sidecars", "initContainers", "volumes", "daemon"}
+        )
+    )
+
+    def __init__(self, clock: Clock, script: Script | None = None) -> None:
+        self._clock = clock
+        self._script: Script = script if script is not None else {}
+        self._jobs: dict[NodeId, _Job] = {}
+        self._reports = Reports()
+
+    async def start(self, job: JobSpec) -> None:
+        """Begin a job; one without duration is over before this returns."""
+        if job.id in self._jobs:
+            return
+        now = self._clock.now()
+        item = _Job(job, self._outcome(job), now)
+        self._jobs[job.id] = item
+        self._reports.put(JobStarted(job.id, now, self.name))
+        for progress in item.outcome.progress:
+            self._reports.put(JobProgressed(job.id, progress))
+        end = _natural_end(item)
+        if end[0] <= now:
+            self._finish(item, end)
+        else:
+            item.task = asyncio.get_running_loop().create_task(self._play(item, end))
+
+    async def stop(self, job: NodeId, grace: float) -> None:
+        """End a job: at once with 143, or after `grace` with 137 if it is stubborn."""
+        item = self._jobs.get(job)
+        if item is None or item.over or (item.grace is not None and item.grace <= grace):
+            return
+        item.grace = grace
+        end = _natural_end(item)
+        at = self._clock.now() + (grace if item.outcome.stubborn else 0.0)
+        if at < end[0]:
+            end = (at, 137 if item.outcome.stubborn else 143, "")
+        if item.task is not None:
+            item.task.cancel()
+        if end[0] <= self._clock.now():
+            self._finish(item, end)
+        else:
+            item.task = asyncio.get_running_loop().create_task(self._play(item, end))
+
+    async def drop(self, run: RunId) -> None:
+        """Forget a run's jobs."""
+        for item in [item for item in self._jobs.values() if item.spec.run == run]:
+            if item.task is not None:
+                item.task.cancel()
+            del self._jobs[item.spec.id]
+
+    async def present(self, run: RunId) -> Sequence[NodeId]:
+        """Return the jobs of a run that are not over."""
+        return [
+            item.spec.id for item in self._jobs.values() if item.spec.run == run and not item.over
+        ]
+
+    def watch(self) -> AsyncIterator[JobFinished | JobLost | JobProgressed | JobStarted]:
+        """Yield each report once."""
+        return self._reports.watch()
+
+    async def logs(self, run: RunId, job: NodeId, follow: bool) -> AsyncIterator[bytes]:
+        """Yield the log that the script gives; with `follow` when the job is over."""
+        item = self._jobs.get(job)
+        if item is None or item.spec.run != run:
+            return
+        if follow and not item.over:
+            await item.stopped.wait()
+        if item.outcome.log:
+            yield item.outcome.log
+
+    async def close(self) -> None:
+        """Stop playing."""
+        tasks = [item.task for item in self._jobs.values() if item.task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _outcome(self, job: JobSpec) -> Outcome:
+        if callable(self._script):
+            return self._script(job) or Outcome()
+        known = self._script
+        return known.get(job.node_name) or known.get(job.template.name) or Outcome()
+
+    async def _play(self, item: _Job, end: _End) -> None:
+        await self._clock.sleep_until(end[0])
+        self._finish(item, end)
+
+    def _finish(self, item: _Job, end: _End) -> None:
+        item.over = True
+        item.stopped.set()
+        if item.outcome.lost:
+            self._reports.put(JobLost(item.spec.id, end[0]))
+        else:
+            self._reports.put(_report(item, end))
+
+
+def _natural_end(item: _Job) -> _End:
+    """Return how the job ends if nobody stops it."""
+    job, outcome = item.spec, item.outcome
+    ends: list[_End] = [(item.started_at + outcome.seconds, outcome.code, "")]
+    extra = job.grace_seconds if outcome.stubborn else 0.0
+    code = 137 if outcome.stubborn else 143
+    if job.deadline_seconds is not None:
+        ends.append((item.started_at + job.deadline_seconds + extra, code, _DEADLINE))
+    if job.deadline_at is not None:
+        ends.append((max(item.started_at, job.deadline_at + extra), code, _STEP_DEADLINE))
+    return min(ends, key=lambda end: end[0])
+
+
+def _report(item: _Job, end: _End) -> JobFinished:
+    job, outcome = item.spec, item.outcome
+    at, code, deadline = end
+    parameters, artifacts, errors = _made(job, outcome)
+    phase: Literal["Succeeded", "Failed", "Error"] = "Error"
+    message = outcome.error
+    if not message:
+        phase, message = capture.verdict(code, deadline, outcome.message, errors)
+    return JobFinished(
+        job=job.id,
+        phase=phase,
+        message=message,
+        outputs=Outputs(
+            parameters=tuple(parameters),
+            artifacts=artifacts,
+            result=outcome.result.removesuffix("\n") if job.capture_result else "",
+            exit_code=str(code),
+        ),
+        usage=Usage(wall_seconds=at - item.started_at),
+        started_at=item.started_at,
+        finished_at=at,
+    )
+
+
+def _made(
+    job: JobSpec, outcome: Outcome
+) -> tuple[list[Parameter], tuple[Artifact, ...], list[str]]:
+    """Return what the job leaves behind, and what is wrong with that."""
+    declared = job.template.outputs
+    parameters: list[Parameter] = []
+    errors: list[str] = []
+    for parameter in declared.parameters:
+        value = _value(parameter, outcome)
+        if value is None and parameter.value_from is not None:
+            errors.append(capture.no_parameter(parameter.value_from.path))
+            break
+        parameters.append(replace(parameter, value=value))
+    errors += [
+        capture.no_artifact(item.path)
+        for item in declared.artifacts
+        if item.name in outcome.missing and not item.optional
+    ]
+    artifacts = tuple(item for item in declared.artifacts if item.name not in outcome.missing)
+    return parameters, artifacts, errors
+
+
+def _value(parameter: Parameter, outcome: Outcome) -> str | None:
+    default = parameter.value_from.default if parameter.value_from is not None else None
+    if parameter.name in outcome.missing:
+        return default
+    if parameter.name in outcome.parameters:
+        return outcome.parameters[parameter.name]
+    if parameter.value is not None:
+        return parameter.value
+    return default if default is not None else SOME_TEXT
