@@ -40,6 +40,12 @@ def test_a_high_tree_loses_its_quiet_rows_first() -> None:
     assert fitting(rows[:5], 10) == rows[:5]
 
 
+def test_a_huge_tree_is_counted_only() -> None:
+    workflow = deploy()
+    workflow["status"]["nodes"] |= {f"n{i}": {"id": f"n{i}", "type": "Pod"} for i in range(3000)}
+    assert picture(workflow, NOW, STYLE, 40).startswith("3007 nodes, too many to draw\n")
+
+
 def test_the_live_tree_leaves_its_last_picture() -> None:
     out = io.StringIO()
     with LiveTree(lambda: NOW, STYLE, out) as view:

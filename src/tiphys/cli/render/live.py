@@ -6,9 +6,10 @@ rich does the drawing and is imported when a view is opened.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TextIO
+from typing import TYPE_CHECKING, Self, TextIO
 
 from tiphys.cli.render.header import status_text
 from tiphys.cli.render.style import JsonObject, Style
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _FRAMES_PER_SECOND = 8
 _ROOM_BELOW = 3
+_MOST_NODES = 3_000  # a frame of more would take longer than it is shown
 _QUIET_ICONS = ("✔", "○", "Succeeded", "Skipped")
 
 
@@ -37,7 +39,9 @@ class LiveTree:
 
         self._now = now
         self._style = style
-        self._workflow: dict[str, Any] | None = None
+        self._workflow: JsonObject | None = None
+        self._nodes: dict[str, JsonObject] = {}
+        self._is_closing = False
         self._console = Console(
             file=stream, color_system="standard" if style.colour else None, highlight=False
         )
@@ -60,28 +64,28 @@ class LiveTree:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Leave the last picture on the terminal and give it back."""
+        """Leave the whole tree on the terminal and give it back."""
+        self._is_closing = True
         self._live.stop()
 
     def update(self, workflow: JsonObject) -> None:
-        """Show this state of the workflow."""
-        self._workflow = dict(workflow)
-        self._live.refresh()
+        """Show this state of the workflow at the next frame."""
+        self._nodes = dict((workflow.get("status") or {}).get("nodes") or {})
+        self._workflow = workflow
 
     def update_node(self, node: JsonObject) -> None:
-        """Show this state of one node of the workflow."""
-        if self._workflow is None:
-            return
-        status = dict(self._workflow.get("status") or {})
-        status["nodes"] = {**(status.get("nodes") or {}), node["id"]: node}
-        self.update({**self._workflow, "status": status})
+        """Show this state of one node at the next frame; costs the same however many there are."""
+        self._nodes[node["id"]] = node
 
     def _draw(self) -> Text:
         from rich.text import Text
 
         if self._workflow is None:
             return Text("")
-        text = picture(self._workflow, self._now(), self._style, self._console.height)
+        # Frames are drawn by rich's thread: copying a dict is one step that nothing can cut in on.
+        status = {**(self._workflow.get("status") or {}), "nodes": dict(self._nodes)}
+        height = sys.maxsize if self._is_closing else self._console.height
+        text = picture({**self._workflow, "status": status}, self._now(), self._style, height)
         drawn = Text.from_ansi(text, no_wrap=True, overflow="ellipsis")
         drawn.end = ""
         return drawn
@@ -89,6 +93,9 @@ class LiveTree:
 
 def picture(workflow: JsonObject, now: float, style: Style, height: int) -> str:
     """Return the tree and a closing line, cut to `height` rows by leaving out what is over."""
+    count = len((workflow.get("status") or {}).get("nodes") or {})
+    if count > _MOST_NODES:
+        return f"{count} nodes, too many to draw\n{_closing_line(workflow, now)}"
     rows = render_tree(workflow, now, style).splitlines()
     shown = fitting(rows, height - _ROOM_BELOW)
     if len(shown) < len(rows):
