@@ -23,12 +23,17 @@ Check = Callable[[Vector], "str | None"]
 DEFAULT = Path(__file__).resolve().parents[3] / "shared" / "conformance" / "language"
 
 
+def lines_of(path: Path) -> list[str]:
+    """Return the lines; a line ends at a newline only, not at U+2028."""
+    return path.read_text(encoding="utf-8").rstrip("\n").split("\n")
+
+
 def run_file(path: Path, check: Check, by_message: bool) -> tuple[int, int, list[str], Counter[str]]:
     """Return passed, total, the failures with their reasons, and failures by group."""
     failures: list[str] = []
     groups: Counter[str] = Counter()
     total = 0
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in lines_of(path):
         vector = json.loads(line)
         total += 1
         reason = run_vector(check, vector)
@@ -60,7 +65,7 @@ def main(argv: list[str] | None = None) -> int:
             continue
         check = checks.CHECKS.get(path.stem)
         if check is None:
-            count = len(path.read_text(encoding="utf-8").splitlines())
+            count = len(lines_of(path))
             print(f"{path.stem:18} 0/{count} not supported yet")
             failed += count
             continue

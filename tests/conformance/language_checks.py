@@ -2,15 +2,51 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timezone
 
-from tiphys.expr import durations, goregex, gotime, numbers, when
-from tiphys.expr.civil import from_datetime, load_zone
-from tiphys.expr.errors import LanguageError
-from tiphys.expr.gotext import to_bytes
-from tiphys.expr.values import Time
+from tiphys.expr import (
+    depends,
+    durations,
+    environment,
+    evaluate,
+    goregex,
+    gotime,
+    node_fields,
+    numbers,
+    render,
+    when,
+)
+from tiphys.expr.argo_functions import ARGO_FUNCTIONS
+from tiphys.expr.civil import load_zone
+from tiphys.expr.errors import (
+    ExprParseError,
+    ExprRuntimeError,
+    ExprTypeError,
+    LanguageError,
+)
+from tiphys.expr.gotext import from_bytes, to_bytes
+from tiphys.expr.types import go_type, type_of
+from tiphys.expr.values import (
+    AnyMap,
+    Context,
+    Duration,
+    Function,
+    Int64,
+    Month,
+    NilPointer,
+    Struct,
+    Time,
+    TypedList,
+    TypedMap,
+    Weekday,
+    Zone,
+)
+
+CONTEXT = Context(datetime(2026, 3, 1, 10, 20, 30, tzinfo=timezone.utc), b"seed")
+INF = float("inf")
 
 
 def differs(name, got, want):
@@ -147,11 +183,258 @@ def goregex_check(vector):
     return expect(vector, lambda: goregex.compile_regex(vector["pattern"]), show)
 
 
+LEAVES = {
+    "$float": lambda text: float(text),
+    "$bytes": base64.b64decode,
+    "$string_b64": lambda text: from_bytes(base64.b64decode(text)),
+    "$int64": Int64,
+    "$ints": lambda items: TypedList(items, "int"),
+    "$strings": lambda items: TypedList(items, "string"),
+    "$stringmap": lambda items: TypedMap(items, "string", ""),
+    "$stringlists": lambda items: TypedMap(
+        {key: TypedList(found, "string") for key, found in items.items()},
+        "[]string",
+        TypedList([], "string", nil=True),
+    ),
+    "$ptrtime": lambda text: moment(text),
+    "$niltime": lambda _: NilPointer(),
+    "$func": lambda _: Function("f", lambda running, arguments: None),
+}
+
+
+def decode(raw):
+    """Read a value written the way the README says."""
+    if isinstance(raw, list):
+        return [decode(item) for item in raw]
+    if not isinstance(raw, dict):
+        return raw
+    key = next(iter(raw), "")
+    if key == "$time":
+        return moment(raw[key])
+    if key == "$map":
+        return {decode(name): decode(item) for name, item in raw[key]}
+    if key.startswith("$"):
+        return LEAVES[key](raw[key])
+    return {name: decode(item) for name, item in raw.items()}
+
+
+def encode(value):
+    """Write a value the way the README says, as far as results need."""
+    if isinstance(value, (list, tuple)):
+        return [encode(item) for item in value]
+    if isinstance(value, AnyMap):
+        pairs = [[encode(key), encode(item)] for key, item in value.items()]
+        return {"$map": sorted(pairs, key=json.dumps)}
+    if isinstance(value, dict):
+        if any(key.startswith("$") for key in value):
+            return {"$map": sorted([[key, encode(item)] for key, item in value.items()])}
+        return {key: encode(item) for key, item in value.items()}
+    if isinstance(value, bytes):
+        return {"$bytes": base64.b64encode(value).decode()}
+    if isinstance(value, Time):
+        name = "Local" if value.zone.name == "Local" else value.zone.name
+        return {"$time": gotime.rfc3339_nano(value), "zone": name}
+    if isinstance(value, Duration):
+        return {"$duration": durations.format_go_duration(value.ns), "ns": value.ns}
+    if isinstance(value, (Month, Weekday, Zone, Struct)):
+        return {"$go": type_of(value).name, "text": render.go_print(value)}
+    if isinstance(value, Function):
+        return {"$func": True}
+    if isinstance(value, NilPointer):
+        return None
+    return encode_scalar(value)
+
+
+def encode_scalar(value):
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float) and (value != value or value in (INF, -INF)):
+        return {"$float": "NaN" if value != value else "+Inf" if value > 0 else "-Inf"}
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return {"$string_b64": base64.b64encode(to_bytes(value)).decode()}
+    return value
+
+
+def alike(got, want):
+    """Compare encoded values keeping ints, floats and bools apart."""
+    if isinstance(want, dict) and isinstance(got, dict):
+        if "$go" in want:
+            return got.get("text") == want["text"]
+        return got.keys() == want.keys() and all(alike(got[key], want[key]) for key in want)
+    if isinstance(want, list) and isinstance(got, list):
+        return len(got) == len(want) and all(map(alike, got, want))
+    return type(got) is type(want) and (got == want or (got != got and want != want))
+
+
+def alike_unordered(got, want):
+    if not isinstance(got, list) or not isinstance(want, list):
+        return alike(got, want)
+    return sorted(map(json.dumps, got)) == sorted(map(json.dumps, want))
+
+
+def expr_check(vector):
+    env = {name: decode(raw) for name, raw in vector["env"].items()}
+    mode = vector["mode"]
+    if mode.startswith("argo"):
+        env = {**environment.expand(env), **ARGO_FUNCTIONS}
+    source = vector["expr"]
+    if mode.endswith("bool"):
+        return expect(
+            vector,
+            lambda: evaluate.evaluate_bool(source, env, CONTEXT),
+            lambda result: differs("result", result, vector["result"]),
+        )
+    try:
+        result = evaluate.evaluate(source, env, CONTEXT)
+    except LanguageError as error:
+        return expr_error(vector, error)
+    if "error" in vector:
+        return f"expected {vector['error']} error {vector['message']!r}, got {result!r}"
+    return first(expr_result(vector, result), expr_texts(vector, result))
+
+
+CLASSES = {"parse": ExprParseError, "type": ExprTypeError, "runtime": ExprRuntimeError}
+
+
+def expr_error(vector, error):
+    want = vector.get("error")
+    if want is None:
+        return f"unexpected error {error.message!r}"
+    if want == "panic":
+        return None
+    if not isinstance(error, CLASSES[want]):
+        return f"want {want} error {vector['message']!r}, got {type(error).__name__} {error}"
+    if error.message != vector["message"]:
+        return f"message: got {error.message!r}, want {vector['message']!r}"
+    return None
+
+
+def expr_result(vector, result):
+    got, want = encode(result), vector["result"]
+    same = alike_unordered if vector.get("unordered") else alike
+    if not same(got, want):
+        return f"got {got!r}, want {want!r}"
+    if "type" in vector and vector["type"] != go_type(result):
+        if go_type(result) in ("func", "*time.Time", "*time.Location", "struct"):
+            return None
+        return f"message: type {go_type(result)}, want {vector['type']}"
+    return None
+
+
+def expr_texts(vector, result):
+    reasons = []
+    if "printed" in vector:
+        reasons.append(differs("printed", render.go_print(result), vector["printed"]))
+    if "json" in vector or "json_error" in vector:
+        try:
+            got = render.to_json(result)
+        except LanguageError as error:
+            got = error.message
+        reasons.append(differs("json", got, vector.get("json", vector.get("json_error"))))
+    return first(*reasons)
+
+
+def depends_check(vector):
+    tasks = {task["name"]: task for task in vector["tasks"]}
+    flags = {name: flags_of(task) for name, task in tasks.items()}
+    task = tasks[vector["task"]]
+    reasons = []
+    if "validate_error" in vector:
+        fault = depends.invalid_result(task.get("depends", ""))
+        reasons.append(differs("validate_error", fault, vector["validate_error"]))
+    try:
+        conditions = {name: condition_of(found, flags) for name, found in tasks.items()}
+        condition = conditions[vector["task"]] or depends.from_dependencies([], flags)
+    except depends.UnknownTask as error:
+        return first(
+            differs("error", "unknown-task", vector.get("error")),
+            differs("message", error.message, vector.get("message")),
+        )
+    direct = {name: found.dependencies if found else {} for name, found in conditions.items()}
+    reasons += [
+        differs("dependencies", dict(condition.dependencies), vector["dependencies"]),
+        differs("logic", condition.logic, vector["logic"]),
+        differs("ancestry", depends.ancestry(vector["task"], direct), vector["ancestry"]),
+    ]
+    if "expression" in vector:
+        reasons.append(differs("expression", condition.expression, vector["expression"]))
+    return first(*reasons, depends_run(vector, condition))
+
+
+def depends_run(vector, condition):
+    nodes = vector.get("nodes")
+    if nodes is None and "error" not in vector:
+        return None
+    nodes = nodes or {}
+    proceed = all(
+        name in nodes and depends.is_fulfilled(nodes[name]["phase"], nodes[name].get("daemoned", False))
+        for name in condition.dependencies
+    )
+    if "proceed" in vector and proceed != vector["proceed"]:
+        return f"proceed: got {proceed}"
+    if not proceed and "error" not in vector:
+        return None
+    states = {name: results_of(nodes.get(name, {})) for name in condition.dependencies}
+    return expect(
+        vector,
+        lambda: condition.evaluate(states),
+        lambda result: differs("execute", result, vector["execute"]),
+    )
+
+
+def flags_of(task):
+    flags = task.get("continueOn", {})
+    return depends.ContinueFlags(flags.get("error", False), flags.get("failed", False))
+
+
+def condition_of(task, flags):
+    if "depends" in task:
+        return depends.parse_depends(task["depends"], flags)
+    if "dependencies" in task:
+        return depends.from_dependencies(task["dependencies"], flags)
+    return None
+
+
+def results_of(node):
+    children = node.get("children", []) if node.get("taskGroup") else None
+    return depends.task_results(node.get("phase", ""), node.get("daemoned", False), children)
+
+
+def selectors_check(vector):
+    if vector["group"] != "node-fields":
+        return "not supported yet"
+
+    def show(selector):
+        return first(
+            differs("canonical", str(selector), vector["canonical"]),
+            differs("matches", [selector.matches(fields_of(n)) for n in vector["nodes"]],
+                    vector["matches"]),
+        )
+
+    return expect(vector, lambda: node_fields.parse_node_fields(vector["selector"]), show)
+
+
+def fields_of(node):
+    fields = {name: found for name, found in node.items() if isinstance(found, str)}
+    for name, found in node.get("templateRef", {}).items():
+        fields[f"templateRef.{name}"] = found
+    for name, found in node.get("parameters", {}).items():
+        fields[f"inputs.parameters.{name}.value"] = found
+    return fields
+
+
 CHECKS: dict[str, Callable[[dict], str | None]] = {
     "durations": durations_check,
     "numbers": numbers_check,
     "when": when_check,
     "times": times_check,
     "goregex": goregex_check,
+    "expr": expr_check,
+    "depends": depends_check,
+    "selectors": selectors_check,
 }
-_ = (json, datetime, from_datetime)

@@ -85,7 +85,7 @@ def _write(token: str, seen: Civil) -> str:
     if token[0] in "-Z":
         return _offset(token, seen.offset)
     if token == "MST":
-        return seen.abbreviation or _offset("-0700" if seen.offset % 3600 else "-07", seen.offset)
+        return seen.abbreviation or _offset("-0700", seen.offset)
     return _table(seen)[token]
 
 

@@ -248,3 +248,24 @@ def item_display(value: Json) -> str:
     if value is None:
         return "[]"
     return value if isinstance(value, str) else json_text(value)
+
+
+def wrap64(number: int) -> int:
+    """Return the integer as it overflows in 64 bits, signed."""
+    return (number + (1 << 63)) % (1 << 64) - (1 << 63)
+
+
+def truncate64(value: float) -> int:
+    """Return a float as Go on amd64 converts it to an int: out of range is the least int."""
+    if math.isnan(value) or abs(value) >= 2.0**63:
+        return -(1 << 63)
+    return int(value)
+
+
+def go_divide(first: float, second: float) -> float:
+    """Return the quotient as Go has it: infinities and NaN instead of errors."""
+    if second != 0:
+        return first / second
+    if first == 0 or math.isnan(first):
+        return math.nan
+    return math.copysign(math.inf, first) * math.copysign(1.0, second)

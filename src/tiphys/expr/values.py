@@ -12,7 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Final, TypeAlias, Union
+from typing import TYPE_CHECKING, Final, TypeAlias, Union
+
+if TYPE_CHECKING:
+    from tiphys.expr.running import Running
 
 Json: TypeAlias = Union[None, bool, int, float, str, list["Json"], dict[str, "Json"]]
 Value: TypeAlias = object
@@ -70,11 +73,12 @@ class Weekday(Sized):
 
 
 class TypedList(list[object]):
-    """A Go slice with a known element type, `elem` ("string", "int", ...)."""
+    """A Go slice with a known element type, `elem` ("string", "int", ...); `nil` prints as null."""
 
-    def __init__(self, items: list[object], elem: str) -> None:
+    def __init__(self, items: list[object], elem: str, nil: bool = False) -> None:
         super().__init__(items)
         self.elem = elem
+        self.nil = nil
 
 
 class TypedMap(dict[str, object]):
@@ -88,6 +92,14 @@ class TypedMap(dict[str, object]):
 
 class AnyMap(dict[object, object]):
     """A Go `map[any]any`: not JSON, made by groupBy and fromPairs."""
+
+    go_type = "map[interface {}]interface {}"
+
+
+class Groups(AnyMap):
+    """The result of groupBy."""
+
+    go_type = "map[interface {}][]interface {}"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -125,10 +137,10 @@ class NilPointer:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A callable value; `call` takes the arguments and may raise `ExprRuntimeError`."""
+    """A callable value; `call` takes the evaluation and the arguments and may raise `Fault`."""
 
     name: str
-    call: Callable[[list[object]], object]
+    call: Callable[[Running, list[object]], object]
     least: int = 0
     most: int = -1
 

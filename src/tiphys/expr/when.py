@@ -12,7 +12,7 @@ from typing import Final
 
 from tiphys.expr.errors import RegexError, WhenError
 from tiphys.expr.goregex import compile_regex
-from tiphys.expr.numbers import go_float
+from tiphys.expr.numbers import go_divide, go_float, truncate64
 from tiphys.expr.when_tokens import Operand, Token, check_order, tokenize
 
 _LEVELS: Final = (
@@ -169,7 +169,7 @@ def _prefix(symbol: str, operand: _Evaluate) -> _Evaluate:
         if symbol == "!" and isinstance(value, bool):
             return not value
         if symbol != "!" and isinstance(value, float):
-            return -value if symbol == "-" else float(~_int64(value))
+            return -value if symbol == "-" else float(~truncate64(value))
         raise WhenError(f"Value '{_shown(value)}' cannot be used with the prefix '{symbol}'")
 
     return evaluate
@@ -265,12 +265,12 @@ def _calculate(symbol: str, first: Operand, second: Operand) -> Operand:
         return {"+": first + second, "-": first - second, "*": first * second}[symbol]
     if symbol in ("/", "%", "**"):
         return _risky(symbol, first, second)
-    return _bits(symbol, _int64(first), _int64(second))
+    return _bits(symbol, truncate64(first), truncate64(second))
 
 
 def _risky(symbol: str, first: float, second: float) -> float:
     if symbol == "/":
-        return divide(first, second)
+        return go_divide(first, second)
     try:
         return math.fmod(first, second) if symbol == "%" else math.pow(first, second)
     except OverflowError:
@@ -278,21 +278,6 @@ def _risky(symbol: str, first: float, second: float) -> float:
         return -math.inf if negative else math.inf
     except ValueError:
         return math.inf if symbol == "**" and first == 0 else math.nan
-
-
-def divide(first: float, second: float) -> float:
-    """Return the quotient as Go has it: infinities and NaN instead of errors."""
-    if second != 0:
-        return first / second
-    if first == 0 or math.isnan(first):
-        return math.nan
-    return math.copysign(math.inf, first) * math.copysign(1.0, second)
-
-
-def _int64(value: float) -> int:
-    if math.isnan(value) or math.isinf(value) or abs(value) >= 2.0**63:
-        return -(1 << 63)
-    return int(value)
 
 
 def _bits(symbol: str, first: int, second: int) -> float:

@@ -1,0 +1,216 @@
+"""The language of `depends` and `dependencies` in a DAG.
+
+A text is expanded once (`parse_depends`) and evaluated when its tasks are done.
+Source: Argo workflow/common/ancestry.go and workflow/controller/dag.go; language.md 9.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from functools import lru_cache
+from typing import Final, Literal
+
+from tiphys.expr.errors import DependsError, ExprError, UnknownTask
+from tiphys.expr.evaluate import Expression, compile_expression
+from tiphys.expr.values import Context, Struct, Value
+
+DependencyKind = Literal["task", "items"]
+
+RESULTS: Final = (
+    "Succeeded",
+    "Failed",
+    "Errored",
+    "Skipped",
+    "Omitted",
+    "Daemoned",
+    "AnySucceeded",
+    "AllFailed",
+)
+ITEM_RESULTS: Final = frozenset({"AnySucceeded", "AllFailed"})
+"""The results that ask about the items of a loop."""
+
+_TASK: Final = re.compile(
+    r"([a-zA-Z0-9][-a-zA-Z0-9]*?\.[A-Z][a-zA-Z]+)|([a-zA-Z0-9][-a-zA-Z0-9]*)"
+)
+_FULFILLED: Final = frozenset({"Succeeded", "Failed", "Error", "Skipped", "Omitted"})
+_CONTEXT: Final = Context(datetime(1970, 1, 1, tzinfo=timezone.utc))
+
+
+@dataclass(frozen=True, slots=True)
+class ContinueFlags:
+    """A task's `continueOn`."""
+
+    error: bool = False
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TaskResults:
+    """What a condition may ask of one finished task."""
+
+    succeeded: bool = False
+    failed: bool = False
+    errored: bool = False
+    skipped: bool = False
+    omitted: bool = False
+    daemoned: bool = False
+    any_succeeded: bool = False
+    all_failed: bool = False
+
+
+NO_FLAGS: Final = ContinueFlags()
+
+
+def task_results(
+    phase: str, daemoned: bool = False, children: Collection[str] | None = None
+) -> TaskResults:
+    """Return the results of a node; `children` are the phases of a TaskGroup's, else None.
+
+    Source: Argo dag.go evaluateDependsLogic.
+    """
+    return TaskResults(
+        succeeded=phase == "Succeeded",
+        failed=phase == "Failed",
+        errored=phase == "Error",
+        skipped=phase == "Skipped",
+        omitted=phase == "Omitted",
+        daemoned=daemoned and phase != "Pending",
+        any_succeeded=bool(children) and "Succeeded" in (children or ()),
+        all_failed=bool(children) and all(child == "Failed" for child in children or ()),
+    )
+
+
+def is_fulfilled(phase: str, daemoned: bool = False) -> bool:
+    """Return whether a node no longer keeps its dependents waiting."""
+    return phase in _FULFILLED or (daemoned and phase != "Pending")
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """When a task may run.
+
+    `dependencies` are in the order of the text; `logic` is the text with bare names expanded;
+    `expression` is what is evaluated.
+    """
+
+    dependencies: Mapping[str, DependencyKind]
+    logic: str
+    expression: str
+    _compiled: list[Expression] = field(default_factory=list, compare=False, repr=False)
+
+    def evaluate(self, states: Mapping[str, TaskResults]) -> bool:
+        """Return whether the task runs (true) or is omitted; every dependency is in `states`.
+
+        Raises DependsError with Argo's text.
+        """
+        env: dict[str, Value] = {
+            name.replace("-", "_"): _struct(results) for name, results in states.items()
+        }
+        try:
+            if not self._compiled:
+                self._compiled.append(compile_expression(self.expression, env))
+            value = self._compiled[0].evaluate(env, _CONTEXT)
+        except ExprError as error:
+            raise DependsError(
+                f"unable to evaluate expression '{self.expression}': {error.message}"
+            ) from error
+        if isinstance(value, bool):
+            return value
+        raise DependsError(f"unable to cast expression result '{value}' to bool")
+
+
+@lru_cache(maxsize=512)
+def _struct(results: TaskResults) -> Struct:
+    members: dict[str, Value] = {
+        "Succeeded": results.succeeded,
+        "Failed": results.failed,
+        "Errored": results.errored,
+        "Skipped": results.skipped,
+        "Omitted": results.omitted,
+        "Daemoned": results.daemoned,
+        "AnySucceeded": results.any_succeeded,
+        "AllFailed": results.all_failed,
+    }
+    return Struct("controller.TaskResults", members)
+
+
+def parse_depends(text: str, continue_on: Mapping[str, ContinueFlags]) -> Condition:
+    """Return the condition of a `depends` text; `continue_on` has every task of the DAG.
+
+    Raises UnknownTask (its message is the name) for a name that is no task.
+    Source: Argo ancestry.go GetTaskDependencies, expandDependency.
+    """
+    dependencies: dict[str, DependencyKind] = {}
+    parts: list[str] = []
+    position = 0
+    for match in _TASK.finditer(text):
+        name, _, result = match.group().partition(".")
+        if name not in continue_on:
+            raise UnknownTask(name)
+        parts.append(text[position : match.start()])
+        position = match.end()
+        if not result:
+            dependencies[name] = "task"
+            parts.append(_expanded(name, continue_on[name]))
+            continue
+        parts.append(match.group())
+        if result in ITEM_RESULTS:
+            dependencies[name] = "items"
+        else:
+            dependencies.setdefault(name, "task")
+    return _condition(dependencies, "".join(parts) + text[position:])
+
+
+def _condition(dependencies: dict[str, DependencyKind], logic: str) -> Condition:
+    return Condition(dependencies, logic, logic.replace("-", "_"))
+
+
+def _expanded(name: str, flags: ContinueFlags) -> str:
+    results = ["Succeeded", "Skipped", "Daemoned"]
+    if flags.error:
+        results.append("Errored")
+    if flags.failed:
+        results.append("Failed")
+    return "(" + " || ".join(f"{name}.{result}" for result in results) + ")"
+
+
+def from_dependencies(names: Iterable[str], continue_on: Mapping[str, ContinueFlags]) -> Condition:
+    """Return the condition of a `dependencies` list: every named task, expanded as in `depends`.
+
+    Raises UnknownTask.
+    """
+    dependencies: dict[str, DependencyKind] = {}
+    parts: list[str] = []
+    for name in names:
+        if name not in continue_on:
+            raise UnknownTask(name)
+        dependencies[name] = "task"
+        parts.append(_expanded(name, continue_on[name]))
+    return _condition(dependencies, " && ".join(parts))
+
+
+def invalid_result(text: str) -> str | None:
+    """Return the fault of the first result name that does not exist, else None.
+
+    Source: Argo ancestry.go ValidateTaskResults.
+    """
+    for match in _TASK.finditer(text):
+        name, _, result = match.group().partition(".")
+        if result and result not in RESULTS:
+            return f"task result '{result}' for task '{name}' is invalid"
+    return None
+
+
+def ancestry(task: str, direct: Mapping[str, Iterable[str]]) -> list[str]:
+    """Return every task that `task` depends on, directly or not, sorted; cycles are harmless."""
+    found: set[str] = set()
+    waiting = list(direct.get(task, ()))
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting.extend(direct.get(name, ()))
+    return sorted(found)

@@ -1,0 +1,72 @@
+"""One evaluation under way: its names, its limits and its source of chance.
+
+Every function that evaluates gets one. Chance is a hash of the seed and a counter, so the same
+seed gives the same answers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Final
+
+from tiphys.expr.values import Context, Value
+
+MAX_MEMORY: Final = 1_000_000
+MAX_STEPS: Final = 5_000_000
+MAX_TEXT: Final = 1 << 24
+
+
+class Fault(Exception):
+    """What went wrong in an operation, before anybody knows where in the source."""
+
+    def __init__(self, message: str) -> None:
+        self.message = message
+        super().__init__(message)
+
+
+class Running:
+    """The state of one evaluation."""
+
+    __slots__ = ("_drawn", "_memory", "_steps", "context", "env", "scopes", "variables")
+
+    def __init__(self, env: Mapping[str, Value], context: Context) -> None:
+        """Start an evaluation; nothing is spent yet."""
+        self.env = env
+        self.context = context
+        self.scopes: list[list[Value]] = []
+        self.variables: dict[int, Value] = {}
+        self._memory = 0
+        self._steps = 0
+        self._drawn = 0
+
+    def charge(self, elements: int) -> None:
+        """Count elements allocated; raises Fault beyond the budget."""
+        self._memory += elements
+        if self._memory > MAX_MEMORY:
+            raise Fault("memory budget exceeded")
+
+    def step(self) -> None:
+        """Count one turn of a loop; raises Fault beyond the limit."""
+        self._steps += 1
+        if self._steps > MAX_STEPS:
+            raise Fault("step budget exceeded")
+
+    def text(self, text: str) -> str:
+        """Return the text; raises Fault when it is too long."""
+        if len(text) > MAX_TEXT:
+            raise Fault("memory budget exceeded")
+        return text
+
+    def draw(self, count: int) -> bytes:
+        """Return the next `count` bytes of chance; raises Fault when that is too many."""
+        self.charge(count)
+        data = bytearray()
+        while len(data) < count:
+            data += hashlib.sha256(self.context.seed + b"/%d" % self._drawn).digest()
+            self._drawn += 1
+        return bytes(data[:count])
+
+    def below(self, limit: int) -> int:
+        """Return a whole number from 0 up to but not including `limit`."""
+        return int.from_bytes(self.draw(16), "big") % limit
