@@ -113,7 +113,7 @@ def _by_key(entry: Entry) -> str:
 def _key(where: Artifact) -> str:
     if where.local is None:
         raise Permanent(f"artifact {where.name} is not in the local repository")
-    return posixpath.join(where.local.key, where.sub_path) if where.sub_path else where.local.key
+    return where.local.key
 
 
 def _guarded(where: Artifact, work: Callable[[], None]) -> None:

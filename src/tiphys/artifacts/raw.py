@@ -22,6 +22,7 @@ class RawDriver:
 
     async def put(self, source: Path, where: Artifact) -> None:
         """Raises Permanent: the text of a manifest cannot be written."""
+        del source, where
         raise Permanent("Raw output artifacts unsupported")
 
     async def open(self, where: Artifact) -> AsyncIterator[bytes]:
@@ -30,10 +31,11 @@ class RawDriver:
 
     async def list(self, where: Artifact) -> AsyncIterator[Entry]:
         """Raises Permanent, with Argo's text."""
-        raise Permanent(
-            "ListObjects is currently not supported for this artifact type, "
-            "but it will be in a future version"
-        )
+        for _ in (where,):
+            raise Permanent(
+                "ListObjects is currently not supported for this artifact type, "
+                "but it will be in a future version"
+            )
         yield Entry("", 0)  # makes this a generator, as the port wants
 
     async def delete(self, where: Artifact) -> None:

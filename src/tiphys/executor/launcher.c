@@ -249,7 +249,7 @@ static void on_signal(int fd) {
             while (!child_over && reap(WNOHANG) > 0) continue;
         } else if (number == SIGTERM) {
             begin_end();
-        } else {
+        } else if (number != SIGURG) {
             forward(number);
         }
     }

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Final
 
@@ -43,6 +43,10 @@ class Layout:
     def follow(self, path: str) -> str:
         """Return the same with a final symbolic link followed as the job would follow it."""
         raise NotImplementedError
+
+    def folders(self) -> Iterable[str]:
+        """Return the directories that the job may expect and that nobody else makes."""
+        return ()
 
     @property
     def script(self) -> str:
@@ -161,6 +165,12 @@ class MappedLayout(Layout):
 
     def _replace(self, match: re.Match[str]) -> str:
         return self.mapping[match.group()]
+
+    def folders(self) -> Iterable[str]:
+        """Return the mapped counterparts of directories that the host has, such as /tmp."""
+        mapped = (path for path, place in self.mapping.items() if place == self.root + path)
+        parents = {posixpath.dirname(path) for path in mapped}
+        return [self.root + parent for parent in parents if os.path.isdir(parent)]
 
     def host(self, path: str) -> str:
         """Return the mapped path, or the host's own."""

@@ -49,8 +49,11 @@ class CannotStart(Permanent):
 def find_launcher() -> tuple[str, ...]:
     """Return the command that starts the launcher: the compiled one, else the Python one."""
     compiled = Path(__file__).with_name("tiphys-launcher")
-    if os.access(compiled, os.X_OK):
-        return (str(compiled),)
+    return (str(compiled),) if os.access(compiled, os.X_OK) else python_launcher()
+
+
+def python_launcher() -> tuple[str, ...]:
+    """Return the command that starts the Python launcher."""
     return (sys.executable, "-I", "-S", str(_FALLBACK))
 
 

@@ -48,6 +48,8 @@ def prepare(job: JobSpec, layout: Layout) -> None:
         make_folder(posixpath.dirname(path))
         contract.write_file(path, layout.text(script.source).encode(), 0o755)
         os.chmod(path, 0o755)  # noqa: S103 - a script must run for whoever the job is
+    for folder in layout.folders():
+        make_folder(folder)
     for mount in mounts(job):
         make_folder(layout.host(mount))
 

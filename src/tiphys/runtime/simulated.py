@@ -57,14 +57,14 @@ Script = Callable[[JobSpec], Outcome | None] | Mapping[str, Outcome]
 
 
 class _Job:
-    __slots__ = ("grace", "outcome", "over", "spec", "started_at", "stopped", "task")
+    __slots__ = ("ended", "grace", "outcome", "over", "spec", "started_at", "task")
 
     def __init__(self, spec: JobSpec, outcome: Outcome, started_at: float) -> None:
         self.spec = spec
         self.outcome = outcome
         self.started_at = started_at
         self.grace: float | None = None
-        self.stopped = asyncio.Event()
+        self.ended = asyncio.Event()
         self.task: asyncio.Task[None] | None = None
         self.over = False
 
@@ -137,14 +137,14 @@ class SimulatedRuntime:
         return self._reports.watch()
 
     async def logs(self, run: RunId, job: NodeId, follow: bool) -> AsyncIterator[bytes]:
-        """Yield the log that the script gives; with `follow` when the job is over."""
+        """Yield the log that the script gives; with `follow` end when the job is over."""
         item = self._jobs.get(job)
         if item is None or item.spec.run != run:
             return
-        if follow and not item.over:
-            await item.stopped.wait()
         if item.outcome.log:
             yield item.outcome.log
+        if follow and not item.over:
+            await item.ended.wait()
 
     async def close(self) -> None:
         """Stop playing."""
@@ -165,7 +165,7 @@ class SimulatedRuntime:
 
     def _finish(self, item: _Job, end: _End) -> None:
         item.over = True
-        item.stopped.set()
+        item.ended.set()
         if item.outcome.lost:
             self._reports.put(JobLost(item.spec.id, end[0]))
         else:
