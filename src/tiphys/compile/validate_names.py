@@ -1,0 +1,70 @@
+"""Names: patterns, lengths, duplicates. Source: reference/validation.md 3.
+
+Argo workflow/validate/validate.go, validateWorkflowFieldNames and isValidWorkflowFieldName.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final, Literal
+
+from tiphys.compile.validate_context import Checker, Spot, Stop
+
+NameStyle = Literal["workflow", "parameter"]
+
+_WORKFLOW: Final = re.compile(r"[a-zA-Z0-9][-a-zA-Z0-9]*\Z")
+_PARAMETER: Final = re.compile(r"[-a-zA-Z0-9_]+\Z")
+METRIC_NAME: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*\Z")
+_MAX_LENGTH: Final = 128
+_WORKFLOW_TAIL: Final = (
+    "name must consist of alpha-numeric characters or '-', and must start with an "
+    "alpha-numeric character (e.g. My-name1-2, 123-NAME)"
+)
+PARAMETER_TAIL: Final = (
+    "Parameter/Artifact name must consist of alpha-numeric characters, '_' or '-' "
+    "e.g. my_param_1, MY-PARAM-1"
+)
+
+
+def workflow_name_fault(name: str) -> str:
+    """Return what is wrong with the name of a template, step, task or container, or nothing."""
+    tails = []
+    if len(name) > _MAX_LENGTH:
+        tails.append(f"must be no more than {_MAX_LENGTH} characters")
+    if not _WORKFLOW.match(name):
+        tails.append(_WORKFLOW_TAIL)
+    return ";".join(tails)
+
+
+def parameter_name_fault(name: str) -> str:
+    """Return what is wrong with the name of a parameter or artifact, or nothing."""
+    return "" if _PARAMETER.match(name) else PARAMETER_TAIL
+
+
+def check_names(
+    checker: Checker, names: Iterable[str], prefix: str, spot: Spot, style: NameStyle
+) -> None:
+    """Check the names of a list: given, well formed, each once. Stops the unit if one is not."""
+    fault_of = workflow_name_fault if style == "workflow" else parameter_name_fault
+    seen: set[str] = set()
+    failed = False
+    for index, name in enumerate(names):
+        reason = ""
+        if not name:
+            reason = f"{prefix}[{index}].name is required"
+        elif fault := fault_of(name):
+            reason = f"{prefix}[{index}].name: '{name}' is invalid: {fault}"
+        elif name in seen:
+            reason = f"{prefix}[{index}].name '{name}' is not unique"
+        seen.add(name)
+        if reason:
+            checker.note(reason, spot.at(index, "name") if name else spot.at(index))
+            failed = True
+    if failed:
+        raise Stop
+
+
+def go_quoted(text: str) -> str:
+    """Return text in Go's double quotes."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

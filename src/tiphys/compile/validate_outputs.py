@@ -1,0 +1,135 @@
+"""Outputs and metrics of a template. Source: reference/validation.md 12 and 13.
+
+Argo validate.go validateOutputs and validateOutputParameter; workflow/metrics/util.go.
+"""
+
+from __future__ import annotations
+
+from tiphys.compile.validate_artifacts import check_path
+from tiphys.compile.validate_context import Checker, Spot
+from tiphys.compile.validate_names import (
+    METRIC_NAME,
+    PARAMETER_TAIL,
+    check_names,
+    parameter_name_fault,
+)
+from tiphys.compile.validate_variables import Scope, check_variables, has_tag
+from tiphys.model.arguments import Parameter, ValueFrom
+from tiphys.model.policies import Metrics, Prometheus
+from tiphys.model.templates import LEAF_TYPES, Template, template_type
+
+_SOURCELESS = (
+    "valueFrom type unspecified. choose one of: path, jqFilter, jsonPath, parameter, raw, "
+    "expression"
+)
+_SEVERAL = (
+    "multiple valueFrom types specified. choose one of: path, jqFilter, jsonPath, parameter, raw"
+)
+_METRIC_HELP = "must contain a help string under 'help: ' field"
+
+
+def check_outputs(checker: Checker, scope: Scope, template: Template, spot: Spot) -> None:
+    """Check the outputs of a template; `scope` is what its body left."""
+    outputs, name = template.outputs, template.name
+    prefix = f"templates.{name}.outputs"
+    place = spot.at("outputs")
+    names = [item.name for item in outputs.parameters]
+    check_names(checker, names, f"{prefix}.parameters ", place.at("parameters"), "parameter")
+    names = [item.name for item in outputs.artifacts]
+    check_names(checker, names, f"{prefix}.artifacts ", place.at("artifacts"), "parameter")
+    check_variables(checker, scope, outputs, f"{prefix} ", place)
+    is_leaf = template_type(template) in LEAF_TYPES
+    for index, artifact in enumerate(outputs.artifacts):
+        with checker.unit():
+            own = f"{prefix}.artifacts.{artifact.name}"
+            here = place.at("artifacts", index)
+            check_path(checker, artifact, own, here, is_leaf)
+            _check_global_name(checker, artifact.global_name, own, here)
+    for index, parameter in enumerate(outputs.parameters):
+        with checker.unit():
+            _check_parameter(checker, template, parameter, place.at("parameters", index))
+
+
+def _check_global_name(checker: Checker, name: str, prefix: str, spot: Spot) -> None:
+    if name and not has_tag(name) and parameter_name_fault(name):
+        checker.fail(f"{prefix}.globalName: {PARAMETER_TAIL}", spot.at("globalName"))
+
+
+def _check_parameter(
+    checker: Checker, template: Template, parameter: Parameter, spot: Spot
+) -> None:
+    name = f"templates.{template.name}.outputs.parameters.{parameter.name}"
+    source = parameter.value_from
+    if source is not None and parameter.value is not None:
+        checker.fail(f"{name} has both valueFrom and value specified, choose one", spot)
+    if parameter.value is None and source is None:
+        checker.fail(f"{name} does not have valueFrom or value specified", spot)
+    if source is not None:
+        here = spot.at("valueFrom")
+        count = _source_count(source)
+        if count != 1:
+            checker.fail(_SEVERAL if count else _SOURCELESS, here)
+        reason = _source_fault(template, source, name)
+        if reason:
+            checker.fail(reason, here)
+    _check_global_name(checker, parameter.global_name, name, spot)
+
+
+def _source_count(source: ValueFrom) -> int:
+    given = (
+        source.path,
+        source.jq_filter,
+        source.json_path,
+        source.parameter,
+        source.expression,
+        source.supplied is not None,
+    )
+    return sum(map(bool, given))
+
+
+def _source_fault(template: Template, source: ValueFrom, name: str) -> str:
+    kind = template_type(template)
+    if kind in ("Container", "ContainerSet", "Script") and not source.path:
+        return f"{name}.path must be specified for {kind} templates"
+    if kind == "Resource" and not (source.jq_filter or source.json_path):
+        return f"{name} .jqFilter or jsonPath must be specified for {kind} templates"
+    if kind in ("Steps", "DAG") and not (source.parameter or source.expression):
+        return f"{name}.parameter or expression must be specified for {kind} templates"
+    return ""
+
+
+def check_metrics(checker: Checker, metrics: Metrics, name: str, spot: Spot) -> None:
+    """Check the metrics of the template `name`."""
+    for index, metric in enumerate(metrics.prometheus):
+        with checker.unit():
+            reason = _metric_fault(metric, name)
+            if reason:
+                checker.fail(reason, spot.at("prometheus", index))
+
+
+def _metric_fault(metric: Prometheus, template: str) -> str:
+    name = f"templates.{template} metric '{metric.name}'"
+    if not METRIC_NAME.match(metric.name):
+        tail = "Metric names must contain alphanumeric characters or '_'"
+        return f"{name} is invalid. {tail}"
+    for label in metric.labels:
+        if not METRIC_NAME.match(label.key):
+            tail = "keys may only contain alphanumeric characters or '_'"
+            return f"metric label '{label.key}' is invalid: {tail}"
+    if not metric.help:
+        return f"{name} {_METRIC_HELP}"
+    fault = _value_fault(metric)
+    return f"{name} error: {fault}" if fault else ""
+
+
+def _value_fault(metric: Prometheus) -> str:
+    if metric.gauge is not None:
+        if not metric.gauge.value:
+            return "missing gauge.value"
+        if metric.gauge.realtime and "resourcesDuration." in metric.gauge.value:
+            return "'resourcesDuration.*' metrics cannot be used in real-time"
+    elif metric.histogram is not None:
+        return "" if metric.histogram.value else "missing histogram.value"
+    elif metric.counter is not None:
+        return "" if metric.counter.value else "missing counter.value"
+    return ""

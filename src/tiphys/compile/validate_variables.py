@@ -1,0 +1,176 @@
+"""Whether every `{{variable}}` of a text can be resolved. Source: reference/validation.md 4.
+
+Argo workflow/validate/validate.go, resolveAllVariables. Only simple tags are looked up;
+expression tags are only read for syntax.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from tiphys.compile.validate_context import Checker, Spot, Stop
+from tiphys.expr.errors import ExprError
+from tiphys.expr.parse import parse_expression
+from tiphys.model.base import Json, Model
+from tiphys.model.codec import encode, suggestion, to_json
+from tiphys.model.shapes import Path
+
+_CHECKED: Final = ("item.", "steps.", "inputs.", "outputs.", "pod.", "workflow.", "tasks.")
+_ACCEPTED: Final = (
+    "outputs.",
+    "workflow.creationTimestamp",
+    "workflow.scheduledTime",
+    "workflow.duration",
+    "tasks.name",
+    "steps.name",
+    "node.name",
+)
+
+
+@dataclass(slots=True)
+class Scope:
+    """The names a text may use; a child sees its parent's names, not the other way round."""
+
+    parent: Scope | None = None
+    names: set[str] = field(default_factory=set)
+    open_prefixes: set[str] = field(default_factory=set)
+    """Prefixes of which everything is accepted, because what they are is not known."""
+    any_item: bool = False
+
+    def child(self) -> Scope:
+        """Return a scope that adds to this one."""
+        return Scope(self)
+
+    def knows(self, name: str) -> bool:
+        """Say whether `name` is in scope."""
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.names or any(map(name.startswith, scope.open_prefixes)):
+                return True
+            if scope.any_item and name.startswith("item."):
+                return True
+            scope = scope.parent
+        return False
+
+    def every_name(self) -> Iterator[str]:
+        """Yield all names, for suggestions."""
+        scope: Scope | None = self
+        while scope is not None:
+            yield from scope.names
+            scope = scope.parent
+
+
+def tags(text: str) -> Iterator[str]:
+    """Yield what stands between `{{` and the first `}}` after it, untrimmed.
+
+    Raises ValueError when there is no end. Source: valyala/fasttemplate.
+    """
+    position = 0
+    while (start := text.find("{{", position)) >= 0:
+        end = text.find("}}", start + 2)
+        if end < 0:
+            raise ValueError(text[start:])
+        yield text[start + 2 : end]
+        position = end + 2
+
+
+def has_tag(text: str) -> bool:
+    """Say whether the text has a tag, or might have."""
+    return "{{" in text
+
+
+def check_variables(
+    checker: Checker, scope: Scope, value: Model | Json, prefix: str, spot: Spot
+) -> None:
+    """Fail with `prefix` if a simple tag in the JSON of `value` cannot be resolved.
+
+    Every tag that cannot is noted. `spot` is where `value` stands.
+    """
+    text = to_json(value).decode("utf-8", "surrogatepass")
+    unknown = dict.fromkeys(_unknown_tags(checker, scope, text, prefix, spot))
+    if not unknown:
+        return
+    plain = encode(value) if isinstance(value, Model) else value
+    for tag in unknown:
+        _note_unknown(checker, scope, (tag, prefix), plain, spot)
+    raise Stop
+
+
+def _unknown_tags(
+    checker: Checker, scope: Scope, text: str, prefix: str, spot: Spot
+) -> Iterator[str]:
+    try:
+        for tag in tags(text):
+            if not tag.startswith("=") and not is_known(checker, scope, tag.strip()):
+                yield tag
+    except ValueError:
+        reason = f'Cannot find end tag="}}}}" in the template={json.dumps(text)}'
+        checker.fail(prefix + reason, spot, "a `{{` has no `}}`")
+
+
+def is_known(checker: Checker, scope: Scope, tag: str) -> bool:
+    """Say whether validation accepts a trimmed simple tag."""
+    if not tag.startswith(_CHECKED) or tag.startswith(_ACCEPTED):
+        return True
+    if tag in checker.globals or scope.knows(tag):
+        return True
+    if checker.any_output_parameter and tag.startswith("workflow.outputs.parameters."):
+        return True
+    if checker.any_output_artifact and tag.startswith("workflow.outputs.artifacts."):
+        return True
+    return checker.is_template and tag.startswith("workflow.parameters")
+
+
+def _note_unknown(
+    checker: Checker, scope: Scope, tag_and_prefix: tuple[str, str], value: Json, spot: Spot
+) -> None:
+    tag, prefix = tag_and_prefix
+    known = [*scope.every_name(), *checker.globals]
+    place = spot.at(*(_find_text(value, "{{" + tag + "}}") or ()))
+    checker.note(f"{prefix}failed to resolve {{{{{tag}}}}}", place, suggestion(tag.strip(), known))
+
+
+def _find_text(value: Json, wanted: str) -> Path | None:
+    if isinstance(value, str):
+        return () if wanted in value else None
+    members: Iterable[tuple[str | int, Json]] = ()
+    if isinstance(value, dict):
+        members = value.items()
+    elif isinstance(value, list):
+        members = enumerate(value)
+    for part, member in members:
+        found = _find_text(member, wanted)
+        if found is not None:
+            return (part, *found)
+    return None
+
+
+def check_expressions(checker: Checker, value: Model, prefix: str, spot: Spot) -> None:
+    """Fail if a `{{=...}}` tag in the JSON of `value` is not an expression.
+
+    Source: reference/validation.md T12; language.md 3.2.
+    """
+    text = to_json(value).decode("utf-8", "surrogatepass")
+    if "{{" not in text:
+        return
+    try:
+        found = [tag[1:] for tag in tags(text) if tag.startswith("=")]
+    except ValueError:
+        reason = f'Cannot find end tag="}}}}" in the template={json.dumps(text)}'
+        checker.fail(prefix + reason, spot, "a `{{` has no `}}`")
+    for source in dict.fromkeys(found):
+        try:
+            parse_expression(json.loads(f'"{source}"', strict=False))
+        except (ExprError, ValueError) as exc:
+            place = _find_text(encode(value), "{{=" + _unescaped(source) + "}}") or ()
+            checker.fail(f"{prefix}failed to evaluate expression: {exc}", spot.at(*place))
+
+
+def _unescaped(source: str) -> str:
+    try:
+        return str(json.loads(f'"{source}"', strict=False))
+    except ValueError:
+        return source
