@@ -17,6 +17,7 @@ from tiphys.expr import (
     node_fields,
     numbers,
     render,
+    template,
     when,
 )
 from tiphys.expr.argo_functions import ARGO_FUNCTIONS
@@ -198,6 +199,7 @@ LEAVES = {
     ),
     "$ptrtime": lambda text: moment(text),
     "$niltime": lambda _: NilPointer(),
+    "$duration": lambda text: Duration(durations.parse_go_duration(text)),
     "$func": lambda _: Function("f", lambda running, arguments: None),
 }
 
@@ -428,6 +430,85 @@ def fields_of(node):
     return fields
 
 
+MODES = {"lenient": template.LENIENT, "strict": template.STRICT, "raw-strict": template.STRICT}
+
+
+def mode_of(step):
+    if step["mode"] == "strict-prefix":
+        return template.strict_prefix(*step["prefixes"])
+    return MODES[step["mode"]]
+
+
+def template_check(vector):
+    if vector["group"] == "reference":
+        return reference_check(vector)
+    return first(template_text(vector), template_compiled(vector))
+
+
+def reference_check(vector):
+    scope = template.MapScope({name: decode(raw) for name, raw in vector["map"].items()})
+    return first(
+        differs("tag", template.reference_name(vector["reference"]), vector["tag"]),
+        expect(
+            vector,
+            lambda: template.resolve_reference(vector["reference"], scope),
+            lambda result: differs("result", encode(result), vector["result"]),
+        ),
+    )
+
+
+def template_text(vector):
+    """Run the passes on the text and compare every text on the way."""
+    text, texts = vector["text"], []
+    try:
+        for step in vector["passes"]:
+            values = {name: decode(raw) for name, raw in step["map"].items()}
+            raw = step["mode"].startswith("raw")
+            text = template.replace(text, values, mode_of(step), CONTEXT, raw=raw)
+            texts.append(text)
+    except LanguageError as error:
+        reason = differs("texts", texts, vector["texts"])
+        return reason or template_error(vector, error)
+    if "error" in vector:
+        return f"expected error {vector['message']!r}, got {texts}"
+    return differs("texts", texts, vector["texts"])
+
+
+def template_error(vector, error, by_message=True):
+    if "error" not in vector:
+        return f"unexpected error {error.message!r}"
+    reason = differs("missing", error.missing, vector["missing_variable"])
+    if reason is None and by_message and error.message != vector["message"]:
+        return f"message: got {error.message!r}, want {vector['message']!r}"
+    return reason
+
+
+def template_compiled(vector):
+    """Run the passes on the parsed document with the compiled layer: it must agree."""
+    try:
+        value = json.loads(vector["text"])
+    except ValueError:
+        return None
+    if vector["passes"][0]["mode"].startswith("raw") or spans_strings(vector["text"], value):
+        return None
+    values = []
+    try:
+        for step in vector["passes"]:
+            scope = template.MapScope({name: decode(raw) for name, raw in step["map"].items()})
+            value = template.compile_json(value).resolve(scope, mode_of(step), CONTEXT)
+            values.append(value)
+    except LanguageError as error:
+        return template_error(vector, error, by_message=False)
+    if "error" in vector:
+        return f"compiled: expected error {vector['message']!r}, got {values}"
+    return differs("compiled", values, [json.loads(text) for text in vector["texts"]])
+
+
+def spans_strings(text, value):
+    """Tell documents that only the text layer can treat: a tag over two strings, escaped braces."""
+    return text.count("{{") != json.dumps(value).count("{{") or '"a":"{{"' in text
+
+
 CHECKS: dict[str, Callable[[dict], str | None]] = {
     "durations": durations_check,
     "numbers": numbers_check,
@@ -437,4 +518,5 @@ CHECKS: dict[str, Callable[[dict], str | None]] = {
     "expr": expr_check,
     "depends": depends_check,
     "selectors": selectors_check,
+    "template": template_check,
 }

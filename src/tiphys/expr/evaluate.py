@@ -298,10 +298,12 @@ class _Builder:
     def _method(self, member: Member, name: str, arguments: list[Closure]) -> Closure:
         base = self.build(member.base)
         optional = member.optional
+        # Only an operand of unknown type is looked at again at run time: a variable is not.
+        through = optional and not isinstance(member.base, Identifier)
 
         def method(running: Running) -> Value:
             found = base(running)
-            if found is None and optional:
+            if optional and (found is None or (through and operate.is_nil(found))):
                 raise _Nothing
             if isinstance(found, dict):
                 function = operate.fetch(found, name)

@@ -250,3 +250,22 @@ def _spine(node: Node) -> Iterator[int]:
     while isinstance(node, (Member, Chain)):
         yield id(node)
         node = node.inner if isinstance(node, Chain) else node.base
+
+
+def consumed_paths(root: Node) -> tuple[str, ...]:
+    """Return the longest constant paths the expression reads: what an environment must hold.
+
+    `a.b[c].d` reads `a.b` and `c`; `$env` reads everything and is the empty path.
+    """
+    found: set[str] = set()
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        path = path_of(node) if isinstance(node, (Identifier, Member, Chain)) else None
+        if path is None:
+            stack.extend(children(node))
+        elif path.partition(".")[0] == "$env":
+            found.add("")
+        else:
+            found.add(path)
+    return tuple(sorted(found))
