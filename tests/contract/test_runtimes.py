@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -99,7 +100,15 @@ def world(
 
 
 def left_over(root: Path) -> list[str]:
-    """Return what processes still name this test's directory in their command or directory."""
+    """Return the processes of a test that do not go away; what was killed dies in its own time."""
+    until = time.monotonic() + 10
+    while (found := processes_of(root)) and time.monotonic() < until:
+        pass
+    return found
+
+
+def processes_of(root: Path) -> list[str]:
+    """Return what processes name this test's directory in their command or directory."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid():

@@ -37,7 +37,7 @@ Verdict = tuple[Literal["Succeeded", "Failed", "Error"], str]
 class _Captured:
     """What was found so far; `errors` are in the order of Argo's steps, the first one counts."""
 
-    result: str = ""
+    result: str | None = None
     parameters: list[Parameter] = field(default_factory=list)
     artifacts: list[Artifact] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)

@@ -140,7 +140,10 @@ class MappedLayout(Layout):
         well, so that `mkdir -p /mnt/out; echo > /mnt/out/x` needs nothing but the declared
         `/mnt/out/x`.
         """
-        found = {contract.POD_TERMINATION_LOG: f"{self.directory}/{contract.TERMINATION_LOG}"}
+        found = {
+            contract.POD_TERMINATION_LOG: f"{self.directory}/{contract.TERMINATION_LOG}",
+            contract.POD_PROGRESS: f"{self.directory}/{contract.PROGRESS}",
+        }
         if self._job.template.script is not None:
             found[contract.POD_SCRIPT] = f"{self.directory}/{contract.SCRIPT}"
         for declared in declared_paths(self._job):

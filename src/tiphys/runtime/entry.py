@@ -8,12 +8,13 @@ import signal
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from typing import Literal
+from typing import Final, Literal
 
 from tiphys.executor import contract
 from tiphys.executor.layout import Layout
 from tiphys.messages import JobReport, JobSpec
 
+_KILL_ROUNDS: Final = 10
 State = Literal["waiting", "staging", "running", "capturing", "over"]
 
 
@@ -121,11 +122,24 @@ def kill_session(directory: str) -> None:
     who = contract.read_pid(directory)
     if who is None or contract.start_time(who[0]) not in (None, who[1]):
         return
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            content = contract.read_file(f"/proc/{name}/stat", 4096) or b""
-            fields = content.rpartition(b")")[2].split()
-            # Fields 6 (session) and 22 (start time) of stat; the list starts at field 3.
-            if len(fields) > 19 and int(fields[3]) == who[0] and int(fields[19]) >= who[1]:
-                with suppress(ProcessLookupError, PermissionError):
-                    os.kill(int(name), signal.SIGKILL)
+    for _ in range(_KILL_ROUNDS):  # again, for what was forked while we looked
+        members = [pid for pid in _processes() if _in_session(pid, *who)]
+        for pid in members:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        if not members:
+            return
+
+
+def _processes() -> list[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def _in_session(pid: int, session: int, since: int) -> bool:
+    """Tell whether a living process is in a session and not older than it."""
+    content = contract.read_file(f"/proc/{pid}/stat", 4096) or b""
+    fields = content.rpartition(b")")[2].split()
+    # Fields 3 (state), 6 (session) and 22 (start time) of stat; the list starts at field 3.
+    if len(fields) <= 19 or fields[0] in (b"Z", b"X"):
+        return False
+    return int(fields[3]) == session and int(fields[19]) >= since

@@ -128,7 +128,7 @@ class LocalRuntime:
             del self._entries[entry.spec.id]
         folder = self._root / run
         if run and folder.parent == self._root and run not in (".", ".."):
-            while folder.is_dir() and any(is_live(item.path) for item in os.scandir(folder)):
+            while any(is_live(f"{folder}/{name}") for name in _names(folder)):
                 await self._pause()
             await asyncio.to_thread(remove_tree, str(folder))
 
@@ -140,10 +140,9 @@ class LocalRuntime:
             if entry.spec.run == run and entry.state != "over"
         }
         folder = self._root / run
-        if folder.is_dir():
-            for item in os.scandir(folder):
-                if NodeId(item.name) not in mine and is_live(item.path):
-                    mine[NodeId(item.name)] = None
+        for name in _names(folder):
+            if NodeId(name) not in mine and is_live(f"{folder}/{name}"):
+                mine[NodeId(name)] = None
         return list(mine)
 
     def watch(self) -> AsyncIterator[JobReport]:
@@ -203,7 +202,7 @@ class LocalRuntime:
             return
         lock = contract.try_lock(entry.directory)
         if lock is None:
-            self._background(entry, self._adopt(entry))
+            self._adopt(entry)
             return
         os.close(lock)
         if (code := contract.read_exit_code(entry.directory)) is not None:
@@ -213,10 +212,18 @@ class LocalRuntime:
         else:
             self._enqueue(entry)
 
-    async def _adopt(self, entry: Entry) -> None:
-        """Watch a launcher that someone else started, as soon as it has said who it is."""
+    def _adopt(self, entry: Entry) -> None:
+        """Watch a launcher that someone else started."""
         self._running += 1
         entry.state = "running"
+        found = open_launcher(entry.directory)
+        if found is None:
+            self._background(entry, self._wait_for_launcher(entry))
+        else:
+            self._watch_adopted(entry, *found)
+
+    async def _wait_for_launcher(self, entry: Entry) -> None:
+        """Wait until a launcher has said who it is, or the lock is free again."""
         while (found := open_launcher(entry.directory)) is None:
             if not is_live(entry.directory):
                 # It ended, or whoever was staging has died: look at the directory again.
@@ -224,10 +231,13 @@ class LocalRuntime:
                 self._find_again(entry)
                 return
             await self._pause()
-        self._watch_launcher(entry, *found)
+        self._watch_adopted(entry, *found)
+
+    def _watch_adopted(self, entry: Entry, pid: int, pidfd: int) -> None:
+        self._watch_launcher(entry, pid, pidfd)
         self._tell_started(entry, self._clock.now())
         if entry.grace is not None:
-            tell_to_end(entry.directory, entry.pidfd, entry.grace)
+            tell_to_end(entry.directory, pidfd, entry.grace)
 
     async def _stop_unknown(self, job: NodeId, grace: float) -> None:
         """Stop a launcher of an earlier engine whose job nobody has asked for again."""
@@ -263,7 +273,7 @@ class LocalRuntime:
             self._finish(entry, capture.init_failed(job, exc, self._clock.now()))
             return
         if lock is None:
-            self._background(entry, self._adopt(entry))
+            self._adopt(entry)
             return
         self._running += 1
         if stage.has_inputs(job):
@@ -399,6 +409,13 @@ class LocalRuntime:
 
     async def _pause(self) -> None:
         await self._clock.sleep_until(self._clock.now() + _POLL_SECONDS)
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except FileNotFoundError:
+        return []
 
 
 def _started_at(report: JobFinished | JobLost) -> float:

@@ -200,7 +200,7 @@ def _report(item: _Job, end: _End) -> JobFinished:
         outputs=Outputs(
             parameters=tuple(parameters),
             artifacts=artifacts,
-            result=outcome.result.removesuffix("\n") if job.capture_result else "",
+            result=outcome.result.removesuffix("\n") if job.capture_result else None,
             exit_code=str(code),
         ),
         usage=Usage(wall_seconds=at - item.started_at),

@@ -315,7 +315,7 @@ class RuntimeContract:
             done = await here.run(job_of(world, "says", act, capture_result=True))
             silent = await here.run(job_of(world, "quiet", act))
         assert (done.phase, done.outputs.result) == ("Failed", "a\n")
-        assert silent.outputs.result == ""
+        assert silent.outputs.result is None
 
     async def test_output_parameters_are_read_from_files(self, world: World) -> None:
         outputs = Outputs(parameters=(output("p", "/tmp/p"), output("q", "/tmp/q", "none")))
