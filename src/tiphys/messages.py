@@ -170,14 +170,19 @@ Input: TypeAlias = (
 # -------------------------------------------------------------------------------------- events
 
 
-class RunStarted(Message, frozen=True, kw_only=True):
+class RunAdmitted(Message, frozen=True, kw_only=True):
     """The first event: the documents as admitted. The Program is compiled from them again."""
 
-    at: float
     run: RunId
     created_at: float
     workflow: Json
     documents: list[Json] = []
+
+
+class RunStarted(Message, frozen=True):
+    """The run is driven for the first time."""
+
+    at: float
 
 
 class NodeAdded(Message, frozen=True, kw_only=True):
@@ -187,7 +192,6 @@ class NodeAdded(Message, frozen=True, kw_only=True):
     place it was declared at: ("entry",), ("step", group, step), ("task", index),
     ("hook", name), ("exit",) or (). `item` is the index in a loop, `attempt` in a retry.
     `values` are the variables that may read differently later and that its template refers to.
-    `body` is the text of an inline template after the caller's substitution.
     """
 
     at: float
@@ -201,9 +205,9 @@ class NodeAdded(Message, frozen=True, kw_only=True):
     item: int | None = None
     attempt: int | None = None
     template: str = ""
-    body: Json = None
     inputs: Inputs = Inputs()
     values: dict[str, str | None] = {}
+    outputs: Outputs | None = None
     message: str = ""
     hooked: bool = False
     hook_of: NodeId | None = None
@@ -326,7 +330,8 @@ class RunDone(Message, frozen=True):
 
 
 Event: TypeAlias = (
-    RunStarted
+    RunAdmitted
+    | RunStarted
     | NodeAdded
     | SlotsOpened
     | NodePhaseChanged

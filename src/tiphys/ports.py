@@ -138,8 +138,8 @@ class Changes:
 class Journal(Protocol):
     """The write side of the store. One owner at a time, fenced by an epoch."""
 
-    async def create(self, row: RunRow) -> None:
-        """Add a run, unowned. Raises Conflict if the name is taken in its namespace."""
+    async def create(self, row: RunRow, first: Event) -> None:
+        """Add a run with its first event, unowned. Raises Conflict if its name is taken."""
         ...
 
     async def claim(self, run: RunId, owner: str) -> int | None:
@@ -179,6 +179,10 @@ class Intake(Protocol):
 
     async def pending(self, run: RunId, after: int) -> Sequence[tuple[int, Input]]:
         """Return the requests with a higher number that no commit has answered."""
+        ...
+
+    async def wait(self) -> None:
+        """Return when a request may have come for any run of this owner."""
         ...
 
 

@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 
 from tiphys.expr.depends import Condition
 from tiphys.expr.template import Body, Text
-from tiphys.model.arguments import Inputs
+from tiphys.model.arguments import Inputs, Outputs
 from tiphys.model.base import Json
 from tiphys.model.templates import TemplateRef
 
@@ -226,10 +226,13 @@ class Template:
     input_body: Body
     declared: tuple[tuple[str, Text | None], ...] = ()
     declared_artifacts: tuple[str, ...] = ()
+    output_paths: Mapping[str, str] = field(default_factory=dict)
+    """`outputs.parameters.<p>.path` and `outputs.artifacts.<a>.path`."""
     groups: tuple[tuple[Call, ...], ...] = ()
     group_of: Mapping[str, int] = field(default_factory=dict)
     dag: Dag | None = None
     suspend: Text | None = None
+    declared_outputs: Outputs = Outputs()
     outputs: tuple[Output, ...] = ()
     output_artifacts: tuple[OutputArtifact, ...] = ()
     retry: Retry | None = None
@@ -245,13 +248,14 @@ class Template:
 class Program:
     """A workflow, ready to run.
 
-    `templates` are keyed "<scope> <name>"; `stored` names those that came by reference, with the
+    `scope` is the workflow's own; `templates` are keyed "<scope> <name>"; `stored` names those that came by reference, with the
     key Argo stores them under. `constants` are the workflow variables that never change.
     """
 
     name: str
     namespace: str
     uid: str
+    scope: str
     entry: Call
     on_exit: Call | None
     hooks: tuple[Hook, ...]

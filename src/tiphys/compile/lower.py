@@ -7,7 +7,7 @@ with a document was said before (`validate.py`, `needs.py`); here it is an `Engi
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import msgspec
@@ -15,6 +15,7 @@ import msgspec
 from tiphys.compile.defaults import apply_template_defaults
 from tiphys.compile.lower_calls import CallLowering, optional_text
 from tiphys.compile.lower_dag import lower_dag
+from tiphys.compile.references import TemplateStore, find_template
 from tiphys.expr.template import Text, compile_json
 from tiphys.model.arguments import Outputs, Parameter
 from tiphys.model.artifacts import Artifact
@@ -23,8 +24,8 @@ from tiphys.model.policies import Backoff as BackoffModel
 from tiphys.model.policies import RetryStrategy
 from tiphys.model.spec import WorkflowSpec
 from tiphys.model.templates import Template as TemplateModel
-from tiphys.model.templates import TemplateRef, template_type
-from tiphys.model.workflow import ClusterWorkflowTemplate, Workflow, WorkflowTemplate
+from tiphys.model.templates import template_type
+from tiphys.model.workflow import Workflow
 from tiphys.program import (
     Backoff,
     Call,
@@ -36,8 +37,6 @@ from tiphys.program import (
     Template,
     TemplateKind,
 )
-
-TemplateDocument = WorkflowTemplate | ClusterWorkflowTemplate
 
 _KINDS: Mapping[str, TemplateKind] = {"Steps": "Steps", "DAG": "DAG", "Suspend": "Suspend"}
 _LEAF_FIELDS = ("container", "script", "outputs", "activeDeadlineSeconds", "archiveLocation")
@@ -53,12 +52,7 @@ class Library:
 
     local_scope: str
     local: Mapping[str, TemplateModel]
-    documents: Mapping[str, TemplateDocument]
-    """Keyed by scope: "namespaced/<name>" or "cluster/<name>"."""
-
-    def scope_of(self, reference: TemplateRef) -> str:
-        """Return the scope a templateRef points to."""
-        return f"{'cluster' if reference.cluster_scope else 'namespaced'}/{reference.name}"
+    documents: TemplateStore
 
     def find(self, scope: str, name: str) -> TemplateModel | None:
         """Return the template `name` of a scope, None if there is none."""
@@ -67,7 +61,7 @@ class Library:
         document = self.documents.get(scope)
         if document is None:
             return None
-        return next((item for item in document.spec.templates if item.name == name), None)
+        return find_template(document.spec, name)
 
 
 @dataclass
@@ -137,10 +131,12 @@ class Lowering:
             input_body=compile_json(msgspec.to_builtins(model.inputs)),
             declared=tuple((item.name, _default(item)) for item in model.outputs.parameters),
             declared_artifacts=tuple(item.name for item in model.outputs.artifacts),
+            output_paths=_output_paths(model.outputs),
             groups=groups,
             group_of={step.name: index for index, row in enumerate(groups) for step in row},
             dag=lower_dag(model.dag, calls) if model.dag is not None else None,
             suspend=optional_text(model.suspend.duration) if model.suspend else None,
+            declared_outputs=model.outputs,
             outputs=_outputs(model.outputs),
             output_artifacts=tuple(_output_artifact(item) for item in model.outputs.artifacts),
             retry=_retry(model.retry_strategy or self.spec.retry_strategy),
@@ -166,6 +162,16 @@ def captured_results(model: TemplateModel) -> frozenset[str]:
     """
     text = msgspec.json.encode(model).decode()
     return frozenset(name for pair in _RESULT.findall(text) for name in pair if name)
+
+
+def _output_paths(outputs: Outputs) -> dict[str, str]:
+    paths = {
+        f"outputs.parameters.{item.name}.path": item.value_from.path
+        for item in outputs.parameters
+        if item.value_from is not None and item.value_from.path
+    }
+    artifacts = (item for item in outputs.artifacts if item.path)
+    return paths | {f"outputs.artifacts.{item.name}.path": item.path for item in artifacts}
 
 
 def _default(parameter: Parameter) -> Text | None:
@@ -226,7 +232,7 @@ def _backoff(backoff: BackoffModel | None) -> Backoff | None:
 def lower(
     workflow: Workflow,
     spec: WorkflowSpec,
-    documents: Sequence[TemplateDocument],
+    documents: TemplateStore,
     constants: Mapping[str, str],
 ) -> Program:
     """Return the Program of a checked workflow.
@@ -240,7 +246,7 @@ def lower(
     library = Library(
         local_scope=scope,
         local={template.name: template for template in spec.templates},
-        documents={_document_scope(item): item for item in documents},
+        documents=documents,
     )
     lowering = Lowering(library, spec)
     calls = lowering.calls(scope, "", frozenset())
@@ -254,6 +260,7 @@ def lower(
         name=name,
         namespace=workflow.metadata.namespace,
         uid=workflow.metadata.uid,
+        scope=scope,
         entry=entry,
         on_exit=on_exit or _exit_hook(hooks, calls, spec),
         hooks=tuple(hook for hook in hooks if hook.name != "exit"),
@@ -266,11 +273,6 @@ def lower(
         merged_spec=msgspec.to_builtins(spec) if referred else None,
         stored=lowering.stored,
     )
-
-
-def _document_scope(document: TemplateDocument) -> str:
-    kind = "cluster" if isinstance(document, ClusterWorkflowTemplate) else "namespaced"
-    return f"{kind}/{document.metadata.name}"
 
 
 def _exit_hook(hooks: tuple[Hook, ...], calls: CallLowering, spec: WorkflowSpec) -> Call | None:

@@ -1,0 +1,167 @@
+"""Wiring: which adapters stand behind the ports. No logic.
+
+`local()` is a home directory on this machine: SQLite, the launcher's runtimes, the local artifact
+repository. It is the only module that names them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tiphys.artifacts.registry import Drivers
+from tiphys.controller.engine import Engine
+from tiphys.errors import Permanent, UserError
+from tiphys.model.ids import RunId
+from tiphys.ports import Runtime
+from tiphys.runtime.images import ImageRule
+from tiphys.runtime.local import LocalRuntime
+from tiphys.runtime.process import ProcessRuntime
+from tiphys.service.operations import Operator
+from tiphys.service.submit import Submitter
+from tiphys.service.view import Viewer
+from tiphys.settings import Settings
+from tiphys.store.owners import Owner
+from tiphys.store.sqlite import SqliteStore
+
+
+class SystemClock:
+    """The clock on the wall."""
+
+    def now(self) -> float:
+        """Return the seconds since the epoch, UTC."""
+        return time.time()
+
+    async def sleep_until(self, at: float) -> None:
+        """Return when `now()` has reached `at`."""
+        await asyncio.sleep(max(0.0, at - time.time()))
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The runtime that was chosen, and why."""
+
+    name: str
+    reason: str
+
+
+def choose_runtime(settings: Settings) -> Choice:
+    """Return the runtime to use: the one asked for, else the most isolated that works here.
+
+    Raises UserError if the one asked for cannot be used.
+    """
+    from tiphys.runtime import sandbox
+
+    wanted = settings.runtime
+    if wanted in {"process", "simulated"}:
+        return Choice(wanted, "as asked")
+    why_not = sandbox.available()
+    if why_not is None:
+        return Choice("sandbox", "as asked" if wanted == "sandbox" else "bubblewrap works here")
+    if wanted == "sandbox":
+        raise UserError(f"the sandbox runtime cannot be used: {why_not}")
+    return Choice("process", f"no isolation, because {why_not}")
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """A home on this machine, opened."""
+
+    settings: Settings
+    store: SqliteStore
+    owner: Owner | None
+    clock: SystemClock
+    submitter: Submitter
+    operator: Operator
+    viewer: Viewer
+
+    def engine(self, choice: Choice) -> Engine:
+        """Return what drives runs in this process."""
+        if self.owner is None:
+            raise Permanent("this home was opened to read only")
+        return Engine(
+            self.store,
+            self.store,
+            lambda run: self.runtime(choice, run),
+            self.clock,
+            self.owner.name,
+        )
+
+    def runtime(self, choice: Choice, run: RunId | None = None) -> Runtime:  # noqa: ARG002
+        """Return a runtime for one run."""
+        return _runtime(self.settings, choice, self.clock)
+
+
+def _runtime(settings: Settings, choice: Choice, clock: SystemClock) -> Runtime:
+    if choice.name == "simulated":
+        from tiphys.runtime.simulated import SimulatedRuntime
+
+        return SimulatedRuntime(clock)
+    kind: type[LocalRuntime] = ProcessRuntime
+    if choice.name == "sandbox":
+        from tiphys.runtime.sandbox import SandboxRuntime
+
+        kind = SandboxRuntime
+    return kind(
+        settings.home / "runs",
+        Drivers({"local": {"root": settings.home / "artifacts"}}),
+        clock,
+        slots=settings.slots or None,
+        images=[
+            ImageRule(item.pattern, item.root, item.bin, item.entrypoint, item.cmd)
+            for item in settings.images
+        ],
+        environ=passed_on(settings.environ),
+    )
+
+
+def passed_on(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the part of the environment that jobs without isolation may see."""
+    names = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "USER", "TZ")
+    return {name: environ[name] for name in names if name in environ}
+
+
+def prepare_home(home: Path) -> None:
+    """Make the home directory and its parts, private to the user. Raises UserError."""
+    try:
+        for part in (home, home / "runs", home / "artifacts"):
+            part.mkdir(mode=0o700, parents=True, exist_ok=True)
+        probe = home / f".{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as exc:
+        raise UserError(
+            f"the home {home} cannot be used: {exc.strerror or exc}; choose another one with "
+            "--home or TIPHYS_HOME"
+        ) from exc
+
+
+@contextlib.contextmanager
+def local(settings: Settings, *, drives: bool = False) -> Iterator[Local]:
+    """Open the home of `settings`; with `drives` this process may own runs."""
+    prepare_home(settings.home)
+    owner = None
+    if drives:
+        owner = Owner(settings.home, f"{os.getpid()}-{secrets.token_hex(4)}")
+    store = SqliteStore(settings.home, owner)
+    clock = SystemClock()
+    try:
+        yield Local(
+            settings=settings,
+            store=store,
+            owner=owner,
+            clock=clock,
+            submitter=Submitter(store, clock),
+            operator=Operator(store, store, clock),
+            viewer=Viewer(store),
+        )
+    finally:
+        store.close()
+        if owner is not None:
+            owner.close()

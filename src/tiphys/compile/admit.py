@@ -1,0 +1,93 @@
+"""Admit a workflow: its documents to a Program, or every reason why not.
+
+`admit` is for new workflows; `recompile` makes the same Program again from the first event of a
+journal, without checking. Neither fetches anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from tiphys.compile.constants import workflow_constants
+from tiphys.compile.lower import lower
+from tiphys.compile.needs import unsupported
+from tiphys.compile.references import TemplateStore, find_document, join_specs, template_store
+from tiphys.errors import Finding, InvalidDocument, Unsupported
+from tiphys.messages import RunAdmitted
+from tiphys.model.base import JsonObject
+from tiphys.model.codec import convert, encode
+from tiphys.model.ids import RunId
+from tiphys.model.spec import WorkflowSpec
+from tiphys.model.workflow import ClusterWorkflowTemplate, Workflow, WorkflowTemplate
+from tiphys.program import Program
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A workflow that may run: its Program, and the event that starts its journal."""
+
+    program: Program
+    event: RunAdmitted
+
+
+def execution_spec(workflow: Workflow, store: TemplateStore) -> WorkflowSpec:
+    """Return the spec that runs: with a workflowTemplateRef, joined with the template's.
+
+    Raises InvalidDocument if the referred template is not there.
+    """
+    reference = workflow.spec.workflow_template_ref
+    if reference is None:
+        return workflow.spec
+    template = find_document(store, reference, workflow.metadata.namespace)
+    return join_specs(workflow.spec, template.spec)
+
+
+def refused(workflow: Workflow, store: TemplateStore) -> list[Finding]:
+    """Return what the workflow and the templates beside it ask for and cannot get."""
+    found = unsupported(workflow.spec)
+    for scope, document in store.items():
+        found += unsupported(document.spec, f"{scope}.spec")
+    return found
+
+
+def admit(workflow: Workflow, documents: Iterable[object], created_at: float) -> Admitted:
+    """Return a checked workflow in compiled form.
+
+    `workflow` has its name, namespace and uid; `documents` are the templates it may refer to.
+    Raises InvalidDocument and Unsupported.
+    """
+    store = template_store(documents)
+    spec = execution_spec(workflow, store)
+    if not spec.entrypoint:
+        raise InvalidDocument([Finding("spec.entrypoint is required", path="spec.entrypoint")])
+    findings = refused(workflow, store)
+    if findings:
+        raise Unsupported(findings)
+    event = RunAdmitted(
+        run=RunId(workflow.metadata.uid),
+        created_at=created_at,
+        workflow=encode(workflow),
+        documents=[encode(document) for document in store.values()],
+    )
+    return Admitted(_compile(workflow, spec, store, created_at), event)
+
+
+def recompile(event: RunAdmitted) -> Program:
+    """Return the Program of a stored run."""
+    workflow = convert(event.workflow, Workflow)
+    documents = (item for item in event.documents if isinstance(item, dict))
+    store = template_store(_document(item) for item in documents)
+    return _compile(workflow, execution_spec(workflow, store), store, event.created_at)
+
+
+def _document(value: JsonObject) -> WorkflowTemplate | ClusterWorkflowTemplate:
+    if value.get("kind") == "ClusterWorkflowTemplate":
+        return convert(value, ClusterWorkflowTemplate)
+    return convert(value, WorkflowTemplate)
+
+
+def _compile(
+    workflow: Workflow, spec: WorkflowSpec, store: TemplateStore, created_at: float
+) -> Program:
+    return lower(workflow, spec, store, workflow_constants(workflow, spec, created_at))

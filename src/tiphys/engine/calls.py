@@ -1,0 +1,257 @@
+"""Making a call: from a step, task, hook or entry point to a node.
+
+The order is Argo's executeTemplate (reference/engine.md 2.5): depth, template, arguments, then the
+retry wrapper or the node itself. A call that cannot be made leaves a node of kind Skipped and
+phase Error.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tiphys.engine.binding import Caller, Passed, bind, pass_arguments
+from tiphys.engine.resolving import CallError, resolve_text
+from tiphys.engine.scope import VOLATILE, Names, NodeScope, touches
+from tiphys.engine.state import Node
+from tiphys.expr.template import LENIENT, Mode
+from tiphys.expr.values import MISSING
+from tiphys.messages import Kind, NodeAdded, Phase
+from tiphys.model.arguments import Inputs, Outputs
+from tiphys.model.ids import NodeId
+from tiphys.program import Call, Template
+
+if TYPE_CHECKING:
+    from tiphys.engine.run import Run
+
+MAX_DEPTH = 100
+_DISPLAY = re.compile(r"^[a-zA-Z0-9][a-zA-Z0-9-.]{0,61}[a-zA-Z0-9]$")
+TOO_DEEP = (
+    "Maximum recursion depth exceeded. See "
+    "https://argo-workflows.readthedocs.io/en/latest/scaling/#maximum-recursion-depth"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a node goes: everything about it that does not depend on its template."""
+
+    name: str
+    call: tuple[str | int, ...]
+    owner: NodeId | None = None
+    boundary: NodeId | None = None
+    parents: tuple[NodeId, ...] = ()
+    item: int | None = None
+    hooked: bool = False
+    hook_of: NodeId | None = None
+    on_exit: bool = False
+
+
+def invoke(run: Run, call: Call, place: Place, scope: Names, mode: Mode) -> None:
+    """Add the node of a call whose condition holds, or the Error node that says why not."""
+    try:
+        passed = pass_arguments(call, Caller(run, scope, mode, place.name))
+        enter(run, call, place, passed, scope)
+    except CallError as exc:
+        add_error(run, place, exc.message)
+
+
+def enter(run: Run, call: Call, place: Place, passed: Passed, scope: Names) -> None:
+    """Add the node of a call with resolved arguments. Raises CallError."""
+    if depth_of(run, place) >= MAX_DEPTH:
+        raise CallError(TOO_DEEP)
+    template = find_template(run, call, scope, place.name)
+    inputs = bind(template, passed, Caller(run, run.globals(), LENIENT, place.name))
+    if template.retry is not None:
+        _add(run, place, template, inputs, kind="Retry", phase="Running")
+    else:
+        add_node(run, place, template, inputs)
+
+
+def depth_of(run: Run, place: Place) -> int:
+    """Return how deep a call nests."""
+    return 0 if place.boundary is None else run.node(place.boundary).depth
+
+
+def find_template(run: Run, call: Call, scope: Names, name: str) -> Template:
+    """Return the template a call means. Raises CallError."""
+    target = call.target
+    key = target.key
+    if target.dynamic is not None:
+        resource, wanted, cluster = target.dynamic
+        context = run.context(name)
+        where = resolve_text(resource, scope, LENIENT, context)
+        what = resolve_text(wanted, scope, LENIENT, context)
+        key = f"{'cluster' if cluster else 'namespaced'}/{where} {what}"
+        if key not in run.program.templates:
+            raise CallError(f"template {what} not found in workflow template {where}")
+    if key not in run.program.templates:
+        raise CallError(f"template {target.name} not found")
+    return run.program.templates[key]
+
+
+def add_node(
+    run: Run, place: Place, template: Template, inputs: Inputs, attempt: int | None = None,
+    values: dict[str, str | None] | None = None,
+) -> None:
+    """Add the node that does a template's work (under a Retry: one attempt of it)."""
+    phase: Phase = "Pending" if template.kind == "Pod" else "Running"
+    message = refusal(run, place) if template.kind in {"Pod", "Suspend"} else ""
+    if message:
+        phase = "Failed"
+    _add(
+        run, place, template, inputs,
+        kind=template.kind, phase=phase, message=message, attempt=attempt, values=values or {},
+    )
+
+
+def refusal(run: Run, place: Place) -> str:
+    """Return why no new work may start here any more, "" if it may.
+
+    Source: reference/engine.md 2.8.
+    """
+    on_exit = place.on_exit
+    if run.state.shutdown == "Terminate" or (run.state.shutdown and not on_exit):
+        return f"workflow shutdown with strategy: {run.state.shutdown}"
+    if run.state.deadline_passed and not on_exit:
+        return "Step exceeded its deadline"
+    return ""
+
+
+def _add(
+    run: Run,
+    place: Place,
+    template: Template,
+    inputs: Inputs,
+    *,
+    kind: Kind,
+    phase: Phase,
+    message: str = "",
+    attempt: int | None = None,
+    values: dict[str, str | None] | None = None,
+) -> None:  # noqa: PLR0913 - one event, one place that makes it
+    stored = dict(values or {})
+    if kind == "Pod":
+        stored |= volatile_values(run, template, stored)
+    names = _names_of(run, place, template, inputs, stored)
+    if kind == "DAG" and template.dag is not None and template.dag.target is not None:
+        context = run.context(place.name)
+        stored["dag.target"] = resolve_text(template.dag.target, names, LENIENT, context)
+    run.emit(
+        NodeAdded(
+            at=run.at,
+            name=place.name,
+            kind=kind,
+            phase=phase,
+            owner=place.owner,
+            boundary=place.boundary,
+            parents=place.parents,
+            call=place.call,
+            item=place.item,
+            attempt=attempt,
+            template=template.key,
+            inputs=inputs,
+            values=stored,
+            message=message,
+            hooked=place.hooked,
+            hook_of=place.hook_of,
+            on_exit=place.on_exit,
+            outputs=_awaited(template, inputs) if kind == "Suspend" else None,
+            display_name=_own_display(run, place, template, names) or display_name(run, place),
+        )
+    )
+
+
+def _names_of(
+    run: Run, place: Place, template: Template, inputs: Inputs, values: dict[str, str | None]
+) -> Names:
+    """Return the scope of a node that is about to exist."""
+    node = Node(
+        id=NodeId(""), name=place.name, kind="Skipped", phase="Pending", started_at=run.at,
+        call=place.call, inputs=inputs, values=values, display_name=display_name(run, place),
+    )
+    return NodeScope(run.state.name, node, template, run.globals())
+
+
+def _own_display(run: Run, place: Place, template: Template, names: Names) -> str:
+    """Return the display name a template's annotation gives, "" without one. Raises CallError."""
+    if template.display_name is None:
+        return ""
+    found = resolve_text(template.display_name, names, LENIENT, run.context(place.name))
+    if not _DISPLAY.match(found):
+        raise CallError(f"displayName must match the regex {_DISPLAY.pattern}")
+    return found
+
+
+def _awaited(template: Template, inputs: Inputs) -> Outputs | None:
+    """Return the outputs a suspend node waits for; an equally named input gives the default."""
+    defaults = {item.name: item.default for item in inputs.parameters}
+    waiting = []
+    for item in template.declared_outputs.parameters:
+        source = item.value_from
+        if source is None or source.supplied is None:
+            continue
+        if source.default is None and defaults.get(item.name) is not None:
+            source = msgspec.structs.replace(source, default=defaults[item.name])
+        waiting.append(msgspec.structs.replace(item, value_from=source))
+    return Outputs(parameters=tuple(waiting)) if waiting else None
+
+
+def volatile_values(
+    run: Run, template: Template, known: dict[str, str | None]
+) -> dict[str, str | None]:
+    """Return the variables a template mentions whose value depends on when they are read."""
+    found: dict[str, str | None] = {}
+    scope = run.globals()
+    outputs = [f"workflow.outputs.parameters.{name}" for name in run.state.outputs]
+    for name in (*VOLATILE, *outputs):
+        if name not in known and any(touches(name, use) for use in template.uses):
+            value = scope.get(name)
+            if value is not MISSING:
+                found[name] = str(value)
+    return found
+
+
+def display_name(run: Run, place: Place) -> str:
+    """Return a node's name without its boundary's.
+
+    Source: argo workflow/controller/operator.go, initializeNode (reference/engine.md 1.8).
+    """
+    if place.boundary is None:
+        return place.name
+    rest = place.name[len(run.node(place.boundary).name) :]
+    if rest.startswith("["):
+        group, _, step = rest.partition("]")
+        return step[1:] if step.startswith(".") else f"{group}]{step}"
+    return rest.removeprefix(".")
+
+
+def add_skipped(run: Run, place: Place, phase: Phase, message: str, template: str = "") -> None:
+    """Add a node that will not run: skipped, omitted, or failed before it could be made."""
+    run.emit(
+        NodeAdded(
+            at=run.at,
+            name=place.name,
+            kind="Skipped",
+            phase=phase,
+            owner=place.owner,
+            boundary=place.boundary,
+            parents=place.parents,
+            call=place.call,
+            item=place.item,
+            template=template,
+            message=message,
+            hooked=place.hooked,
+            hook_of=place.hook_of,
+            on_exit=place.on_exit,
+            display_name=display_name(run, place),
+        )
+    )
+
+
+def add_error(run: Run, place: Place, message: str) -> None:
+    """Add the node of a call that could not be made."""
+    add_skipped(run, place, "Error", message)

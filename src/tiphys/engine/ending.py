@@ -1,0 +1,75 @@
+"""Ending a node, and where its followers hang.
+
+Source: reference/engine.md 1.9; argo workflow/controller/operator.go, getOutboundNodes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from tiphys.engine.state import Node
+from tiphys.messages import ClearTimer, NodeDone, Phase, StopJob, Usage
+from tiphys.model.arguments import Outputs
+from tiphys.model.ids import NodeId
+
+if TYPE_CHECKING:
+    from tiphys.engine.run import Run
+
+GRACE_SECONDS = 30.0
+"""Between SIGTERM and SIGKILL, as a pod's terminationGracePeriodSeconds."""
+
+
+def finish(
+    run: Run,
+    node: Node,
+    phase: str,
+    message: str = "",
+    *,
+    outputs: Outputs | None = None,
+    outbound: tuple[NodeId, ...] = (),
+    usage: Usage | None = None,
+) -> None:
+    """End a node for good."""
+    run.emit(
+        NodeDone(
+            at=run.at,
+            node=node.id,
+            phase=cast(Phase, phase),
+            message=message,
+            outputs=outputs,
+            outbound=outbound,
+            usage=usage,
+        )
+    )
+
+
+def kill(run: Run, node: Node, phase: str, message: str) -> None:
+    """End a node now, and its job soon."""
+    has_job = node.id in run.state.jobs
+    run.emit(
+        NodeDone(
+            at=run.at, node=node.id, phase=cast(Phase, phase), message=message, settled=not has_job
+        )
+    )
+    if has_job:
+        run.command(StopJob(job=node.id, grace=GRACE_SECONDS))
+    if node.kind == "Suspend":
+        run.command(ClearTimer(timer=f"suspend:{node.id}"))
+
+
+def outbound_of(run: Run, node: Node) -> tuple[NodeId, ...]:
+    """Return the nodes that what comes after `node` hangs on."""
+    if node.kind in {"Skipped", "Suspend", "Pod"}:
+        return (node.id,)
+    if node.kind in {"Steps", "DAG"}:
+        return node.outbound or (node.id,)
+    children = node.children
+    if not children:
+        return (node.id,)
+    if node.kind == "Retry":
+        return outbound_of(run, run.node(children[-1]))
+    found: dict[NodeId, bool] = {}
+    for child in children:
+        for key in outbound_of(run, run.node(child)):
+            found[key] = True
+    return tuple(found)

@@ -1,0 +1,88 @@
+"""Parallelism inside a run: which frames may add nodes, and which wait for room.
+
+A frame that finds no room is remembered here, and touched again when a node that counted ends.
+What is remembered follows from the state (a frame with slots left waits), so it is not stored.
+
+Source: reference/engine.md 2.7.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from tiphys.engine.state import Node
+from tiphys.messages import Event, NodeDone, WaitStarted
+from tiphys.model.ids import NodeId
+
+if TYPE_CHECKING:
+    from tiphys.engine.run import Run
+
+
+class Gates:
+    """The frames of one run that wait for room."""
+
+    def __init__(self) -> None:
+        """Start with nobody waiting."""
+        self._for_workflow: deque[NodeId] = deque()
+        self._for_boundary: dict[NodeId, dict[NodeId, bool]] = {}
+        self._freed: list[NodeId] = []
+
+    def has_room(self, run: Run, frame: Node, boundary: Node) -> bool:
+        """Return whether `frame` may add a node now; if not, it is touched when it may."""
+        if not _workflow_has_room(run):
+            self._wait(run, frame, "the workflow's parallelism")
+            self._for_workflow.append(frame.id)
+            return False
+        limit = run.template(boundary).parallelism if boundary.template else None
+        if limit is not None and boundary.active >= limit:
+            self._wait(run, frame, f"the parallelism of {boundary.display_name}")
+            self._for_boundary.setdefault(boundary.id, {})[frame.id] = True
+            return False
+        return True
+
+    def _wait(self, run: Run, frame: Node, reason: str) -> None:
+        if frame.frame is not None and not frame.frame.waiting:
+            run.emit(WaitStarted(node=frame.id, reason=f"waiting for room under {reason}"))
+
+    def waits(self, frame: NodeId) -> bool:
+        """Return whether a frame waits for room."""
+        return frame in self._for_workflow or any(
+            frame in frames for frames in self._for_boundary.values()
+        )
+
+    def note(self, run: Run, event: Event) -> None:
+        """Remember that a node ended, which may have made room."""
+        if isinstance(event, NodeDone):
+            boundary = run.state.nodes[event.node].boundary
+            if boundary is not None and boundary in self._for_boundary:
+                self._freed.append(boundary)
+
+    def release(self, run: Run) -> bool:
+        """Touch frames that may have room now; return whether there were any."""
+        found = False
+        for boundary in self._freed:
+            for frame in self._for_boundary.pop(boundary, {}):
+                run.touch(frame)
+                found = True
+        self._freed.clear()
+        if self._for_workflow and _workflow_has_room(run):
+            run.touch(self._for_workflow.popleft())
+            found = True
+        return found
+
+    def recover(self, run: Run) -> None:
+        """Find who waits, after the state was folded from events."""
+        self._for_workflow.clear()
+        self._for_boundary.clear()
+        for key in run.state.live:
+            node = run.state.nodes[key]
+            if node.frame is not None and node.frame.waiting:
+                boundary = node.boundary if node.kind in {"StepGroup", "TaskGroup", "Retry"} else key
+                self._for_boundary.setdefault(boundary or key, {})[key] = True
+                self._for_workflow.append(key)
+
+
+def _workflow_has_room(run: Run) -> bool:
+    limit = run.program.parallelism
+    return limit is None or run.state.active_pods < limit

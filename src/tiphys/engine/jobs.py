@@ -1,0 +1,135 @@
+"""A leaf node to the job a runtime is handed.
+
+Derived from stored values only (the template, the node's inputs and values, what is constant), so
+that a job can be described again after any crash and is the same.
+
+Source: reference/kubernetes.md 3.6, 3.11; reference/executor.md 6.3, 9.2.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tiphys.engine.binding import has_location
+from tiphys.engine.resolving import CallError, resolve_body, resolve_text
+from tiphys.engine.scope import ConstantScope
+from tiphys.engine.state import Node
+from tiphys.expr.durations import parse_argo_duration
+from tiphys.expr.errors import DurationError
+from tiphys.expr.template import LENIENT, Text
+from tiphys.messages import JobSpec
+from tiphys.model.artifacts import Artifact, LocalArtifact
+from tiphys.model.ids import pod_name
+from tiphys.model.templates import Template
+
+if TYPE_CHECKING:
+    from tiphys.engine.run import Run
+
+
+def job_spec(run: Run, node: Node) -> JobSpec:
+    """Return the job of a Pod node. Raises CallError if its template cannot be resolved."""
+    compiled = run.template(node)
+    scope = run.own_scope(node, ConstantScope(run.program.constants))
+    context = run.context(node.name)
+    body = resolve_body(compiled.body, scope, LENIENT, context)
+    pod = str(pod_name(run.state.name, node.name, compiled.name))
+    prefix = f"{run.state.name}/{pod}"
+    try:
+        template = msgspec.convert(body, Template)
+    except msgspec.ValidationError as exc:
+        raise CallError(f"template {compiled.name}: {exc}") from exc
+    template = msgspec.structs.replace(
+        template,
+        name=compiled.name,
+        inputs=node.inputs,
+        outputs=msgspec.structs.replace(
+            template.outputs,
+            artifacts=tuple(located(item, prefix) for item in template.outputs.artifacts),
+        ),
+    )
+    return JobSpec(
+        id=node.id,
+        run=run.state.run,
+        workflow=run.state.name,
+        namespace=run.program.namespace,
+        node_name=node.name,
+        pod_name=pod,
+        template=template,
+        key_prefix=prefix,
+        capture_result=_captures(run, node),
+        archive_logs=run.program.archive_logs,
+        deadline_seconds=_deadline(run, node, template),
+    )
+
+
+def _captures(run: Run, node: Node) -> bool:
+    return run.call(node).captures_result
+
+
+def located(artifact: Artifact, prefix: str) -> Artifact:
+    """Return an output artifact with the key it will be stored under.
+
+    Its own key is kept; otherwise the key is the pod's place in the repository and a file name.
+    """
+    if has_location(artifact):
+        return artifact
+    return msgspec.structs.replace(
+        artifact, local=LocalArtifact(key=f"{prefix}/{file_name(artifact)}")
+    )
+
+
+def file_name(artifact: Artifact) -> str:
+    """Return the file name of a stored artifact, by its archive strategy."""
+    archive = artifact.archive
+    if archive is not None and archive.none is not None:
+        return artifact.path.rstrip("/").rpartition("/")[2] or artifact.name
+    if archive is not None and archive.zip is not None:
+        return f"{artifact.name}.zip"
+    return f"{artifact.name}.tgz"
+
+
+def _deadline(run: Run, node: Node, template: Template) -> float | None:
+    """Return how many seconds the job may run: `timeout` goes before activeDeadlineSeconds."""
+    limit = _timeout(run, node, run.template(node).timeout)
+    if limit is not None:
+        base = _first_start(run, node)
+        remaining = base + limit - node.started_at
+        if remaining <= 1 and limit > 1:
+            raise CallError(f"{node.name} exceeded its deadline")
+        return remaining
+    own = template.active_deadline_seconds
+    if own is None:
+        return None
+    try:
+        return float(int(own))
+    except ValueError as exc:
+        raise CallError(f"activeDeadlineSeconds: {own!r} is not a number of seconds") from exc
+
+
+def _first_start(run: Run, node: Node) -> float:
+    if node.attempt is None or node.owner is None:
+        return node.started_at
+    return run.node(node.owner).started_at
+
+
+def _timeout(run: Run, node: Node, text: Text | None) -> float | None:
+    if text is None:
+        return None
+    scope = run.own_scope(node, ConstantScope(run.program.constants))
+    value = resolve_text(text, scope, LENIENT, run.context(node.name))
+    try:
+        return parse_argo_duration(value) if value else None
+    except DurationError as exc:
+        raise CallError(exc.message) from exc
+
+
+def pending_limits(run: Run, node: Node) -> float | None:
+    """Return until when a node may stay Pending, None without a limit."""
+    template = run.template(node)
+    limits = [_timeout(run, node, template.timeout)]
+    if node.attempt is None:
+        limits.append(_timeout(run, node, template.pending_timeout))
+    known = [limit for limit in limits if limit is not None]
+    return _first_start(run, node) + min(known) if known else None

@@ -1,0 +1,228 @@
+"""Filling a slot: its condition, its loop if it has one, then the call.
+
+Shared by step groups, DAGs and task groups. Source: reference/engine.md 3.2-3.4, language.md 6.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tiphys.engine.calls import Place, add_error, add_skipped, invoke
+from tiphys.engine.resolving import CallError, resolve_body, resolve_text
+from tiphys.engine.scope import ItemScope, Names
+from tiphys.engine.state import Node
+from tiphys.expr.errors import WhenError
+from tiphys.expr.numbers import item_suffix
+from tiphys.expr.template import LENIENT, STRICT, Mode, Text, strict_prefix
+from tiphys.expr.when import evaluate_when
+from tiphys.messages import SlotsOpened
+from tiphys.model.base import Json
+from tiphys.program import Call, Loop, Sequence
+
+if TYPE_CHECKING:
+    from tiphys.engine.run import Run
+
+REFERENCES: Mode = strict_prefix("steps", "tasks")
+EMPTY = "Skipped, empty params"
+_ITEM = re.compile(r"\{\{=?.*\bitem\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A step or task about to be looked at: where its node goes and what it may refer to."""
+
+    call: Call
+    place: Place
+    scope: Names
+    index: tuple[int, int]
+
+
+def fill(run: Run, frame: Node, slot: Slot) -> bool:
+    """Add the slot's node or open its loop. Return False when there is no room: try later."""
+    if slot.index[1] >= 0:
+        return _fill_item(run, frame, slot)
+    if slot.call.loop is not None:
+        expand(run, frame, slot)
+        return True
+    return _fill_one(run, frame, slot, REFERENCES)
+
+
+def without_loop(slot: Slot) -> Slot:
+    """Return a slot whose `withParam` turned out to be empty: an ordinary step."""
+    return replace(slot, call=replace(slot.call, loop=None))
+
+
+def _fill_item(run: Run, frame: Node, slot: Slot) -> bool:
+    if frame.frame is None:
+        return True
+    index = slot.index[1]
+    key = slot.index[0] if frame.kind == "StepGroup" else 0
+    item = frame.frame.items[key][index]
+    name = f"{slot.place.name}({index}:{item_suffix(item)})"
+    placed = replace(
+        slot,
+        place=replace(slot.place, name=name, item=index),
+        scope=ItemScope(item, slot.scope),
+    )
+    return _fill_one(run, frame, placed, STRICT)
+
+
+def _fill_one(run: Run, frame: Node, slot: Slot, mode: Mode) -> bool:
+    try:
+        text, holds = condition(run, slot, slot.scope)
+    except CallError as exc:
+        add_error(run, slot.place, exc.message)
+        return True
+    if not holds:
+        message = f"when '{text}' evaluated false"
+        add_skipped(run, slot.place, "Skipped", message, slot.call.target.key)
+        return True
+    boundary = run.node(slot.place.boundary)
+    if not run.gates.has_room(run, frame, boundary):
+        return False
+    invoke(run, slot.call, slot.place, slot.scope, mode)
+    return True
+
+
+def condition(run: Run, slot: Slot, scope: Names) -> tuple[str, bool]:
+    """Return a call's `when` as resolved, and whether it holds. Raises CallError."""
+    when = slot.call.when
+    if when is None:
+        return "", True
+    text = resolve_text(when, scope, REFERENCES, run.context(slot.place.name))
+    try:
+        return text, evaluate_when(text)
+    except WhenError as exc:
+        raise CallError(exc.message) from exc
+
+
+# ---------------------------------------------------------------------------------- expansion
+
+
+def expand(run: Run, frame: Node, slot: Slot) -> None:
+    """Open one slot for each item, or add the node that says why there is none."""
+    try:
+        items = loop_items(run, slot)
+    except CallError as exc:
+        add_error(run, slot.place, exc.message)
+        return
+    if items is None:  # withParam resolved to nothing: no loop
+        _fill_one(run, frame, without_loop(slot), REFERENCES)
+    elif not items:
+        add_skipped(run, slot.place, "Skipped", EMPTY, slot.call.target.key)
+    else:
+        run.emit(SlotsOpened(frame=frame.id, slot=slot.index[0], items=tuple(items)))
+
+
+def loop_items(run: Run, slot: Slot) -> list[Json] | None:
+    """Return a loop's items, None if an empty `withParam` makes it no loop. Raises CallError."""
+    loop = slot.call.loop or Loop()
+    context = run.context(slot.place.name)
+    if loop.items is not None:
+        found = resolve_body(loop.items, slot.scope, REFERENCES, context)
+        return found if isinstance(found, list) else []
+    if loop.sequence is not None:
+        return [*sequence_items(run, loop.sequence, slot)]
+    if loop.param is None:
+        return []
+    if not _may_hold(run, slot):
+        return _lenient_items(run, slot)
+    text = resolve_text(loop.param, slot.scope, REFERENCES, context)
+    return None if text == "" else parse_items(text)
+
+
+def _may_hold(run: Run, slot: Slot) -> bool:
+    """Return False if the condition is false whatever the item is."""
+    when = slot.call.when
+    if when is None or _ITEM.search(when.source):
+        return True
+    return condition(run, slot, slot.scope)[1]
+
+
+def _lenient_items(run: Run, slot: Slot) -> list[Json]:
+    loop = slot.call.loop or Loop()
+    try:
+        if loop.param is None:
+            return []
+        return parse_items(
+            resolve_text(loop.param, slot.scope, LENIENT, run.context(slot.place.name))
+        )
+    except CallError:
+        return []
+
+
+def parse_items(text: str) -> list[Json]:
+    """Return the items of a withParam text. Raises CallError."""
+    try:
+        found = msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeEncodeError) as exc:
+        raise CallError(f"withParam value could not be parsed as a JSON list: {text}: {exc}") from exc
+    if found is None:
+        return []
+    if not isinstance(found, list):
+        kind = {str: "string", dict: "object", bool: "bool"}.get(type(found), "number")
+        raise CallError(
+            f"withParam value could not be parsed as a JSON list: {text}: json: cannot unmarshal "
+            f"{kind} into Go value of type []v1alpha1.Item"
+        )
+    return found
+
+
+def sequence_items(run: Run, sequence: Sequence, slot: Slot) -> list[Json]:
+    """Return the texts of a withSequence. Raises CallError."""
+
+    def number(text: Text | None, default: int) -> int:
+        if text is None:
+            return default
+        value = resolve_text(text, slot.scope, REFERENCES, run.context(slot.place.name))
+        if not re.fullmatch(r"[+-]?[0-9]+", value):
+            raise CallError(f'strconv.Atoi: parsing "{value}": invalid syntax')
+        return int(value)
+
+    if sequence.end is None and sequence.count is None:
+        raise CallError("neither end nor count was specified in withSequence")
+    start = number(sequence.start, 0)
+    if sequence.end is not None:
+        end = number(sequence.end, 0)
+    else:
+        count = number(sequence.count, 0)
+        if count == 0:
+            return []
+        end = start + count - 1
+    step = 1 if start <= end else -1
+    return [format_number(sequence.format, value) for value in range(start, end + step, step)]
+
+
+def format_number(pattern: str, value: int) -> str:
+    """Return one number of a withSequence in Go's printf form (one integer verb)."""
+    if not pattern:
+        return str(value)
+    match = re.search(r"%([-+ 0#]*)([0-9]*)([dxXobc])", pattern.replace("%%", "\0\0"))
+    if match is None:
+        return pattern.replace("%%", "%") + f"%!(EXTRA int={value})"
+    flags, width, verb = match.groups()
+    body = _digits(value, verb)
+    if "+" in flags and value >= 0:
+        body = f"+{body}"
+    size = int(width or 0)
+    if "-" in flags:
+        body = body.ljust(size)
+    elif "0" in flags and verb != "c":
+        sign, digits = (body[0], body[1:]) if body[:1] in "+-" else ("", body)
+        body = sign + digits.rjust(size - len(sign), "0")
+    else:
+        body = body.rjust(size)
+    text = pattern.replace("%%", "\0\0")
+    return (text[: match.start()] + body + text[match.end() :]).replace("\0\0", "%")
+
+
+def _digits(value: int, verb: str) -> str:
+    if verb == "c":
+        return chr(value) if 0 <= value <= 0x10FFFF else "\ufffd"
+    return {"d": f"{value:d}", "x": f"{value:x}", "X": f"{value:X}", "o": f"{value:o}"}.get(
+        verb, f"{value:b}"
+    )

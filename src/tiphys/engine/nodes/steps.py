@@ -1,0 +1,147 @@
+"""Steps nodes and their groups: rows run one after another, the steps of a row at once.
+
+Source: reference/engine.md 3; argo workflow/controller/steps.go.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tiphys.engine import outputs
+from tiphys.engine.calls import Place, add_error, add_skipped
+from tiphys.engine.ending import finish, outbound_of
+from tiphys.engine.nodes import loop
+from tiphys.engine.phases import BAD
+from tiphys.engine.resolving import CallError
+from tiphys.engine.state import Node
+from tiphys.messages import NodeAdded
+from tiphys.model.ids import NodeId
+from tiphys.program import Call
+
+if TYPE_CHECKING:
+    from tiphys.engine.run import Run
+
+FAIL_FAST = "template has failed or errored children and failFast enabled"
+
+
+def react(run: Run, node: Node) -> None:
+    """Start the next group, or finish."""
+    frame = node.frame
+    if frame is None or frame.open:
+        return
+    groups = run.template(node).groups
+    if frame.cursor >= 0:
+        group = run.node(run.state.id_of(f"{node.name}[{frame.cursor}]"))
+        if group.phase in BAD:
+            _end(run, node, "Failed", group.message)
+            return
+    if frame.cursor + 1 < len(groups):
+        _add_group(run, node, frame.cursor + 1)
+        return
+    try:
+        yielded = outputs.of_frame(run, node)
+    except CallError as exc:
+        _end(run, node, "Error", exc.message)
+        return
+    finish(run, node, "Succeeded", outputs=yielded, outbound=_last_outbound(run, node))
+
+
+def _end(run: Run, node: Node, phase: str, message: str) -> None:
+    finish(run, node, phase, message, outbound=_last_outbound(run, node))
+
+
+def _last_outbound(run: Run, node: Node) -> tuple[NodeId, ...]:
+    cursor = node.frame.cursor if node.frame else -1
+    if cursor < 0:
+        return ()
+    return _after_group(run, run.node(run.state.id_of(f"{node.name}[{cursor}]")))
+
+
+def _after_group(run: Run, group: Node) -> tuple[NodeId, ...]:
+    """Return the nodes that followers of a group hang on."""
+    if not group.children:
+        return (group.id,)
+    found: dict[NodeId, bool] = {}
+    for child in group.children:
+        for key in outbound_of(run, run.node(child)):
+            found[key] = True
+    return tuple(found)
+
+
+def _add_group(run: Run, node: Node, index: int) -> None:
+    parents: tuple[NodeId, ...] = (node.id,)
+    if index:
+        parents = _after_group(run, run.node(run.state.id_of(f"{node.name}[{index - 1}]")))
+    run.emit(
+        NodeAdded(
+            at=run.at,
+            name=f"{node.name}[{index}]",
+            kind="StepGroup",
+            phase="Running",
+            owner=node.id,
+            boundary=node.id,
+            parents=parents,
+            call=("group", index),
+            on_exit=node.on_exit,
+            display_name=f"[{index}]",
+        )
+    )
+
+
+def react_group(run: Run, group: Node) -> None:
+    """Add the steps there is room for; give the verdict when all are settled."""
+    frame = group.frame
+    if frame is None:
+        return
+    node = run.node(group.boundary)
+    template = run.template(node)
+    calls = template.groups[int(group.call[1])]
+    if template.fail_fast and node.failed_children:
+        if not node.active:
+            finish(run, group, "Failed", FAIL_FAST)
+        return
+    while (slot := frame.next_slot()) is not None:
+        if not _fill(run, node, group, calls[slot[0]], slot):
+            return
+    if not frame.open:
+        _verdict(run, group, calls)
+
+
+def _fill(run: Run, node: Node, group: Node, call: Call, slot: tuple[int, int]) -> bool:
+    """Add the node of one slot, or expand its loop; return whether to go on."""
+    place = Place(
+        name=f"{group.name}.{call.name}",
+        call=("step", int(group.call[1]), slot[0]),
+        owner=group.id,
+        boundary=node.id,
+        parents=(group.id,),
+        on_exit=group.on_exit,
+    )
+    scope = run.frame_scope(node, int(group.call[1]))
+    return loop.fill(run, group, loop.Slot(call, place, scope, slot))
+
+
+def _verdict(run: Run, group: Node, calls: tuple[Call, ...]) -> None:
+    for key in group.children:
+        child = run.node(key)
+        if child.hooked or child.phase not in BAD:
+            continue
+        call = calls[int(child.call[2])]
+        if not continues(call, child):
+            if child.kind == "Skipped":
+                message = f"step group deemed errored due to child {child.name} error: {child.message}"
+                finish(run, group, "Error", message)
+            else:
+                finish(run, group, "Failed", f"child '{child.id}' failed")
+            return
+    finish(run, group, "Succeeded")
+
+
+def continues(call: Call, node: Node) -> bool:
+    """Return whether the call's continueOn covers how its node ended."""
+    return (call.continue_failed and node.phase == "Failed") or (
+        call.continue_error and node.phase == "Error"
+    )
+
+
+__all__ = ["add_error", "add_skipped", "continues", "react", "react_group"]

@@ -1,0 +1,61 @@
+"""What a state wants of the world and may not have: the whole of recovery's commands.
+
+Derived from the state, never stored: start the jobs that should run, stop those that should not,
+set the timers that should ring. All are idempotent.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tiphys.engine.ending import GRACE_SECONDS
+from tiphys.engine.jobs import job_spec, pending_limits
+from tiphys.engine.nodes.suspend import ends_at
+from tiphys.engine.resolving import CallError
+from tiphys.engine.state import Node
+from tiphys.engine.verdict import deadline_at
+from tiphys.messages import Command, SetTimer, StartJob, StopJob
+
+if TYPE_CHECKING:
+    from tiphys.engine.run import Run
+
+
+def outstanding(run: Run) -> list[Command]:
+    """Return the commands that a run without memory of its commands must send again."""
+    state = run.state
+    if state.done or not state.started_at:
+        return []
+    found: list[Command] = []
+    at = deadline_at(run)
+    if at is not None and not state.deadline_passed:
+        found.append(SetTimer(timer="deadline", at=at))
+    for key, wanted in state.jobs.items():
+        if wanted:
+            found.extend(_job(run, state.nodes[key]))
+        else:
+            found.append(StopJob(job=key, grace=GRACE_SECONDS))
+    for key in state.live:
+        found.extend(_timers(run, state.nodes[key]))
+    return found
+
+
+def _job(run: Run, node: Node) -> list[Command]:
+    try:
+        return [StartJob(job=job_spec(run, node))]
+    except CallError:
+        return []  # the node became Error when it was first touched, or will when it is
+
+
+def _timers(run: Run, node: Node) -> list[Command]:
+    try:
+        if node.kind == "Suspend":
+            at = ends_at(run, node)
+            return [] if at is None else [SetTimer(timer=f"suspend:{node.id}", at=at)]
+        if node.kind == "Retry" and node.frame is not None and node.frame.until:
+            return [SetTimer(timer=f"retry:{node.id}", at=node.frame.until)]
+        if node.kind == "Pod" and node.phase == "Pending":
+            at = pending_limits(run, node)
+            return [] if at is None else [SetTimer(timer=f"pending:{node.id}", at=at)]
+    except CallError:
+        return []
+    return []

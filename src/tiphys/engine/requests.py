@@ -1,0 +1,152 @@
+"""What people and clocks ask of a run: stop, suspend, resume, set, time is up.
+
+Source: reference/engine.md 2.8, 7.1; engine-operations.md 12.3, 12.5, 12.6.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tiphys.engine import outputs as globals_
+from tiphys.engine.ending import finish, kill
+from tiphys.engine.nodes.suspend import with_defaults
+from tiphys.engine.resolving import CallError
+from tiphys.engine.state import Node
+from tiphys.messages import (
+    DeadlinePassed,
+    NodePhaseChanged,
+    NodeSet,
+    OutputsSupplied,
+    ShutdownSet,
+    Strategy,
+    SuspendSet,
+)
+from tiphys.model.arguments import Outputs
+from tiphys.model.ids import NodeId
+
+if TYPE_CHECKING:
+    from tiphys.engine.run import Run
+
+
+def stop(run: Run, strategy: Strategy) -> None:
+    """End the workflow. Stop may become Terminate, never the other way.
+
+    Differs: a suspended workflow ends at once; in Argo it stays suspended until resumed.
+    """
+    state = run.state
+    if state.shutdown in {strategy, "Terminate"}:
+        return
+    run.emit(ShutdownSet(at=run.at, strategy=strategy))
+    if state.suspend:
+        run.emit(SuspendSet(at=run.at, suspend=False))
+    for node in _live(run):
+        if node.on_exit and strategy == "Stop":
+            continue
+        if node.kind == "Pod":
+            kill(run, node, "Failed", f"workflow shutdown with strategy:  {strategy}")
+        elif node.kind == "Suspend":
+            kill(run, node, "Failed", f"Stopped with strategy '{strategy}'")
+    run.touch_live()
+
+
+def _live(run: Run) -> list[Node]:
+    return [run.state.nodes[key] for key in run.state.live]
+
+
+def suspend(run: Run) -> None:
+    """Start nothing new until resumed; what runs goes on."""
+    if not run.state.suspend:
+        run.emit(SuspendSet(at=run.at, suspend=True))
+
+
+def resume(run: Run) -> None:
+    """Go on: the workflow, and every suspend node that waits.
+
+    A suspend node that needs a value nobody supplied stays as it is.
+    """
+    if run.state.suspend:
+        run.emit(SuspendSet(at=run.at, suspend=False))
+    for node in _live(run):
+        if node.kind == "Suspend":
+            _resume_node(run, node)
+    run.touch_live()
+
+
+def _resume_node(run: Run, node: Node) -> None:
+    try:
+        yielded = with_defaults(node.outputs)
+    except CallError:
+        return
+    globals_.export(run, yielded)
+    finish(run, node, "Succeeded", outputs=yielded)
+
+
+def node_set(run: Run, item: NodeSet) -> None:
+    """Answer suspend nodes. Nodes that do not wait are left alone."""
+    for key in item.nodes:
+        node = run.state.nodes.get(key)
+        if node is None or node.fulfilled or node.kind != "Suspend":
+            continue
+        if item.outputs:
+            _supply(run, node, item.outputs)
+        if item.phase:
+            globals_.export(run, node.outputs)
+            finish(run, node, item.phase, item.message, outputs=node.outputs)
+        elif item.message:
+            run.emit(
+                NodePhaseChanged(at=run.at, node=node.id, phase="Running", message=item.message)
+            )
+
+
+def _supply(run: Run, node: Node, values: dict[str, str]) -> None:
+    outputs = node.outputs or Outputs()
+    parameters = tuple(
+        msgspec.structs.replace(item, value=values[item.name], value_from=None)
+        if item.name in values
+        else item
+        for item in outputs.parameters
+    )
+    run.emit(
+        OutputsSupplied(
+            node=node.id, outputs=msgspec.structs.replace(outputs, parameters=parameters)
+        )
+    )
+
+
+def timer_fired(run: Run, timer: str) -> None:
+    """A timer rang; what it was for may be over long since."""
+    kind, _, key = timer.partition(":")
+    if kind == "deadline":
+        _deadline(run)
+        return
+    node = run.state.nodes.get(NodeId(key))
+    if node is None or node.fulfilled:
+        return
+    if kind == "suspend":
+        _auto_resume(run, node)
+    elif kind == "retry":
+        run.touch(node.id)
+    elif kind == "pending" and node.phase == "Pending":
+        kill(run, node, "Failed", "timeout")
+
+
+def _auto_resume(run: Run, node: Node) -> None:
+    try:
+        yielded = with_defaults(node.outputs)
+    except CallError as exc:
+        finish(run, node, "Error", exc.message)
+        return
+    globals_.export(run, yielded)
+    finish(run, node, "Succeeded", outputs=yielded)
+
+
+def _deadline(run: Run) -> None:
+    if run.state.deadline_passed:
+        return
+    run.emit(DeadlinePassed(at=run.at))
+    for node in _live(run):
+        if not node.on_exit and node.kind in {"Pod", "Suspend"}:
+            kill(run, node, "Failed", "Step exceeded its deadline")
+    run.touch_live()

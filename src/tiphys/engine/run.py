@@ -1,0 +1,267 @@
+"""`Run.handle`: one input in, events and commands out.
+
+A work-list: an input touches a node, what a node decides touches others, until nothing is left to
+decide. Every state change goes through `emit`, which records the event and evolves at once. The
+run is driven by one caller at a time and knows no clock: `at` is the present input's time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+
+from tiphys.engine import requests, reports, verdict
+from tiphys.engine.evolve import evolve, has_hooks
+from tiphys.engine.gates import Gates
+from tiphys.engine.nodes import dag, hooks, leaf, retry, steps, suspend, task_group
+from tiphys.engine.scope import FrameScope, GlobalScope, ItemScope, Layered, Names, NodeScope
+from tiphys.engine.state import Node, State
+from tiphys.errors import EngineBug
+from tiphys.expr.values import Context
+from tiphys.messages import (
+    Began,
+    Command,
+    Event,
+    Input,
+    JobReported,
+    JobSettled,
+    NodeAdded,
+    NodeDone,
+    NodePhaseChanged,
+    NodeProgressed,
+    NodeSet,
+    OutputsSupplied,
+    ResumeRequested,
+    RetryScheduled,
+    RunAdmitted,
+    RunStarted,
+    Step,
+    StopRequested,
+    SuspendRequested,
+    TimerFired,
+)
+from tiphys.model.base import Json
+from tiphys.model.ids import NodeId
+from tiphys.program import Call, Program, Template
+
+BEHAVIOUR: Mapping[str, Callable[[Run, Node], None]]
+_OF_A_NODE = (
+    JobSettled, NodeDone, NodePhaseChanged, NodeProgressed, OutputsSupplied, RetryScheduled,
+)
+
+
+class Run:
+    """The live state of one workflow."""
+
+    def __init__(self, program: Program, admitted: RunAdmitted, state: State | None = None) -> None:
+        """Start from the first event, or from a snapshot of the state."""
+        self.program = program
+        self.state = state or State(
+            run=admitted.run, name=program.name, created_at=admitted.created_at
+        )
+        self.at = self.state.started_at
+        self.gates = Gates()
+        self.changed: dict[NodeId, bool] = {}
+        self._events: list[Event] = []
+        self._commands: list[Command] = []
+        self._touched: deque[NodeId] = deque()
+        self._waiting: set[NodeId] = set()
+
+    # ------------------------------------------------------------------------------ driving
+
+    def fold(self, events: Iterable[Event]) -> None:
+        """Apply stored events: recovery. Nothing is decided."""
+        for event in events:
+            if not isinstance(event, RunAdmitted):
+                evolve(self.state, self.program, event, _nobody)
+        self.gates.recover(self)
+
+    def handle(self, item: Input) -> Step:
+        """Return what follows from one input. Late, repeated and unknown inputs yield nothing."""
+        return self.handle_all((item,))
+
+    def handle_all(self, items: Iterable[Input]) -> Step:
+        """Return what follows from several inputs, in order, as one step."""
+        for item in items:
+            self.at = item.at
+            if not self.state.done:
+                self._accept(item)
+                self._work()
+        step = Step(events=tuple(self._events), commands=tuple(self._commands))
+        self._events, self._commands = [], []
+        return step
+
+    def _accept(self, item: Input) -> None:
+        match item:
+            case Began():
+                if not self.state.started_at:
+                    self.emit(RunStarted(at=item.at))
+                    verdict.begin(self)
+            case JobReported():
+                reports.accept(self, item.report)
+            case TimerFired():
+                requests.timer_fired(self, item.timer)
+            case StopRequested():
+                requests.stop(self, item.strategy)
+            case SuspendRequested():
+                requests.suspend(self)
+            case ResumeRequested():
+                requests.resume(self)
+            case NodeSet():
+                requests.node_set(self, item)
+
+    def _work(self) -> None:
+        while not self.state.done:
+            while self._touched:
+                self._react(self._next())
+            if self.state.suspend or not self.state.started_at:
+                return
+            if not self.gates.release(self):
+                verdict.react(self)
+                if not self._touched:
+                    return
+
+    def _next(self) -> Node:
+        key = self._touched.popleft()
+        self._waiting.discard(key)
+        return self.state.nodes[key]
+
+    def _react(self, node: Node) -> None:
+        if self.state.suspend:
+            return
+        if has_hooks(self.program, self.state, node) and not node.settled:
+            hooks.react(self, node)
+        if not node.fulfilled:
+            BEHAVIOUR[node.kind](self, node)
+
+    # ----------------------------------------------------------------------------- deciding
+
+    def emit(self, event: Event) -> None:
+        """Record a decision and apply it."""
+        self._events.append(event)
+        evolve(self.state, self.program, event, self.touch)
+        self.gates.note(self, event)
+        self._note(event)
+
+    def _note(self, event: Event) -> None:
+        if isinstance(event, NodeAdded):
+            self.changed[self.state.id_of(event.name)] = True
+            for parent in event.parents:
+                self.changed[parent] = True
+        elif isinstance(event, _OF_A_NODE):
+            self.changed[event.node] = True
+
+    def command(self, command: Command) -> None:
+        """Ask something of the world, once the events are stored."""
+        self._commands.append(command)
+
+    def touch(self, key: NodeId) -> None:
+        """Have a node look at its own situation again."""
+        if key not in self._waiting:
+            self._waiting.add(key)
+            self._touched.append(key)
+
+    def touch_live(self) -> None:
+        """Have every unfulfilled node look again: only for a person's resume."""
+        for key in [*self.state.live]:
+            self.touch(key)
+        for node in [*self.state.nodes.values()]:
+            if node.fulfilled and not node.settled:
+                self.touch(node.id)
+
+    # ------------------------------------------------------------------------------ looking
+
+    def node(self, key: NodeId | None) -> Node:
+        """Return a node that must exist."""
+        if key is None or key not in self.state.nodes:
+            raise EngineBug(f"there is no node {key}")
+        return self.state.nodes[key]
+
+    def template(self, node: Node) -> Template:
+        """Return the template a node was made from."""
+        return self.program.templates[node.template]
+
+    def globals(self) -> GlobalScope:
+        """Return the workflow's variables as they read now."""
+        return GlobalScope(self.program, self.state, self.at)
+
+    def own_scope(self, node: Node, below: Names | None = None) -> Names:
+        """Return what a node's own template may refer to."""
+        scope: Names = NodeScope(
+            self.state.name, node, self.template(node), below or self.globals()
+        )
+        if not self.call(node).target.inline or node.boundary is None:
+            return scope
+        return Layered(self.caller_scope(node), scope)
+
+    def caller_scope(self, node: Node) -> Names:
+        """Return the scope in which the call that made a node stands."""
+        boundary = self.node(node.boundary)
+        scope: Names = self.frame_scope(boundary, self.viewer(node))
+        if node.item is None:
+            return scope
+        return ItemScope(self.item(node), scope)
+
+    def frame_scope(
+        self, boundary: Node, viewer: int | None = None, own: Node | None = None
+    ) -> FrameScope:
+        """Return what a step or task of a Steps or DAG node may refer to."""
+        return FrameScope(
+            self.program, self.state, boundary, self.own_scope(boundary), viewer, own
+        )
+
+    def viewer(self, node: Node) -> int:
+        """Return where a step or task stands, to tell what it may see."""
+        return int(node.call[1])
+
+    def item(self, node: Node) -> Json:
+        """Return the loop item a node was made for."""
+        owner = self.node(node.owner)
+        while owner.kind == "Retry":
+            owner = self.node(owner.owner)
+        slot = 0 if owner.kind == "TaskGroup" else int(node.call[2])
+        if owner.frame is None or node.item is None:
+            raise EngineBug(f"node {node.name} has no item")
+        return owner.frame.items[slot][node.item]
+
+    def call(self, node: Node) -> Call:
+        """Return the declaration a node was made for."""
+        match node.call:
+            case ("step", group, step):
+                return self.template(self.node(node.boundary)).groups[int(group)][int(step)]
+            case ("task", task):
+                dag_model = self.template(self.node(node.boundary)).dag
+                if dag_model is None:
+                    raise EngineBug(f"node {node.name} is a task of no DAG")
+                return dag_model.tasks[int(task)]
+            case ("hook", name):
+                return hooks.find(self, node, str(name)).call
+            case ("exit",):
+                if self.program.on_exit is None:
+                    raise EngineBug("there is no exit handler")
+                return self.program.on_exit
+            case _:
+                return self.program.entry
+
+    def context(self, name: str) -> Context:
+        """Return the clock and the seed for evaluations that belong to a node's name."""
+        seed = hashlib.sha256(f"{self.state.run} {name}".encode()).digest()
+        return Context(now=datetime.fromtimestamp(self.at, UTC), seed=seed)
+
+
+def _nobody(_: NodeId) -> None:
+    """Recovery: nobody is told."""
+
+
+BEHAVIOUR = {
+    "Pod": leaf.react,
+    "Suspend": suspend.react,
+    "Steps": steps.react,
+    "StepGroup": steps.react_group,
+    "DAG": dag.react,
+    "TaskGroup": task_group.react,
+    "Retry": retry.react,
+    "Skipped": leaf.react_never,
+}

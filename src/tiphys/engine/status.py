@@ -1,0 +1,180 @@
+"""The state as Argo's status document: one node at a time, and the rest of `status`.
+
+Source: reference/engine.md 1; argo pkg/apis/workflow/v1alpha1/workflow_types.go.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tiphys.engine.clock import rfc3339
+from tiphys.engine.state import Node
+from tiphys.model.arguments import Inputs, Outputs, Parameter
+from tiphys.model.base import Json
+from tiphys.model.ids import NodeId
+from tiphys.model.status import Condition, NodeFlag, NodeStatus
+from tiphys.program import Call, Template
+
+if TYPE_CHECKING:
+    from tiphys.engine.run import Run
+
+_EMPTY = Inputs()
+_UNNAMED = frozenset({"StepGroup"})
+_FLAGGED = frozenset({"StepGroup", "TaskGroup", "Skipped"})
+
+
+def node_status(run: Run, node: Node) -> NodeStatus:
+    """Return a node as it stands in `status.nodes`."""
+    call = run.call(node) if node.kind not in _UNNAMED else None
+    return NodeStatus(
+        id=node.id,
+        name=node.name,
+        display_name=node.display_name,
+        type=node.kind,
+        template_name=_template_name(run, node, call),
+        template_ref=call.target.reference if call is not None else None,
+        template_scope=_scope(run, node),
+        phase=node.phase,
+        boundary_id=node.boundary or "",
+        message=node.message,
+        started_at=rfc3339(node.started_at),
+        finished_at=rfc3339(node.finished_at) if node.fulfilled else None,
+        progress=_progress(node),
+        resources_duration=_resources(node),
+        node_flag=_flag(node),
+        inputs=node.inputs if node.inputs != _EMPTY else None,
+        outputs=node.outputs,
+        children=tuple(node.children),
+        outbound_nodes=node.outbound,
+        host_node_name=node.host,
+        task_result_synced=True if node.kind == "Pod" else None,
+    )
+
+
+def _template_name(run: Run, node: Node, call: Call | None) -> str:
+    if call is None or call.target.reference is not None or call.target.inline:
+        return ""
+    template = run.program.templates.get(node.template)
+    return template.name if template is not None else call.target.name
+
+
+def _scope(run: Run, node: Node) -> str:
+    """Return the scope of the caller's template."""
+    if node.boundary is None:
+        return run.program.scope
+    return run.template(run.node(node.boundary)).scope
+
+
+def _progress(node: Node) -> str:
+    return node.progress
+
+
+def _resources(node: Node) -> dict[str, int]:
+    """Return Argo's resource duration of a pod without requests: 100m cpu and 100Mi memory."""
+    if node.kind != "Pod" or not node.fulfilled or node.usage is None:
+        return {}
+    seconds = int(node.usage.wall_seconds)
+    cpu, memory = seconds // 10, seconds
+    return {name: value for name, value in (("cpu", cpu), ("memory", memory)) if value}
+
+
+def _flag(node: Node) -> NodeFlag | None:
+    if node.hooked or node.attempt is not None:
+        return NodeFlag(
+            hooked=True if node.hooked else None,
+            retried=True if node.attempt is not None else None,
+        )
+    return NodeFlag() if node.kind in _FLAGGED else None
+
+
+# ---------------------------------------------------------------------------------- workflow
+
+
+def workflow_document(run: Run, workflow: dict[str, Json]) -> dict[str, Json]:
+    """Return the Workflow as clients read it, without `status.nodes`.
+
+    `workflow` is the document as admitted.
+    """
+    state = run.state
+    metadata = dict(_object(workflow.get("metadata")))
+    labels = dict(_object(metadata.get("labels")))
+    labels["workflows.argoproj.io/completed"] = "true" if state.done else "false"
+    labels["workflows.argoproj.io/phase"] = state.phase or "Pending"
+    metadata["labels"] = labels
+    spec = dict(_object(workflow.get("spec")))
+    if state.shutdown:
+        spec["shutdown"] = state.shutdown
+    if state.suspend:
+        spec["suspend"] = True
+    else:
+        spec.pop("suspend", None)
+    return {**workflow, "metadata": metadata, "spec": spec, "status": _status(run)}
+
+
+def _object(value: Json) -> dict[str, Json]:
+    return value if isinstance(value, dict) else {}
+
+
+def _status(run: Run) -> dict[str, Json]:
+    state = run.state
+    status: dict[str, Json] = {
+        "phase": state.phase,
+        "startedAt": rfc3339(state.started_at) if state.started_at else None,
+        "finishedAt": rfc3339(state.finished_at) if state.finished_at else None,
+        "progress": f"{state.done_units}/{state.all_units}",
+        "conditions": _conditions(run),
+        "artifactGCStatus": {"notSpecified": True},
+    }
+    if state.message:
+        status["message"] = state.message
+    outputs = _global_outputs(run)
+    if outputs is not None:
+        status["outputs"] = msgspec.to_builtins(outputs)
+    stored = _stored_templates(run)
+    if stored:
+        status["storedTemplates"] = stored
+    if run.program.merged_spec is not None:
+        status["storedWorkflowTemplateSpec"] = run.program.merged_spec
+    resources = _total_resources(run) if state.done else {}
+    if resources:
+        status["resourcesDuration"] = resources
+    return status
+
+
+def _conditions(run: Run) -> list[Json]:
+    running = Condition(type="PodRunning", status="True" if run.state.active_pods else "False")
+    found = [running]
+    if run.state.done:
+        found.append(Condition(type="Completed", status="True"))
+    return [msgspec.to_builtins(item) for item in found]
+
+
+def _global_outputs(run: Run) -> Outputs | None:
+    state = run.state
+    if not state.outputs and not state.output_artifacts:
+        return None
+    return Outputs(
+        parameters=tuple(Parameter(name=key, value=text) for key, text in state.outputs.items()),
+        artifacts=tuple(state.output_artifacts.values()),
+    )
+
+
+def _stored_templates(run: Run) -> dict[str, Json]:
+    stored = run.program.stored
+    return {stored[key][0]: stored[key][1] for key in run.state.used if key in stored}
+
+
+def _total_resources(run: Run) -> dict[str, Json]:
+    """Sum over all pods: once, when the run is done."""
+    total = {"cpu": 0, "memory": 0}
+    for node in run.state.nodes.values():
+        for name, value in _resources(node).items():
+            total[name] += value
+    return {name: value for name, value in total.items() if value}
+
+
+def template_of(run: Run, key: NodeId) -> Template:
+    """Return the template of a node by id."""
+    return run.template(run.node(key))

@@ -1,0 +1,103 @@
+"""Files to documents: read, decode, and every finding at once, with its place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from tiphys.errors import Finding, InvalidDocument
+from tiphys.model.base import JsonObject
+from tiphys.model.codec import Document, decode, split_documents, struct_of
+from tiphys.model.cron import CronWorkflow
+from tiphys.model.events import WorkflowEventBinding
+from tiphys.model.workflow import ClusterWorkflowTemplate, Workflow, WorkflowTemplate
+
+_PART = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file's name as the user gave it, and its content."""
+
+    file: str
+    content: bytes
+
+
+@dataclass(slots=True)
+class Loaded:
+    """The documents of some files, by what they are, each with where it came from."""
+
+    workflows: list[tuple[Workflow, Document]] = field(default_factory=list)
+    templates: list[tuple[WorkflowTemplate | ClusterWorkflowTemplate, Document]] = field(
+        default_factory=list
+    )
+    crons: list[tuple[CronWorkflow, Document]] = field(default_factory=list)
+    bindings: list[tuple[WorkflowEventBinding, Document]] = field(default_factory=list)
+    others: list[tuple[JsonObject, Document]] = field(default_factory=list)
+
+    def store(self) -> list[WorkflowTemplate | ClusterWorkflowTemplate]:
+        """Return the template documents."""
+        return [template for template, _ in self.templates]
+
+
+def load(sources: Iterable[Source], strict: bool = True) -> Loaded:
+    """Return the documents of all files. Raises InvalidDocument with everything wrong in them."""
+    loaded = Loaded()
+    findings: list[Finding] = []
+    for source in sources:
+        try:
+            documents = split_documents(source.content, source.file)
+        except InvalidDocument as exc:
+            findings += exc.findings
+            continue
+        for document in documents:
+            try:
+                _sort(loaded, document, strict)
+            except InvalidDocument as exc:
+                findings += exc.findings
+        if not documents:
+            findings.append(Finding("there is no document in it", file=source.file))
+    if findings:
+        raise InvalidDocument(findings)
+    return loaded
+
+
+def _sort(loaded: Loaded, document: Document, strict: bool) -> None:
+    if not document.kind:
+        raise InvalidDocument(
+            [document.finding("this is no Kubernetes object", hint='it has no "kind"')]
+        )
+    found = decode(document, strict) if struct_of(document.kind) else document.value
+    match found:
+        case Workflow():
+            loaded.workflows.append((found, document))
+        case WorkflowTemplate() | ClusterWorkflowTemplate():
+            loaded.templates.append((found, document))
+        case CronWorkflow():
+            loaded.crons.append((found, document))
+        case WorkflowEventBinding():
+            loaded.bindings.append((found, document))
+        case _:
+            loaded.others.append((found, document))
+
+
+def placed(findings: Sequence[Finding], document: Document) -> list[Finding]:
+    """Return findings with file, line and column, looked up by their path."""
+    found = []
+    for item in findings:
+        if item.line or not item.path:
+            found.append(replace(item, file=item.file or document.file))
+            continue
+        place = document.place(path_of(item.path))
+        found.append(
+            replace(item, file=document.file, line=place[0], column=place[1])
+        )
+    return found
+
+
+def path_of(text: str) -> tuple[str | int, ...]:
+    """Return "spec.templates[0].name" as a path of keys and indexes."""
+    return tuple(
+        int(index) if index else name for name, index in _PART.findall(text)
+    )

@@ -1,0 +1,165 @@
+"""Stop, suspend, resume, set, delete: requests to a run, and what they refuse.
+
+Source: reference/engine-operations.md 12.3-12.8.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import msgspec
+
+from tiphys.errors import Conflict, UserError
+from tiphys.expr.selectors import NodeFieldSelector, parse_node_field_selector
+from tiphys.messages import NodeSet, ResumeRequested, StopRequested, Strategy, SuspendRequested
+from tiphys.model.base import Json, JsonObject
+from tiphys.model.ids import NodeId
+from tiphys.ports import Clock, Intake, Queries, RunRow, Runtime
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """Asks things of runs."""
+
+    intake: Intake
+    queries: Queries
+    clock: Clock
+
+    async def stop(self, row: RunRow, strategy: Strategy) -> None:
+        """End a workflow. Raises Conflict if it has ended."""
+        if row.done:
+            raise Conflict(
+                f'cannot shutdown a completed workflow: workflow: "{row.name}", '
+                f'namespace: "{row.namespace}"'
+            )
+        await self.intake.post(row.run, StopRequested(self.clock.now(), strategy))
+
+    async def suspend(self, row: RunRow) -> None:
+        """Start nothing new. Raises Conflict if the workflow has ended."""
+        if row.done:
+            raise Conflict("cannot suspend completed workflows")
+        await self.intake.post(row.run, SuspendRequested(self.clock.now()))
+
+    async def resume(self, row: RunRow, selector: str = "") -> None:
+        """Go on; with a selector only the suspend nodes it matches.
+
+        Raises UserError if a suspend node still needs a value.
+        """
+        if selector:
+            await self.set(row, selector, Answer(phase="Succeeded"))
+            return
+        for node in await self.waiting(row):
+            missing = _unset(node)
+            if missing:
+                raise UserError(
+                    f"raw output parameter '{missing}' has not been set and does not have a "
+                    "default value"
+                )
+        if not row.done:
+            await self.intake.post(row.run, ResumeRequested(self.clock.now()))
+
+    async def waiting(self, row: RunRow) -> list[JsonObject]:
+        """Return the suspend nodes of a run that wait."""
+        nodes = [msgspec.json.decode(data) for data in await self.queries.nodes(row.run)]
+        return [n for n in nodes if n.get("type") == "Suspend" and n.get("phase") == "Running"]
+
+    async def set(self, row: RunRow, selector: str, answer: Answer) -> None:
+        """Answer the suspend nodes a node field selector matches. Raises UserError if none."""
+        if not selector:
+            raise UserError(
+                "'set' currently only targets suspend nodes, use a node field selector to target "
+                "them"
+            )
+        wanted = parse_node_field_selector(selector)
+        nodes = [node for node in await self.waiting(row) if _matches(wanted, node)]
+        if not nodes:
+            raise UserError(
+                "currently, set only targets suspend nodes: no suspend nodes matching "
+                f"nodeFieldSelector: {selector}"
+            )
+        for node in nodes:
+            for name in answer.outputs:
+                _check_output(node, name)
+        await self.intake.post(
+            row.run,
+            NodeSet(
+                at=self.clock.now(),
+                nodes=tuple(NodeId(str(node["id"])) for node in nodes),
+                phase=answer.phase,
+                message=answer.message,
+                outputs=answer.outputs,
+            ),
+        )
+
+    async def delete(self, row: RunRow, runtime: Runtime) -> None:
+        """Forget a workflow and all that belongs to it; what runs of it is stopped first."""
+        for job in await runtime.present(row.run):
+            await runtime.stop(job, 0.0)
+        await runtime.drop(row.run)
+        await self.queries.delete(row.run)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a suspend node is told."""
+
+    phase: Literal["", "Succeeded", "Failed", "Error"] = ""
+    message: str = ""
+    outputs: dict[str, str] = field(default_factory=dict)
+
+
+def _parameters(node: JsonObject) -> list[JsonObject]:
+    outputs = node.get("outputs")
+    found = outputs.get("parameters") if isinstance(outputs, dict) else None
+    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+
+
+def _unset(node: JsonObject) -> str:
+    for item in _parameters(node):
+        source = item.get("valueFrom")
+        if isinstance(source, dict) and "default" not in source and "value" not in item:
+            return str(item.get("name"))
+    return ""
+
+
+def _check_output(node: JsonObject, name: str) -> None:
+    parameters = _parameters(node)
+    if not parameters:
+        raise UserError(
+            "cannot set output parameters because node is not expecting any raw parameters"
+        )
+    for item in parameters:
+        if item.get("name") == name:
+            if "value" in item:
+                raise UserError(
+                    f"cannot set output parameter '{name}' because it does not use valueFrom.raw "
+                    "or it was already set"
+                )
+            return
+    raise UserError(f"node is not expecting output parameter '{name}'")
+
+
+def _matches(selector: NodeFieldSelector, node: JsonObject) -> bool:
+    return selector.matches(node_fields(node))
+
+
+def node_fields(node: JsonObject) -> dict[str, str]:
+    """Return the fields of a node that a selector may name."""
+    fields = {name: _text(node.get(name)) for name in ("displayName", "templateName", "phase")}
+    fields |= {name: _text(node.get(name)) for name in ("name", "id")}
+    reference = node.get("templateRef")
+    if isinstance(reference, dict):
+        fields["templateRef.name"] = _text(reference.get("name"))
+        fields["templateRef.template"] = _text(reference.get("template"))
+        fields["templateName"] = fields["templateRef.template"]
+    inputs = node.get("inputs")
+    parameters = inputs.get("parameters") if isinstance(inputs, dict) else None
+    for item in parameters if isinstance(parameters, list) else []:
+        if isinstance(item, dict):
+            fields[f"inputs.parameters.{item.get('name')}.value"] = _text(item.get("value"))
+    return fields
+
+
+def _text(value: Json) -> str:
+    return value if isinstance(value, str) else ""

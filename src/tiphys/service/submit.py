@@ -1,0 +1,165 @@
+"""Submit: documents and options to a run in the store.
+
+Names and uids are made here; the engine never makes one. Source: reference/engine-operations.md
+12.1; argo workflow/util/util.go, ApplySubmitOpts.
+"""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from tiphys.compile.admit import admit
+from tiphys.engine.clock import rfc3339
+from tiphys.engine.run import Run
+from tiphys.engine.status import workflow_document
+from tiphys.errors import Finding, InvalidDocument, Unsupported, UserError
+from tiphys.model.arguments import Parameter
+from tiphys.model.codec import Document, encode
+from tiphys.model.ids import RunId
+from tiphys.model.meta import ObjectMeta
+from tiphys.model.spec import WorkflowTemplateRef
+from tiphys.model.workflow import ClusterWorkflowTemplate, Workflow, WorkflowTemplate
+from tiphys.ports import Clock, Journal, RunRow
+from tiphys.service.documents import placed
+
+_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
+_MAX_NAME = 63
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a submit may override. `parameters` are (name, value) pairs, later ones win."""
+
+    namespace: str = "default"
+    name: str = ""
+    generate_name: str = ""
+    entrypoint: str = ""
+    parameters: Sequence[tuple[str, str]] = ()
+    labels: Sequence[tuple[str, str]] = ()
+    service_account: str = ""
+    priority: int | None = None
+
+
+def parse_parameters(texts: Iterable[str]) -> list[tuple[str, str]]:
+    """Return "name=value" texts as pairs. Raises UserError."""
+    found = []
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise UserError(f"expected parameter of the form: NAME=VALUE. Received: {text}")
+        found.append((name, value))
+    return found
+
+
+def apply_options(workflow: Workflow, options: Options) -> Workflow:
+    """Return a workflow with the options applied."""
+    replace = msgspec.structs.replace
+    metadata = workflow.metadata
+    if options.name:
+        metadata = replace(metadata, name=options.name, generate_name="")
+    elif options.generate_name:
+        metadata = replace(metadata, name="", generate_name=options.generate_name)
+    if options.labels:
+        metadata = replace(metadata, labels={**metadata.labels, **dict(options.labels)})
+    spec = workflow.spec
+    if options.entrypoint:
+        spec = replace(spec, entrypoint=options.entrypoint)
+    if options.service_account:
+        spec = replace(spec, service_account_name=options.service_account)
+    if options.priority is not None:
+        spec = replace(spec, priority=options.priority)
+    if options.parameters:
+        given = dict(options.parameters)
+        own = tuple(Parameter(name=name, value=value) for name, value in given.items())
+        rest = tuple(item for item in spec.arguments.parameters if item.name not in given)
+        spec = replace(spec, arguments=replace(spec.arguments, parameters=own + rest))
+    return replace(workflow, metadata=metadata, spec=spec)
+
+
+def named(workflow: Workflow, namespace: str, created_at: float) -> Workflow:
+    """Return a workflow with a name, a namespace and a uid of its own. Raises InvalidDocument."""
+    metadata = workflow.metadata
+    name = metadata.name
+    if not name and not metadata.generate_name:
+        reason = "resource name may not be empty"
+        raise InvalidDocument(
+            [Finding(reason, path="metadata", hint="set metadata.name or metadata.generateName")]
+        )
+    if not name:
+        suffix = "".join(secrets.choice(_ALPHABET) for _ in range(5))
+        name = f"{metadata.generate_name[: _MAX_NAME - 5]}{suffix}"
+    return msgspec.structs.replace(
+        workflow,
+        metadata=msgspec.structs.replace(
+            metadata,
+            name=name,
+            namespace=metadata.namespace or namespace,
+            uid=str(uuid.uuid4()),
+            creation_timestamp=rfc3339(created_at),
+        ),
+    )
+
+
+def from_template(template: WorkflowTemplate | ClusterWorkflowTemplate) -> Workflow:
+    """Return a workflow that runs a stored template."""
+    cluster = isinstance(template, ClusterWorkflowTemplate)
+    name = template.metadata.name
+    label = "cluster-workflow-template" if cluster else "workflow-template"
+    return Workflow(
+        metadata=ObjectMeta(
+            generate_name=f"{name}-", labels={f"workflows.argoproj.io/{label}": name}
+        ),
+        spec=msgspec.structs.replace(
+            Workflow().spec,
+            workflow_template_ref=WorkflowTemplateRef(
+                name=name, cluster_scope=True if cluster else None
+            ),
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Submitter:
+    """Admits workflows into a store."""
+
+    journal: Journal
+    clock: Clock
+
+    async def submit(
+        self,
+        workflow: Workflow,
+        documents: Sequence[object],
+        options: Options,
+        origin: Document | None = None,
+    ) -> RunRow:
+        """Check a workflow, keep it and return its row.
+
+        Raises InvalidDocument, Unsupported (with places, if `origin` is known) and Conflict.
+        """
+        now = self.clock.now()
+        try:
+            ready = named(apply_options(workflow, options), options.namespace, now)
+            admitted = admit(ready, documents, now)
+        except (InvalidDocument, Unsupported) as exc:
+            if origin is None:
+                raise
+            raise type(exc)(placed(exc.findings, origin)) from exc
+        run = Run(admitted.program, admitted.event)
+        document = workflow_document(run, encode(ready))
+        row = RunRow(
+            run=RunId(ready.metadata.uid),
+            namespace=ready.metadata.namespace,
+            name=ready.metadata.name,
+            created_at=now,
+            done=False,
+            owner="",
+            epoch=0,
+            summary=msgspec.json.encode(document),
+        )
+        await self.journal.create(row, admitted.event)
+        return row

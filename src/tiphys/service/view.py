@@ -1,0 +1,38 @@
+"""What clients read: a workflow with its nodes, and lists of workflows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from tiphys.model.base import JsonObject
+from tiphys.ports import Queries, RunRow
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Reads workflows from a store."""
+
+    queries: Queries
+
+    async def get(self, namespace: str | None, name: str) -> JsonObject:
+        """Return a workflow with its nodes. Raises NotFound."""
+        return await self.whole(await self.queries.find(namespace, name))
+
+    async def whole(self, row: RunRow) -> JsonObject:
+        """Return a row's workflow with its nodes."""
+        workflow: JsonObject = msgspec.json.decode(row.summary)
+        nodes: JsonObject = {}
+        for data in await self.queries.nodes(row.run):
+            node = msgspec.json.decode(data)
+            nodes[node["id"]] = node
+        status = workflow.get("status")
+        if nodes and isinstance(status, dict):
+            status["nodes"] = nodes
+        return workflow
+
+    async def list(self, namespace: str | None) -> Sequence[JsonObject]:
+        """Return all workflows without their nodes, newest first."""
+        return [msgspec.json.decode(row.summary) for row in await self.queries.list(namespace)]
