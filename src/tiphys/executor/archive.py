@@ -163,6 +163,7 @@ def is_tar(path: Path) -> bool:
 
 
 def _settle(scratch: Path, target: Path) -> None:
+    """Rename; a lone entry moves up by one level, so its links may lead to `target`'s siblings."""
     entries = os.listdir(scratch)
     os.rename(scratch / entries[0] if len(entries) == 1 else scratch, target)
 
@@ -223,12 +224,20 @@ class _Untar:
         return name
 
     def check_link(self, member: tarfile.TarInfo, name: str) -> None:
-        """Refuse a link that points, or may come to point, outside."""
-        base = posixpath.dirname(name) if member.issym() else ""
-        end = posixpath.normpath(posixpath.join(base, member.linkname))
-        if member.linkname.startswith("/") or end == ".." or end.startswith("../"):
-            raise Permanent(f"illegal symlink target: {member.name} -> {member.linkname}")
-        if any(folder in self.links for folder in (*_folders(end), end)):
+        """Refuse a link that points, or may come to point, outside.
+
+        A symbolic link may climb only at its beginning: after that, any name may be or become
+        another link, and `..` behind a link climbs from wherever that one leads. A hard link
+        must not meet a link at all.
+        """
+        target = member.linkname.split("/")
+        base = name.split("/")[:-1] if member.issym() else []
+        climbs = next((i for i, part in enumerate(target) if part != ".."), len(target))
+        bad = member.linkname.startswith("/") or climbs > len(base) or ".." in target[climbs:]
+        if member.islnk():
+            end = posixpath.normpath(member.linkname)
+            bad = bad or any(folder in self.links for folder in (*_folders(end), end))
+        if bad:
             raise Permanent(f"illegal symlink target: {member.name} -> {member.linkname}")
 
     def place(self, member: tarfile.TarInfo, name: str) -> None:
