@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -52,10 +53,9 @@ def cron_spec_fault(spec: CronWorkflowSpec) -> CronFault | None:
 def _schedule_fault(schedule: str) -> str:
     if importlib.util.find_spec("tiphys.expr.cron") is None:
         return ""
-    from tiphys.expr.cron import parse_schedule
-
+    cron = importlib.import_module("tiphys.expr.cron")
     try:
-        parse_schedule(schedule)
+        cron.parse_schedule(schedule)
     except LanguageError as exc:
         return exc.message
     return ""

@@ -181,10 +181,14 @@ class _Composer:
         try:
             self._consume(events)
         except InvalidDocument:
-            for event in events:
-                if isinstance(event, yaml.DocumentEndEvent):
-                    break
+            if len(self._stack) < _MAX_DEPTH:
+                self._skip(events)
             raise
+
+    def _skip(self, events: Iterator[yaml.Event]) -> None:
+        for event in events:
+            if isinstance(event, yaml.DocumentEndEvent):
+                return
 
     def _consume(self, events: Iterator[yaml.Event]) -> None:
         for event in events:
