@@ -18,6 +18,7 @@ from msgspec import inspect
 from tiphys.errors import UserError
 from tiphys.expr.numbers import any_string
 from tiphys.model.base import Json, Model
+from tiphys.model.kubernetes import FIELDS, KUBERNETES
 from tiphys.model.times import normal_time
 
 ProblemKind = Literal["type", "step", "unknown", "duplicate", "yaml duplicate", "warning"]
@@ -221,6 +222,18 @@ class AnyStringShape(Shape):
             return ""
 
 
+class QuantityShape(Shape):
+    """A Kubernetes quantity, kept as given; its text is read where it is used."""
+
+    go = "resource.Quantity"
+
+    def read(self, value: Json, spot: Spot, walk: Walk) -> Json:
+        """Return the text or the number."""
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            return self.refuse(value, spot, walk)
+        return value
+
+
 class TimeShape(TextShape):
     """RFC 3339, made UTC with whole seconds."""
 
@@ -385,6 +398,7 @@ class _Maker:
     """Struct types to shapes; records are shared, so that types may contain themselves."""
 
     records: dict[type, RecordShape] = field(default_factory=dict)
+    tables: dict[str, RecordShape] = field(default_factory=dict)
 
     def make(self, kind: inspect.Type) -> Shape:
         if isinstance(kind, inspect.Metadata):
@@ -417,8 +431,28 @@ class _Maker:
         self.records[kind.cls] = shape
         for item in kind.fields:
             shape.fields[item.encode_name] = self.make(item.type)
+        for field_name, kind_name in FIELDS.get(name, {}).items():
+            shape.fields[field_name] = self.kubernetes(kind_name)
         if name == "Template":
             shape.fields["plugin"] = PluginShape()
+        return shape
+
+    def kubernetes(self, name: str) -> Shape:
+        """Return the shape of a type of the Kubernetes tables."""
+        if name.startswith("[]"):
+            return ListShape(self.kubernetes(name[2:]))
+        if name.startswith("{}"):
+            return MapShape(self.kubernetes(name[2:]))
+        if name in _TABLE_WORDS:
+            return _TABLE_WORDS[name]()
+        if name not in KUBERNETES:
+            return IntShape(name)
+        shape = self.tables.get(name)
+        if shape is None:
+            shape = self.tables[name] = RecordShape(name, "v1")
+            for part in KUBERNETES[name].split():
+                field_name, _, kind_name = part.partition(":")
+                shape.fields[field_name] = self.kubernetes(kind_name)
         return shape
 
 
@@ -443,6 +477,15 @@ _PLAIN: Final[Mapping[type, type[Shape]]] = {
     inspect.StrType: TextShape,
     inspect.BoolType: BoolShape,
     inspect.AnyType: Shape,
+}
+
+
+_TABLE_WORDS: Final[Mapping[str, type[Shape]]] = {
+    "text": TextShape,
+    "bool": BoolShape,
+    "IntOrString": IntOrStringShape,
+    "Quantity": QuantityShape,
+    "any": Shape,
 }
 
 

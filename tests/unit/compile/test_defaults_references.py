@@ -80,7 +80,7 @@ def test_workflow_defaults_add_what_is_missing():
         workflow("entrypoint: x", "{name: wf, labels: {b: own}}"), defaults
     )
     assert made.metadata.labels == {"a": "1", "b": "own"}
-    assert made.metadata.name == "n"
+    assert made.metadata.name == "wf"
     assert made.spec.priority == 3
 
 

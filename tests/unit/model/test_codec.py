@@ -14,6 +14,7 @@ from tiphys.model import (
     cron,
     events,
     internal,
+    kubernetes,
     meta,
     policies,
     repositories,
@@ -110,6 +111,35 @@ def test_every_field_of_the_reference_has_its_place(name, fields):
     assert set(fields) <= known
 
 
+def test_misspelt_kubernetes_fields_are_found():
+    found = errors("""kind: Workflow
+spec:
+  volumes: [{name: a, emptyDirr: {}}]
+  tolerations: [{key: a, operater: Exists}]
+  templates:
+  - container: {image: x, resources: {limit: {cpu: 1}}, env: [{name: a, valueFrom: {fieldref: {}}}]}
+""")
+    assert [item.hint for item in found] == [
+        "did you mean `emptyDir`?",
+        "did you mean `operator`?",
+        "did you mean `limits`?",
+        "did you mean `fieldRef`?",
+    ]
+
+
+def table_sample(name):
+    """A value of a Kubernetes type with every field of its table."""
+    if name.startswith("[]"):
+        return [table_sample(name[2:])]
+    if name.startswith("{}"):
+        return {"k": table_sample(name[2:])}
+    words = {"text": "t", "bool": True, "any": {}, "Quantity": "1Gi", "IntOrString": 7}
+    if name not in kubernetes.KUBERNETES:
+        return words.get(name, 7)
+    fields = (part.partition(":") for part in kubernetes.KUBERNETES[name].split())
+    return {field: table_sample(kind) for field, _, kind in fields}
+
+
 SAMPLES = {
     "text": "t", "AnyString": "t", "Time": "2026-01-02T03:04:05Z", "Amount": 1.5, "IntOrString": 7,
 }  # fmt: skip
@@ -128,8 +158,11 @@ def sample(kind):
         case info.DictType():
             return {"k": sample(kind.value_type)}
         case info.StructType():
+            tables = kubernetes.FIELDS.get(kind.cls.__name__, {})
             return {
-                field.encode_name: sample(field.type)
+                field.encode_name: table_sample(tables[field.encode_name])
+                if field.encode_name in tables
+                else sample(field.type)
                 for field in kind.fields
                 if field.name not in ("inline", "stored_workflow_template_spec")
             }
