@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import os
 import secrets
+import shutil
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,8 +19,7 @@ from pathlib import Path
 from tiphys.artifacts.registry import Drivers
 from tiphys.controller.engine import Engine
 from tiphys.errors import Permanent, UserError
-from tiphys.model.ids import RunId
-from tiphys.ports import Runtime
+from tiphys.ports import RunRow, Runtime
 from tiphys.runtime.images import ImageRule
 from tiphys.runtime.local import LocalRuntime
 from tiphys.runtime.process import ProcessRuntime
@@ -81,30 +81,41 @@ class Local:
     operator: Operator
     viewer: Viewer
 
-    def engine(self, choice: Choice) -> Engine:
+    def engine(self) -> Engine:
         """Return what drives runs in this process."""
         if self.owner is None:
             raise Permanent("this home was opened to read only")
         return Engine(
             self.store,
             self.store,
-            lambda run: self.runtime(choice, run),
+            self.runtime,
             self.clock,
             self.owner.name,
         )
 
-    def runtime(self, choice: Choice, run: RunId | None = None) -> Runtime:  # noqa: ARG002
-        """Return a runtime for one run."""
-        return _runtime(self.settings, choice, self.clock)
+    async def forget(self, row: RunRow) -> None:
+        """Delete a run, its job directories and its artifacts; what runs of it is killed."""
+        runtime = self.runtime(row)
+        try:
+            await self.operator.delete(row, runtime)
+        finally:
+            await runtime.close()
+        folder = self.settings.home / "artifacts" / row.name
+        if row.name and folder.parent == self.settings.home / "artifacts":
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    def runtime(self, row: RunRow) -> Runtime:
+        """Return the runtime of one run: the one it was submitted for."""
+        return _runtime(self.settings, row.runtime, self.clock)
 
 
-def _runtime(settings: Settings, choice: Choice, clock: SystemClock) -> Runtime:
-    if choice.name == "simulated":
+def _runtime(settings: Settings, name: str, clock: SystemClock) -> Runtime:
+    if name == "simulated":
         from tiphys.runtime.simulated import SimulatedRuntime
 
         return SimulatedRuntime(clock)
     kind: type[LocalRuntime] = ProcessRuntime
-    if choice.name == "sandbox":
+    if name == "sandbox":
         from tiphys.runtime.sandbox import SandboxRuntime
 
         kind = SandboxRuntime

@@ -111,6 +111,7 @@ class RunRow:
     """A run as the store knows it: who it is, who drives it, and its face for lists.
 
     `summary` is the Workflow without `status.nodes`, as JSON; `owner` is "" when nobody drives it.
+    `runtime` is the runtime chosen for its jobs, for all its life.
     """
 
     run: RunId
@@ -120,6 +121,7 @@ class RunRow:
     done: bool
     owner: str
     epoch: int
+    runtime: str
     summary: bytes
 
 
@@ -165,7 +167,7 @@ class Journal(Protocol):
         """Keep a shortcut through the events up to `at`."""
         ...
 
-    async def claimable(self) -> Sequence[RunId]:
+    async def claimable(self) -> Sequence[RunRow]:
         """Return the unfinished runs that nobody alive drives."""
         ...
 

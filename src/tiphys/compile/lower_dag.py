@@ -15,7 +15,7 @@ from tiphys.program import Dag
 def lower_dag(model: DAGTemplate, calls: CallLowering) -> Dag:
     """Return the compiled tasks of a dag template."""
     index = {task.name: position for position, task in enumerate(model.tasks)}
-    flags = {task.name: _flags(task) for task in model.tasks if task.continue_on is not None}
+    flags = {task.name: _flags(task) for task in model.tasks}
     depends = tuple(_condition(task, flags) for task in model.tasks)
     return Dag(
         tasks=tuple(calls.step(task) for task in model.tasks),

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from tiphys.controller.loop import Ports, RunLoop, Update
 from tiphys.errors import LostOwnership, TiphysError
 from tiphys.model.ids import RunId
-from tiphys.ports import Clock, Intake, Journal, Runtime
+from tiphys.ports import Clock, Intake, Journal, RunRow, Runtime
 
 _log = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ class Engine:
         self,
         journal: Journal,
         intake: Intake,
-        runtime_for: Callable[[RunId], Runtime],
+        runtime_for: Callable[[RunRow], Runtime],
         clock: Clock,
         owner: str,
     ) -> None:
@@ -32,18 +32,19 @@ class Engine:
         self._clock = clock
         self._owner = owner
         self._loops: dict[RunId, RunLoop] = {}
+        self._refused: set[RunId] = set()
 
-    async def drive(self, run: RunId, watched: Callable[[Update], None] | None = None) -> bool:
+    async def drive(self, row: RunRow, watched: Callable[[Update], None] | None = None) -> bool:
         """Drive one run to its end; return False if a living owner has it."""
-        loop = self._loop(run, watched)
-        self._loops[run] = loop
+        loop = self._loop(row, watched)
+        self._loops[row.run] = loop
         try:
             async with asyncio.TaskGroup() as group:
                 ear = group.create_task(self._listen())
                 mine = await loop.drive()
                 ear.cancel()
         finally:
-            self._loops.pop(run, None)
+            self._loops.pop(row.run, None)
             await loop.close()
         return mine
 
@@ -59,10 +60,10 @@ class Engine:
         async with asyncio.TaskGroup() as group:
             ear = group.create_task(self._listen())
             while True:
-                for run in await self._journal.claimable():
-                    if run not in self._loops:
-                        self._loops[run] = loop = self._loop(run)
-                        group.create_task(self._safely(run, loop))
+                for row in await self._journal.claimable():
+                    if row.run not in self._loops and row.run not in self._refused:
+                        self._loops[row.run] = loop = self._loop(row)
+                        group.create_task(self._safely(row.run, loop))
                 if self._loops:
                     idle_since = self._clock.now()
                 elif self._clock.now() - idle_since >= idle_seconds:
@@ -70,10 +71,10 @@ class Engine:
                 await self._clock.sleep_until(self._clock.now() + 0.1)
             ear.cancel()
 
-    def _loop(self, run: RunId, watched: Callable[[Update], None] | None = None) -> RunLoop:
-        runtime = self._runtime_for(run)
+    def _loop(self, row: RunRow, watched: Callable[[Update], None] | None = None) -> RunLoop:
+        runtime = self._runtime_for(row)
         ports = Ports(self._journal, self._intake, runtime, self._clock, self._owner, watched)
-        return RunLoop(run, ports)
+        return RunLoop(row.run, ports)
 
     async def _safely(self, run: RunId, loop: RunLoop) -> None:
         """The per-run boundary: what goes wrong with one run does not touch the others."""
@@ -82,6 +83,7 @@ class Engine:
         except* LostOwnership:
             _log.info("run %s has another owner", run)
         except* TiphysError:
+            self._refused.add(run)
             _log.exception("run %s cannot be driven", run)
         finally:
             self._loops.pop(run, None)

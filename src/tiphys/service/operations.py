@@ -6,16 +6,18 @@ Source: reference/engine-operations.md 12.3-12.8.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from tiphys.errors import Conflict, UserError
-from tiphys.expr.selectors import NodeFieldSelector, parse_node_field_selector
 from tiphys.messages import NodeSet, ResumeRequested, StopRequested, Strategy, SuspendRequested
 from tiphys.model.base import Json, JsonObject
 from tiphys.model.ids import NodeId
 from tiphys.ports import Clock, Intake, Queries, RunRow, Runtime
+
+if TYPE_CHECKING:
+    from tiphys.expr.selectors import NodeFieldSelector
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,8 @@ class Operator:
                 "'set' currently only targets suspend nodes, use a node field selector to target "
                 "them"
             )
+        from tiphys.expr.selectors import parse_node_field_selector
+
         wanted = parse_node_field_selector(selector)
         nodes = [node for node in await self.waiting(row) if _matches(wanted, node)]
         if not nodes:
@@ -107,6 +111,15 @@ class Answer:
     phase: Literal["", "Succeeded", "Failed", "Error"] = ""
     message: str = ""
     outputs: dict[str, str] = field(default_factory=dict)
+
+
+def answer(phase: str, message: str, outputs: dict[str, str]) -> Answer:
+    """Return an answer. Raises UserError for a phase a node cannot take."""
+    match phase:
+        case "" | "Succeeded" | "Failed" | "Error":
+            return Answer(phase, message, outputs)
+        case _:
+            raise UserError(f"{phase} is an invalid phase to set to")
 
 
 def _parameters(node: JsonObject) -> list[JsonObject]:

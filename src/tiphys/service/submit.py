@@ -43,6 +43,7 @@ class Options:
     labels: Sequence[tuple[str, str]] = ()
     service_account: str = ""
     priority: int | None = None
+    runtime: str = "process"
 
 
 def parse_parameters(texts: Iterable[str]) -> list[tuple[str, str]]:
@@ -159,6 +160,7 @@ class Submitter:
             done=False,
             owner="",
             epoch=0,
+            runtime=options.runtime,
             summary=msgspec.json.encode(document),
         )
         await self.journal.create(row, admitted.event)

@@ -33,6 +33,11 @@ class Viewer:
             status["nodes"] = nodes
         return workflow
 
+    def bare(self, row: RunRow) -> JsonObject:
+        """Return a row's workflow without its nodes."""
+        workflow: JsonObject = msgspec.json.decode(row.summary)
+        return workflow
+
     async def list(self, namespace: str | None) -> Sequence[JsonObject]:
         """Return all workflows without their nodes, newest first."""
         return [msgspec.json.decode(row.summary) for row in await self.queries.list(namespace)]

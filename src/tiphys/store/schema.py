@@ -15,6 +15,7 @@ STATEMENTS: tuple[str, ...] = (
         done INTEGER NOT NULL,
         owner TEXT NOT NULL,
         epoch INTEGER NOT NULL,
+        runtime TEXT NOT NULL,
         seq INTEGER NOT NULL,
         taken INTEGER NOT NULL,
         summary BLOB NOT NULL

@@ -23,7 +23,7 @@ from tiphys.store.writer import Writer
 _EVENTS = msgspec.msgpack.Decoder(list[Event])
 _INPUT = msgspec.msgpack.Decoder(Input)
 _ENCODER = msgspec.msgpack.Encoder()
-_ROW = "uid, namespace, name, created_at, done, owner, epoch, summary"
+_ROW = "uid, namespace, name, created_at, done, owner, epoch, runtime, summary"
 _POLL_SECONDS = 2.0
 
 
@@ -58,8 +58,8 @@ class SqliteStore:
             if taken:
                 raise Conflict(f'workflows.argoproj.io "{row.name}" already exists')
             db.execute(
-                "INSERT INTO runs VALUES (?, ?, ?, ?, 0, '', 0, 1, 0, ?)",
-                (row.run, row.namespace, row.name, row.created_at, row.summary),
+                "INSERT INTO runs VALUES (?, ?, ?, ?, 0, '', 0, ?, 1, 0, ?)",
+                (row.run, row.namespace, row.name, row.created_at, row.runtime, row.summary),
             )
             db.execute("INSERT INTO events VALUES (?, 1, ?)", (row.run, _ENCODER.encode([first])))
 
@@ -150,16 +150,17 @@ class SqliteStore:
 
         await self._writer.do(work)
 
-    async def claimable(self) -> Sequence[RunId]:
+    async def claimable(self) -> Sequence[RunRow]:
         """Return the unfinished runs that nobody alive drives."""
         rows = self._reader.execute(
-            "SELECT uid, owner FROM runs WHERE done = 0 ORDER BY created_at"
+            f"SELECT {_ROW} FROM runs WHERE done = 0 ORDER BY created_at"  # noqa: S608
         ).fetchall()
+        found = [_row(row) for row in rows]
         alive: dict[str, bool] = {"": False}
-        for _, owner in rows:
-            if owner not in alive:
-                alive[owner] = is_alive(self._home, owner)
-        return [RunId(uid) for uid, owner in rows if not alive[owner]]
+        for row in found:
+            if row.owner not in alive:
+                alive[row.owner] = is_alive(self._home, row.owner)
+        return [row for row in found if not alive[row.owner]]
 
     # ------------------------------------------------------------------------------- intake
 
@@ -244,9 +245,11 @@ class SqliteStore:
         await self._writer.do(work)
 
 
-def _row(found: tuple[str, str, str, float, int, str, int, bytes]) -> RunRow:
-    uid, namespace, name, created_at, done, owner, epoch, summary = found
-    return RunRow(RunId(uid), namespace, name, created_at, bool(done), owner, epoch, summary)
+def _row(found: tuple[str, str, str, float, int, str, int, str, bytes]) -> RunRow:
+    uid, namespace, name, created_at, done, owner, epoch, runtime, summary = found
+    return RunRow(
+        RunId(uid), namespace, name, created_at, bool(done), owner, epoch, runtime, summary
+    )
 
 
 def _connect(path: Path) -> sqlite3.Connection:

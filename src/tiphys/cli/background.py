@@ -1,0 +1,85 @@
+"""The background engine: one process per home, started when needed, ended when idle."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from tiphys.cli.session import Session, is_asynchronous, with_session
+
+
+def _lock_file(home: Path) -> Path:
+    return home / "engine.lock"
+
+
+@contextlib.contextmanager
+def _only_engine(home: Path) -> Iterator[bool]:
+    """Hold the home's engine lock; False if another process has it."""
+    lock = os.open(_lock_file(home), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield True
+    except BlockingIOError:
+        yield False
+    finally:
+        os.close(lock)
+
+
+def ensure_engine(session: Session) -> None:
+    """Start a background engine if none serves the session's home.
+
+    Called after a run was stored: an engine about to end looks once more after it has let its
+    lock go, so that either it or the new one sees the run.
+    """
+    home = session.settings.home
+    with _only_engine(home) as free:
+        if not free:
+            return
+    command = [sys.executable, "-m", "tiphys.cli.main", "engine", "--home", str(home)]
+    if session.settings_file:
+        command += ["--settings", os.path.abspath(session.settings_file)]
+    log = os.open(home / "engine.log", os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
+    null = os.open(os.devnull, os.O_RDONLY)
+    try:
+        os.posix_spawn(
+            command[0],
+            command,
+            dict(session.settings.environ),
+            file_actions=[
+                (os.POSIX_SPAWN_DUP2, null, 0),
+                (os.POSIX_SPAWN_DUP2, log, 1),
+                (os.POSIX_SPAWN_DUP2, log, 2),
+            ],
+            setsid=True,
+        )
+    finally:
+        os.close(log)
+        os.close(null)
+
+
+@click.command(hidden=True)
+@with_session
+@is_asynchronous
+async def engine(session: Session) -> None:
+    """Drive the runs of a home until there are none."""
+    from tiphys.app import local
+
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+    settings = session.settings
+    with local(settings, drives=True) as home:
+        while True:
+            with _only_engine(settings.home) as mine:
+                if not mine:
+                    return
+                await home.engine().serve(settings.idle_seconds)
+            if not await home.store.claimable():
+                return

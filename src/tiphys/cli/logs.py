@@ -1,0 +1,96 @@
+"""`tiphys logs`: what the steps of a workflow wrote."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tiphys.cli.session import Session, is_asynchronous, with_session, write
+from tiphys.errors import NotFound
+
+if TYPE_CHECKING:
+    from tiphys.app import Local
+    from tiphys.ports import RunRow
+
+_POLL_SECONDS = 0.1
+
+
+@click.command()
+@click.argument("name")
+@click.argument("pod", required=False)
+@click.option("-f", "--follow", is_flag=True, help="Until the workflow ends.")
+@click.option("--tail", type=int, default=-1, help="Only the last lines of each step.")
+@click.option("--grep", default="", help="Only lines that match.")
+@click.option("-c", "--container", default="main", hidden=True)
+@with_session
+@is_asynchronous
+async def logs(
+    session: Session, name: str, pod: str | None, follow: bool, tail: int, grep: str, container: str
+) -> None:
+    """Show what the steps of a workflow wrote; @latest is the newest."""
+    from tiphys.app import local
+
+    _ = container  # every pod has one container so far
+    with local(session.settings) as home:
+        row = await home.store.find(session.namespace, name)
+        printer = Printer(session.colour, re.compile(grep) if grep else None, tail)
+        seen: set[str] = set()
+        tasks: list[asyncio.Task[None]] = []
+        while True:
+            done = (await home.store.find(row.namespace, row.name)).done
+            for node in await _pods(home, row):
+                if node["id"] not in seen and pod in {None, node["pod"], node["id"], node["name"]}:
+                    seen.add(node["id"])
+                    tasks.append(asyncio.ensure_future(printer.copy(home, row, node, follow)))
+            if done or not follow:
+                break
+            await asyncio.sleep(_POLL_SECONDS)
+        await asyncio.gather(*tasks)
+        if pod is not None and not seen:
+            raise NotFound(f'workflow "{row.name}" has no pod "{pod}"')
+
+
+async def _pods(home: Local, row: RunRow) -> list[dict[str, Any]]:
+    from tiphys.cli.render.nodes import pod_name
+
+    workflow: dict[str, Any] = await home.viewer.whole(row)  # type: ignore[assignment]
+    nodes = (workflow["status"].get("nodes") or {}).values()
+    pods = [node for node in nodes if node["type"] == "Pod"]
+    pods.sort(key=lambda node: (node["startedAt"], node["name"]))
+    return [{**node, "pod": pod_name(workflow, node)} for node in pods]
+
+
+class Printer:
+    """Prints lines with the name of the pod before them."""
+
+    def __init__(self, colour: bool, wanted: re.Pattern[str] | None, tail: int) -> None:
+        """Say how lines look and which are wanted."""
+        self._colour = colour
+        self._wanted = wanted
+        self._tail = tail
+
+    async def copy(self, home: Local, row: RunRow, node: dict[str, Any], follow: bool) -> None:
+        """Print what one job writes."""
+        runtime = home.runtime(row)
+        rest = b""
+        kept: list[str] = []
+        async for piece in runtime.logs(row.run, node["id"], follow):
+            *lines, rest = (rest + piece).split(b"\n")
+            kept += [line.decode("utf-8", "replace") for line in lines]
+            if self._tail < 0:
+                self._print(node["pod"], kept)
+                kept = []
+        if rest:
+            kept.append(rest.decode("utf-8", "replace"))
+        self._print(node["pod"], kept[-self._tail :] if self._tail > 0 else kept)
+        await runtime.close()
+
+    def _print(self, pod: str, lines: list[str]) -> None:
+        from tiphys.cli.render.colour import log_colour, paint
+
+        wanted = [line for line in lines if self._wanted is None or self._wanted.search(line)]
+        code = log_colour(pod)
+        write("".join(f"{paint(f'{pod}: {line}', code, self._colour)}\n" for line in wanted))

@@ -1,0 +1,126 @@
+"""The command line: `tiphys VERB`. Commands are imported when they are called.
+
+Exit codes: 0 all well; 1 a workflow failed; 2 the request cannot be carried out. Called as
+`argo`, it behaves the same.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Final
+
+import click
+
+from tiphys.errors import TiphysError
+
+COMMANDS: Final[dict[str, str]] = {
+    "delete": "tiphys.cli.operations:delete",
+    "engine": "tiphys.cli.background:engine",
+    "get": "tiphys.cli.get:get",
+    "lint": "tiphys.cli.lint:lint",
+    "list": "tiphys.cli.listing:list_",
+    "logs": "tiphys.cli.logs:logs",
+    "node": "tiphys.cli.operations:node",
+    "resume": "tiphys.cli.operations:resume",
+    "run": "tiphys.cli.run:run",
+    "stop": "tiphys.cli.operations:stop",
+    "submit": "tiphys.cli.submit:submit",
+    "suspend": "tiphys.cli.operations:suspend",
+    "terminate": "tiphys.cli.operations:terminate",
+    "version": "tiphys.cli.version:version",
+    "wait": "tiphys.cli.wait:wait",
+    "watch": "tiphys.cli.wait:watch",
+}
+"""Verb to `module:command`."""
+
+HELP: Final[dict[str, str]] = {
+    "delete": "Forget workflows and all that belongs to them.",
+    "get": "Show a workflow and its tree.",
+    "lint": "Check files without running them.",
+    "list": "List workflows.",
+    "logs": "Show what a workflow's steps wrote.",
+    "node": "Answer the suspend nodes of a workflow.",
+    "resume": "Let a suspended workflow go on.",
+    "run": "Run a workflow here, until it ends.",
+    "stop": "End a workflow; its exit handlers run.",
+    "submit": "Run a workflow in the background.",
+    "suspend": "Start no new steps of a workflow.",
+    "terminate": "End a workflow at once, without exit handlers.",
+    "version": "Show the version.",
+    "wait": "Wait for workflows to end.",
+    "watch": "Watch a workflow until it ends.",
+}
+"""What the list of commands says of each; a verb that is missing here is not listed."""
+
+
+class Verbs(click.Group):
+    """A group whose commands are imported when needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the verbs, without importing them."""
+        return list(HELP)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a verb's command, None if there is none."""
+        target = COMMANDS.get(cmd_name)
+        if target is None:
+            return None
+        module, _, name = target.partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Name the nearest verb when one is mistyped."""
+        import difflib
+
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], list(HELP), 1)
+            hint = f"; did you mean `{near[0]}`?" if near else ""
+            ctx.fail(f"there is no command `{args[0]}`{hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the verbs from the table."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(HELP.items()))
+
+
+@click.group(
+    cls=Verbs,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Argo workflows simulated, on this machine, or on Kubernetes.",
+)
+def cli() -> None:
+    """Carry out one verb."""
+
+
+def main() -> None:
+    """Run the command line; the only place that turns errors into exit codes."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.exceptions.Exit as exc:
+        sys.exit(exc.exit_code)
+    except click.Abort:
+        sys.exit(130)
+    except click.ClickException as exc:
+        exc.show()
+        sys.exit(2)
+    except TiphysError as exc:
+        _say(exc)
+        sys.exit(2)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _say(error: TiphysError) -> None:
+    for line in str(error).splitlines():
+        sys.stderr.write(f"Error: {line}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,165 @@
+"""The verbs that change a workflow: stop, terminate, suspend, resume, node set, delete."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+import click
+
+from tiphys.cli.session import Session, is_asynchronous, with_session, write
+from tiphys.errors import NotFound, UserError
+
+if TYPE_CHECKING:
+    from tiphys.app import Local
+    from tiphys.ports import RunRow
+
+_Act = Callable[["Local", "RunRow"], Awaitable[None]]
+
+
+async def _each(session: Session, names: tuple[str, ...], act: _Act, said: str) -> None:
+    from tiphys.app import local
+    from tiphys.cli.background import ensure_engine
+
+    with local(session.settings) as home:
+        for name in names:
+            row = await home.store.find(session.namespace, name)
+            await act(home, row)
+            write(f"workflow {row.name} {said}\n")
+        ensure_engine(session)
+
+
+@click.command()
+@click.argument("names", nargs=-1)
+@click.option("--node-field-selector", "selector", default="", help="Fail only these suspend nodes.")
+@click.option("--message", default="", help="The message of the nodes.")
+@with_session
+@is_asynchronous
+async def stop(session: Session, names: tuple[str, ...], selector: str, message: str) -> None:
+    """End workflows; their exit handlers run."""
+    from tiphys.service.operations import Answer
+
+    async def act(home: Local, row: RunRow) -> None:
+        if selector:
+            await home.operator.set(row, selector, Answer(phase="Failed", message=message))
+        else:
+            await home.operator.stop(row, "Stop")
+
+    _need(names, "requires either selector or workflow")
+    await _each(session, names, act, "stopped")
+
+
+@click.command()
+@click.argument("names", nargs=-1)
+@with_session
+@is_asynchronous
+async def terminate(session: Session, names: tuple[str, ...]) -> None:
+    """End workflows at once, without exit handlers."""
+    _need(names, "requires either selector or workflow")
+    await _each(
+        session, names, lambda home, row: home.operator.stop(row, "Terminate"), "terminated"
+    )
+
+
+@click.command()
+@click.argument("names", nargs=-1)
+@with_session
+@is_asynchronous
+async def suspend(session: Session, names: tuple[str, ...]) -> None:
+    """Start no new steps; what runs goes on."""
+    await _each(session, names, lambda home, row: home.operator.suspend(row), "suspended")
+
+
+@click.command()
+@click.argument("names", nargs=-1)
+@click.option("--node-field-selector", "selector", default="", help="Only these suspend nodes.")
+@with_session
+@is_asynchronous
+async def resume(session: Session, names: tuple[str, ...], selector: str) -> None:
+    """Let suspended workflows go on."""
+    _need(names, "requires either node field selector or workflow")
+    await _each(
+        session, names, lambda home, row: home.operator.resume(row, selector), "resumed"
+    )
+
+
+def _need(names: tuple[str, ...], text: str) -> None:
+    if not names:
+        raise click.UsageError(text)
+
+
+@click.group()
+def node() -> None:
+    """Answer the suspend nodes of a workflow."""
+
+
+@node.command(name="set")
+@click.argument("name")
+@click.option("--node-field-selector", "selector", default="")
+@click.option("-p", "--output-parameter", "parameters", multiple=True, metavar="NAME=VALUE")
+@click.option("-m", "--message", default="")
+@click.option("--phase", type=click.Choice(["Succeeded", "Failed", "Error"]))
+@with_session
+@is_asynchronous
+async def node_set(
+    session: Session,
+    name: str,
+    selector: str,
+    parameters: tuple[str, ...],
+    message: str,
+    phase: str | None,
+) -> None:
+    """Set the outputs, the message or the phase of suspend nodes."""
+    from tiphys.app import local
+    from tiphys.cli.background import ensure_engine
+    from tiphys.service.operations import answer
+    from tiphys.service.submit import parse_parameters
+
+    with local(session.settings) as home:
+        row = await home.store.find(session.namespace, name)
+        given = answer(phase or "", message, dict(parse_parameters(parameters)))
+        await home.operator.set(row, selector, given)
+        ensure_engine(session)
+    write("workflow values set\n")
+
+
+@click.command()
+@click.argument("names", nargs=-1)
+@click.option("--all", "every", is_flag=True, help="All workflows of the namespace.")
+@click.option("--completed", is_flag=True, help="All that have ended.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be deleted.")
+@with_session
+@is_asynchronous
+async def delete(
+    session: Session, names: tuple[str, ...], every: bool, completed: bool, dry_run: bool
+) -> None:
+    """Forget workflows and all that belongs to them: logs, job directories, artifacts."""
+    from tiphys.app import local
+
+    if not names and not every and not completed:
+        raise click.UsageError("requires either a workflow or other argument")
+    with local(session.settings) as home:
+        rows = []
+        for name in names:
+            try:
+                rows.append(await home.store.find(session.namespace, name))
+            except NotFound:
+                write(f"Workflow '{name}' not found\n")
+        if every or completed:
+            listed = await home.store.list(session.namespace)
+            rows += [row for row in listed if every or row.done]
+        for row in rows:
+            await _delete(home, row, dry_run)
+    if not rows and not names:
+        write("No resources found\n")
+
+
+async def _delete(home: Local, row: RunRow, dry_run: bool) -> None:
+    if dry_run:
+        write(f"Workflow '{row.name}' deleted (dry-run)\n")
+        return
+    try:
+        await home.forget(row)
+    except OSError as exc:
+        raise UserError(f"workflow {row.name} cannot be deleted: {exc}") from exc
+    write(f"Workflow '{row.name}' deleted\n")

@@ -1,0 +1,40 @@
+"""A workflow in the form `-o` asks for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from tiphys.cli.render import ListStyle, Style, render_get, render_list
+from tiphys.cli.render.output import to_json, to_names, to_yaml
+
+OUTPUT = click.Choice(["name", "json", "yaml", "wide"])
+
+
+def one(workflow: dict[str, Any], output: str | None, style: Style) -> str:
+    """Return a single workflow as text."""
+    match output:
+        case "name":
+            return to_names([workflow])
+        case "json":
+            return to_json(workflow)
+        case "yaml":
+            return to_yaml(workflow)
+        case _:
+            return render_get(workflow, time.time(), style)
+
+
+def several(workflows: Sequence[dict[str, Any]], output: str | None, style: ListStyle) -> str:
+    """Return a list of workflows as text."""
+    match output:
+        case "name":
+            return to_names(list(workflows))
+        case "json":
+            return to_json(list(workflows))
+        case "yaml":
+            return to_yaml(list(workflows))
+        case _:
+            return render_list(workflows, time.time(), style)

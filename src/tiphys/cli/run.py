@@ -1,0 +1,162 @@
+"""`tiphys run`: a workflow in this process, until it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import time
+from typing import TYPE_CHECKING, Any, Protocol
+
+import click
+import msgspec
+
+from tiphys.cli.session import Session, is_asynchronous, with_session, write
+from tiphys.cli.submit import options_of, submit_files, submit_options
+from tiphys.errors import Conflict
+
+if TYPE_CHECKING:
+    from tiphys.app import Choice, Local
+    from tiphys.controller.loop import Update
+    from tiphys.ports import RunRow
+
+
+class Screen(Protocol):
+    """Shows what happens while a workflow runs."""
+
+    def show(self, update: Update) -> None:
+        """Show one commit's changes."""
+        ...
+
+
+class Lines:
+    """A line for each change, for pipes."""
+
+    def __init__(self) -> None:
+        """Start with nothing said."""
+        from tiphys.cli.render.plain import PlainLog
+
+        self._log = PlainLog()
+
+    def show(self, update: Update) -> None:
+        """Print what is new."""
+        now = time.time()
+        lines = [self._log.node(msgspec.json.decode(node), now) for node in update.nodes]
+        lines += self._log.workflow(update.workflow, now)
+        write("".join(f"{line}\n" for line in lines if line))
+
+
+class Tree:
+    """The live tree, on a terminal."""
+
+    def __init__(self, colour: bool) -> None:
+        """Prepare the view."""
+        from tiphys.cli.render import Style
+        from tiphys.cli.render.live import LiveTree
+
+        self.view = LiveTree(time.time, Style(colour=colour))
+        self._nodes: dict[str, Any] = {}
+
+    def show(self, update: Update) -> None:
+        """Draw the new state."""
+        for data in update.nodes:
+            node = msgspec.json.decode(data)
+            self._nodes[node["id"]] = node
+        status = update.workflow["status"]
+        if isinstance(status, dict):
+            self.view.update({**update.workflow, "status": {**status, "nodes": self._nodes}})
+
+
+class Silence:
+    """Nothing, when the result is asked for in a form of its own."""
+
+    def show(self, update: Update) -> None:
+        """Show nothing."""
+
+
+@click.command()
+@click.argument("files", nargs=-1)
+@submit_options
+@click.option("-o", "--output", type=click.Choice(["name", "json", "yaml", "wide"]))
+@with_session
+@is_asynchronous
+async def run(
+    session: Session, files: tuple[str, ...], output: str | None, **values: object
+) -> int:
+    """Run the workflows of FILES here; exit 0 if they succeed, 1 if not, 2 if they cannot run.
+
+    Ctrl-C stops the workflow, exit handlers run; a second one terminates it.
+    """
+    from tiphys.app import choose_runtime, local
+
+    choice = choose_runtime(session.settings)
+    with local(session.settings, drives=True) as home:
+        options = options_of(session, choice.name, values)
+        rows = await submit_files(home, files, options, bool(values["strict"]))
+        _introduce(choice, output)
+        return max([await _run_one(session, home, row, output) for row in rows])
+
+
+def _introduce(choice: Choice, output: str | None) -> None:
+    if choice.name == "process" or output is None:
+        sys.stderr.write(f"runtime: {choice.name} ({choice.reason})\n")
+
+
+async def _run_one(session: Session, home: Local, row: RunRow, output: str | None) -> int:
+    from tiphys.cli import printing
+    from tiphys.cli.render import Style
+
+    with _interrupts(home, row):
+        if output is not None:
+            await home.engine().drive(row, Silence().show)
+        elif sys.stdout.isatty():
+            tree = Tree(session.colour)
+            with tree.view:
+                await home.engine().drive(row, tree.show)
+        else:
+            await home.engine().drive(row, Lines().show)
+    workflow = await home.viewer.get(row.namespace, row.name)
+    if output is not None:
+        form = "wide" if output == "wide" else "default"
+        write(printing.one(workflow, output, Style(form=form, colour=session.colour)))
+    status = workflow["status"]
+    return 0 if isinstance(status, dict) and status.get("phase") == "Succeeded" else 1
+
+
+class _interrupts:  # noqa: N801 - used as a statement
+    """Ctrl-C once stops the workflow, twice terminates it, three times leaves it running."""
+
+    def __init__(self, home: Local, row: RunRow) -> None:
+        self._home = home
+        self._row = row
+        self._count = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def __enter__(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._interrupted)
+
+    def __exit__(self, *_: object) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+    def _interrupted(self) -> None:
+        self._count += 1
+        if self._count > 2:
+            sys.stderr.write("leaving; `tiphys wait` goes on with the workflow\n")
+            raise KeyboardInterrupt
+        word = "stopping" if self._count == 1 else "terminating"
+        sys.stderr.write(f"{word} {self._row.name}\n")
+        task = asyncio.ensure_future(self._ask())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _ask(self) -> None:
+        try:
+            await self._home.operator.stop(
+                self._row, "Stop" if self._count == 1 else "Terminate"
+            )
+        except Conflict:
+            return  # it ended in the meantime

@@ -1,0 +1,111 @@
+"""`tiphys wait` and `tiphys watch`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tiphys.cli.session import Session, is_asynchronous, with_session, write
+from tiphys.errors import NotFound
+
+if TYPE_CHECKING:
+    from tiphys.app import Local
+    from tiphys.ports import RunRow
+
+_POLL_SECONDS = 0.1
+
+
+async def until_done(home: Local, name: str, namespace: str) -> RunRow:
+    """Return a workflow's row when it has ended. Raises NotFound."""
+    while not (row := await home.store.find(namespace, name)).done:
+        await asyncio.sleep(_POLL_SECONDS)
+    return row
+
+
+async def wait_for(
+    session: Session, home: Local, names: list[str], quiet: bool = False, lenient: bool = False
+) -> int:
+    """Wait for workflows; return 1 if one failed or is not there."""
+    codes = await asyncio.gather(
+        *(_wait_one(session, home, name, quiet, lenient) for name in names)
+    )
+    return max(codes, default=0)
+
+
+async def _wait_one(session: Session, home: Local, name: str, quiet: bool, lenient: bool) -> int:
+    from tiphys.cli.render.times import go_time, instant
+
+    try:
+        row = await until_done(home, name, session.namespace)
+    except NotFound:
+        return 0 if lenient else 1
+    workflow = await home.viewer.whole(row)
+    status: dict[str, Any] = workflow["status"]  # type: ignore[assignment]  # always an object
+    if not quiet:
+        ended = instant(status.get("finishedAt")) or 0.0
+        write(f"{name} {status['phase']} at {go_time(ended)}\n")
+    return 0 if status["phase"] == "Succeeded" else 1
+
+
+@click.command()
+@click.argument("names", nargs=-1)
+@click.option("--ignore-not-found", "lenient", is_flag=True)
+@with_session
+@is_asynchronous
+async def wait(session: Session, names: tuple[str, ...], lenient: bool) -> int:
+    """Wait for workflows to end; exit 1 if one of them failed."""
+    from tiphys.app import local
+    from tiphys.cli.background import ensure_engine
+
+    with local(session.settings) as home:
+        ensure_engine(session)
+        return await wait_for(session, home, list(names), lenient=lenient)
+
+
+async def watch_one(session: Session, home: Local, name: str) -> None:
+    """Show a workflow until it ends: a live tree on a terminal, lines in a pipe."""
+    from tiphys.cli.render import Style
+    from tiphys.cli.render.live import LiveTree
+    from tiphys.cli.render.plain import PlainLog
+
+    row = await home.store.find(session.namespace, name)
+    if not sys.stdout.isatty():
+        log = PlainLog()
+        async for workflow in _changes(home, row):
+            for line in log.workflow(workflow, time.time()):
+                write(f"{line}\n")
+        return
+    with LiveTree(time.time, Style(colour=session.colour)) as tree:
+        async for workflow in _changes(home, row):
+            tree.update(workflow)
+
+
+async def _changes(home: Local, row: RunRow) -> Any:
+    seen = -1
+    while True:
+        version = await home.store.version(row.run)
+        if version != seen:
+            seen = version
+            fresh = await home.store.find(row.namespace, row.name)
+            yield await home.viewer.whole(fresh)
+            if fresh.done:
+                return
+        await asyncio.sleep(_POLL_SECONDS)
+
+
+@click.command()
+@click.argument("name")
+@with_session
+@is_asynchronous
+async def watch(session: Session, name: str) -> None:
+    """Show a workflow until it ends."""
+    from tiphys.app import local
+    from tiphys.cli.background import ensure_engine
+
+    with local(session.settings) as home:
+        ensure_engine(session)
+        await watch_one(session, home, name)
