@@ -50,6 +50,11 @@ from tiphys.expr.types import (
     type_of,
 )
 
+_METHODS: Final[dict[str, Mapping[str, tuple[int, Type]]]] = {
+    "time": TIME_METHODS,
+    "duration": DURATION_METHODS,
+    "named": {"String": (0, STRING)},
+}
 _LOGICAL: Final = frozenset({"and", "&&", "or", "||"})
 _ORDER: Final = frozenset({"<", ">", "<=", ">="})
 _TEXT: Final = frozenset({"contains", "startsWith", "endsWith", "matches"})
@@ -363,7 +368,7 @@ class _Checker:
         callee = node.callee
         if isinstance(callee, Member) and isinstance(callee.key, Constant) and callee.method:
             base = self.visit(callee.base)
-            methods = {"time": TIME_METHODS, "duration": DURATION_METHODS}.get(base.kind)
+            methods = _METHODS.get(base.kind)
             if methods is not None:
                 return self._method(node, callee, base, methods)
         found = self.visit(callee)

@@ -308,7 +308,7 @@ class _Builder:
             if isinstance(found, dict):
                 function = operate.fetch(found, name)
                 return invoke(running, function, [part(running) for part in arguments])
-            return call_method(found, name, [part(running) for part in arguments])
+            return call_method(running, found, name, [part(running) for part in arguments])
 
         return method
 

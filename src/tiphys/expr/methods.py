@@ -11,11 +11,12 @@ from typing import Final, TypeVar
 from tiphys.expr.civil import SECOND, ZERO, add_date, civil, truncate
 from tiphys.expr.durations import format_go_duration
 from tiphys.expr.gotime import format_time, printed
-from tiphys.expr.running import Fault
+from tiphys.expr.running import Fault, Running
 from tiphys.expr.types import BOOL, DURATION, FLOAT, INT, MONTH, STRING, TIME, WEEKDAY, Type, go_type
 from tiphys.expr.values import (
     UTC,
     Duration,
+    Function,
     Int64,
     Month,
     NilPointer,
@@ -73,7 +74,7 @@ DURATION_METHODS: Final[dict[str, tuple[int, Type]]] = {
 }
 
 
-def call_method(base: Value, name: str, arguments: list[Value]) -> Value:
+def call_method(running: Running, base: Value, name: str, arguments: list[Value]) -> Value:
     """Return the result of `base.name(arguments)`; raises Fault."""
     if isinstance(base, NilPointer):
         raise Fault(f"value method time.Time.{name} called using nil *Time pointer")
@@ -83,7 +84,7 @@ def call_method(base: Value, name: str, arguments: list[Value]) -> Value:
         return _dispatch(DURATION_METHODS, _duration_method, base, name, arguments)
     if isinstance(base, Struct) and name in base.members:
         found = base.members[name]
-        return base.text if name == "String" else found
+        return found.call(running, arguments) if isinstance(found, Function) else found
     if isinstance(base, Zone) and name == "String":
         return base.name
     if isinstance(base, (Month, Weekday)) and name == "String":

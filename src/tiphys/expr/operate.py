@@ -157,7 +157,7 @@ def span(running: Running, left: Value, right: Value) -> Value:
 def equal(left: Value, right: Value) -> bool:
     """`==`: numbers by value, lists by element, everything else strictly."""
     if is_number(left) and is_number(right):
-        return bool(left == right)
+        return _numbers_equal(left, right)
     if isinstance(left, list) and isinstance(right, list):
         return len(left) == len(right) and all(map(equal, left, right))
     if is_nil(left) or is_nil(right):
@@ -165,6 +165,12 @@ def equal(left: Value, right: Value) -> bool:
     if isinstance(left, Time) and isinstance(right, Time):
         return left.ns == right.ns
     return same(left, right)
+
+
+def _numbers_equal(left: int | float, right: int | float) -> bool:
+    if isinstance(left, float) or isinstance(right, float):
+        return float(left) == float(right)
+    return left == right
 
 
 def same(left: Value, right: Value) -> bool:
@@ -181,6 +187,8 @@ def same(left: Value, right: Value) -> bool:
 def compare(operator: str, left: Value, right: Value) -> bool:
     """`<`, `<=`, `>`, `>=`."""
     if is_number(left) and is_number(right):
+        if isinstance(left, float) or isinstance(right, float):
+            return _ordered(operator, float(left), float(right))
         return _ordered(operator, left, right)
     if isinstance(left, str) and isinstance(right, str):
         return _ordered(operator, left, right)
