@@ -267,3 +267,9 @@ def init_failed(job: JobSpec, cause: object, at: float) -> JobFinished:
     """Return the report of a job that could not be staged or started."""
     text = f"init: Error (exit code {contract.CANNOT_START}): {cause}"
     return stopped_early(job, "Error", text, at)
+
+
+def capture_failed(job: JobSpec, cause: object, at: float) -> JobFinished:
+    """Return the report of a job whose outputs could not be looked at."""
+    text = f"wait: Error (exit code {contract.CANNOT_START}): {cause}"
+    return stopped_early(job, "Error", text, at)

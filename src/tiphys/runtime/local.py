@@ -9,12 +9,14 @@ loop's own thread: their few system calls cost less than a change of thread.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import shutil
 import stat
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -35,6 +37,7 @@ from tiphys.runtime.entry import (
 )
 from tiphys.runtime.images import ImageRule, Images
 
+log = logging.getLogger(__name__)
 _POLL_SECONDS: Final = 0.02
 _LOG_BYTES: Final = 1 << 16
 FEATURES: Final = frozenset({"container", "script", "artifacts", "logs", "emptyDir"})
@@ -108,7 +111,7 @@ class LocalRuntime:
         if entry is None:
             await self._stop_unknown(job, grace)
         elif entry.state == "waiting":
-            self._waiting = deque(item for item in self._waiting if item is not entry)
+            self._waiting.remove(entry)
             self._deleted(entry)
         elif entry.state == "staging" and entry.task is not None:
             entry.grace = grace
@@ -218,7 +221,7 @@ class LocalRuntime:
         entry.state = "running"
         found = open_launcher(entry.directory)
         if found is None:
-            self._background(entry, self._wait_for_launcher(entry))
+            self._background(self._wait_for_launcher(entry), partial(self._checked, entry))
         else:
             self._watch_adopted(entry, *found)
 
@@ -255,6 +258,15 @@ class LocalRuntime:
         entry.state = "waiting"
         self._waiting.append(entry)
         self._fill_slots()
+        if entry.state == "waiting" and entry.spec.deadline_at is not None:
+            self._background(self._expire(entry), partial(self._checked, entry))
+
+    async def _expire(self, entry: Entry) -> None:
+        """End a job whose deadline passes while it waits for a slot."""
+        await self._clock.sleep_until(entry.spec.deadline_at or 0.0)
+        if entry in self._waiting:
+            self._waiting.remove(entry)
+            self._begin(entry)
 
     def _fill_slots(self) -> None:
         while self._waiting and self._running < self._slots:
@@ -278,22 +290,21 @@ class LocalRuntime:
         self._running += 1
         if stage.has_inputs(job):
             entry.state = "staging"
-            self._background(entry, self._stage(entry, lock))
+            work = stage.load_inputs(entry.spec, entry.layout, self._drivers)
+            entry.task = self._background(work, partial(self._staged, entry, lock))
         else:
             self._launch(entry, lock)
 
-    async def _stage(self, entry: Entry, lock: int) -> None:
-        try:
-            await stage.load_inputs(entry.spec, entry.layout, self._drivers)
-        except asyncio.CancelledError:
+    def _staged(self, entry: Entry, lock: int, task: asyncio.Task[None]) -> None:
+        """Go on after staging, however it ended; the lock must be closed in every case."""
+        if task.cancelled():
             os.close(lock)
-            if entry.grace is None:
-                raise  # the runtime is closed; another one will begin again
-            self._running -= 1
-            self._deleted(entry)
-        except TiphysError as exc:
+            if entry.grace is not None:  # else the runtime was closed: another begins again
+                self._running -= 1
+                self._deleted(entry)
+        elif (problem := task.exception()) is not None:
             os.close(lock)
-            self._fail_start(entry, exc)
+            self._fail_start(entry, problem)
         else:
             self._launch(entry, lock)
 
@@ -314,7 +325,7 @@ class LocalRuntime:
         finally:
             os.close(lock)
 
-    def _fail_start(self, entry: Entry, cause: Exception) -> None:
+    def _fail_start(self, entry: Entry, cause: BaseException) -> None:
         self._running -= 1
         self._finish(entry, capture.init_failed(entry.spec, cause, self._clock.now()))
         self._fill_slots()
@@ -354,10 +365,14 @@ class LocalRuntime:
     def _capture(self, entry: Entry, code: int) -> None:
         entry.state = "capturing"
         if capture.needs_saving(entry.spec):
-            self._background(entry, self._save(entry, code))
-        else:
-            now = self._clock.now()
-            self._finish(entry, capture.capture_now(entry.spec, entry.layout, code, now))
+            self._background(self._save(entry, code), partial(self._checked, entry))
+            return
+        now = self._clock.now()
+        try:
+            report = capture.capture_now(entry.spec, entry.layout, code, now)
+        except (TiphysError, OSError, ValueError) as exc:
+            report = capture.capture_failed(entry.spec, exc, now)
+        self._finish(entry, report)
 
     async def _save(self, entry: Entry, code: int) -> None:
         now = self._clock.now()
@@ -401,11 +416,21 @@ class LocalRuntime:
         entry = self._entries.get(job)
         return entry.state in ("waiting", "staging", "running") if entry else is_live(directory)
 
-    def _background(self, entry: Entry, work: Coroutine[object, object, None]) -> None:
+    def _background(
+        self, work: Coroutine[object, object, None], then: Callable[[asyncio.Task[None]], None]
+    ) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
-        entry.task = task
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(then)
+        return task
+
+    def _checked(self, entry: Entry, task: asyncio.Task[None]) -> None:
+        """End a job whose background work broke: a job must never be left without a last word."""
+        if task.cancelled() or (problem := task.exception()) is None:
+            return
+        log.error("job %s: %s", entry.spec.id, problem, exc_info=problem)
+        self._finish(entry, capture.capture_failed(entry.spec, problem, self._clock.now()))
 
     async def _pause(self) -> None:
         await self._clock.sleep_until(self._clock.now() + _POLL_SECONDS)
