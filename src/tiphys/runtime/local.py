@@ -258,7 +258,7 @@ class LocalRuntime:
         entry.state = "waiting"
         self._waiting.append(entry)
         self._fill_slots()
-        if entry.state == "waiting" and entry.spec.deadline_at is not None:
+        if entry in self._waiting and entry.spec.deadline_at is not None:
             self._background(self._expire(entry), partial(self._checked, entry))
 
     async def _expire(self, entry: Entry) -> None:
