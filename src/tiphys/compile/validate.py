@@ -117,8 +117,19 @@ def validate_cron_workflow(
         if fault is not None:
             checker.fail(fault.reason, Spot("", ("spec", *fault.path)), fault.hint)
     with checker.under("cannot validate Workflow: "):
-        _check_all(checker, cron.spec.workflow_metadata or ObjectMeta())
+        _check_all(checker, _child_metadata(cron))
     return checker.findings
+
+
+def _child_metadata(cron: CronWorkflow) -> ObjectMeta:
+    """What validation may know of the metadata of a child.
+
+    Source: argo workflow/common/convert.go, ConvertCronWorkflowToWorkflow.
+    """
+    given = cron.spec.workflow_metadata or ObjectMeta()
+    labels = {**given.labels, "workflows.argoproj.io/cron-workflow": cron.metadata.name}
+    annotations = {**given.annotations, "workflows.argoproj.io/scheduled-time": ""}
+    return ObjectMeta(labels=labels, annotations=annotations)
 
 
 def _check_name_length(checker: Checker, kind: str, name: str, limit: int) -> None:

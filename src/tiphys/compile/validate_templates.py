@@ -70,7 +70,8 @@ class TemplateChecker:
     """Walks templates from their callers; each body once."""
 
     checker: Checker
-    _depth: int = field(default=0)
+    _depth: int = 0
+    _indices: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def check(
         self, holder: Call | Named, scope: str, spot: Spot, arguments: Arguments | None
@@ -120,7 +121,7 @@ class TemplateChecker:
 
     def _named(self, scope: str, name: str, spot: Spot) -> Resolved:
         spec = self.checker.spec_of(scope)
-        names = self._names(spec)
+        names = self._names(scope, spec)
         index = names.get(name)
         if spec is None or index is None:
             place = spot.at("template") if spot.path else spot
@@ -129,10 +130,14 @@ class TemplateChecker:
         place = self.checker.spec_spot(scope).at("templates", index)
         return Resolved(spec.templates[index], scope, place, f"{scope}/{name}")
 
-    def _names(self, spec: WorkflowSpec | None) -> dict[str, int]:
+    def _names(self, scope: str, spec: WorkflowSpec | None) -> dict[str, int]:
         """Template names with their index; the first of a name counts."""
-        templates = () if spec is None else spec.templates
-        return {item.name: index for index, item in reversed(list(enumerate(templates)))}
+        names = self._indices.get(scope)
+        if names is None:
+            templates = () if spec is None else spec.templates
+            names = {item.name: index for index, item in reversed(list(enumerate(templates)))}
+            self._indices[scope] = names
+        return names
 
     def _resolve_reference(self, reference: TemplateRef, spot: Spot) -> Resolved:
         checker = self.checker
@@ -147,12 +152,12 @@ class TemplateChecker:
         except InvalidDocument as exc:
             text = exc.findings[0].reason if checker.options.offline else missing
             checker.fail(text, place, exc.findings[0].hint)
-        names = self._names(document.spec)
+        scope = scope_of(reference)
+        names = self._names(scope, document.spec)
         index = names.get(reference.template)
         if index is None:
             hint = suggestion(reference.template, names)
             checker.fail(missing, place.at("template"), hint)
-        scope = scope_of(reference)
         spot = checker.spec_spot(scope).at("templates", index)
         key = f"{scope}/{reference.template}"
         return Resolved(document.spec.templates[index], scope, spot, key)

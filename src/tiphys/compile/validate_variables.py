@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 from tiphys.compile.validate_context import Checker, Spot, Stop
@@ -28,6 +29,7 @@ _ACCEPTED: Final = (
     "steps.name",
     "node.name",
 )
+_MOST_COMPARED: Final = 500
 
 
 @dataclass(slots=True)
@@ -128,9 +130,17 @@ def _note_unknown(
     checker: Checker, scope: Scope, tag_and_prefix: tuple[str, str], value: Json, spot: Spot
 ) -> None:
     tag, prefix = tag_and_prefix
-    known = [*scope.every_name(), *checker.globals]
+    name = tag.strip()
+    known = islice(_similar(name, (*scope.every_name(), *checker.globals)), _MOST_COMPARED)
     place = spot.at(*(_find_text(value, "{{" + tag + "}}") or ()))
-    checker.note(f"{prefix}failed to resolve {{{{{tag}}}}}", place, suggestion(tag.strip(), known))
+    checker.note(f"{prefix}failed to resolve {{{{{tag}}}}}", place, suggestion(name, known))
+
+
+def _similar(name: str, known: Iterable[str]) -> Iterator[str]:
+    """The names worth comparing: a large DAG has a hundred thousand."""
+    for item in known:
+        if abs(len(item) - len(name)) <= 4 and item[:5] == name[:5]:
+            yield item
 
 
 def _find_text(value: Json, wanted: str) -> Path | None:

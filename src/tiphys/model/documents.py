@@ -14,6 +14,7 @@ from typing import Final
 from tiphys.errors import Finding, InvalidDocument
 from tiphys.model.base import Json, JsonObject
 from tiphys.model.yaml_reader import UNKNOWN, Duplicate, Located, Path, Place, read_yaml
+from tiphys.model.yaml_scalars import json_integer, json_number
 
 _SEPARATOR: Final = "\n---"
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
@@ -167,13 +168,25 @@ def _read_json(text: str, file: str) -> Document | None:
         return None
     pairs = _Pairs()
     try:
-        value = json.loads(text, object_pairs_hook=pairs.hook, parse_constant=_no_constant)
+        value = json.loads(
+            text,
+            object_pairs_hook=pairs.hook,
+            parse_int=json_integer,
+            parse_float=_finite,
+            parse_constant=_no_constant,
+        )
         if "\\ud" in text.lower():
             value = _mended(value)
         duplicates = tuple(pairs.duplicates(value))
     except (ValueError, RecursionError):
         return None
     return Document(value, file, 0, True, Located(value, text), duplicates)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    json_number(value)  # refuses what is too large
+    return value
 
 
 def _no_constant(text: str) -> Json:

@@ -47,6 +47,7 @@ _INT_TEXT: Final = re.compile(
 )
 _BASES: Final = (("dec", 10), ("oct", 8), ("hex", 16), ("bin", 2))
 _INT_MIN, _INT_MAX, _UINT_MAX = -(2**63), 2**63 - 1, 2**64 - 1
+_INT_DIGITS: Final = 40
 
 
 class ScalarError(ValueError):
@@ -73,7 +74,7 @@ def resolve(text: str, tag: str | None, plain: bool) -> Scalar:
 
 
 def json_number(value: float) -> int | float:
-    """Return `value` as JSON would carry it: integral values below 1e21 as integers.
+    """Return `value` as JSON would carry it: integral values of up to 64 bits as integers.
 
     Raises ScalarError for what JSON cannot write. Source: Go encoding/json floatEncoder.
     """
@@ -81,9 +82,15 @@ def json_number(value: float) -> int | float:
         raise ScalarError("json: unsupported value: NaN")
     if math.isinf(value):
         raise ScalarError(f"json: unsupported value: {'+' if value > 0 else '-'}Inf")
-    if value.is_integer() and abs(value) < 1e21:
+    if value.is_integer() and _INT_MIN <= value < _UINT_MAX:
         return int(Decimal(repr(value)))
     return value
+
+
+def json_integer(text: str) -> int | float:
+    """Return the integer written in a JSON text; beyond 64 bits it is a float."""
+    value = float(text) if len(text) > _INT_DIGITS else int(text)
+    return value if _INT_MIN <= value <= _UINT_MAX else json_number(float(value))
 
 
 def key_text(key: Scalar) -> str:

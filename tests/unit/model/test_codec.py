@@ -343,6 +343,14 @@ def test_every_broken_document_of_a_file_is_named():
     assert [item.line for item in caught.value.findings] == [2, 5]
 
 
+@pytest.mark.parametrize("number", ["18446744073709551616", "1e300", "9" * 50, "-1e25"])
+def test_numbers_beyond_64_bits_can_be_written_again(number):
+    for text in (f"kind: A\nx: [{number}]", f'{{"kind": "A", "x": [{number}]}}'):
+        value = load(text)[0]
+        assert isinstance(value["x"][0], float)
+        assert json.loads(to_json(value)) == value
+
+
 def test_json_round_trips():
     made = load("kind: Workflow\nspec: {entrypoint: a, parallelism: 2}")[0]
     assert convert(json.loads(to_json(made)), Workflow) == made
