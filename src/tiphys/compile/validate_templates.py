@@ -110,6 +110,7 @@ class TemplateChecker:
 
     def _resolve(self, holder: Call | Named, scope: str, spot: Spot) -> Resolved:
         if holder.inline is not None:
+            # Differs: Argo checks the body of the first inline template of a document only.
             place = spot.at("inline")
             return Resolved(holder.inline, scope, place, f"{scope} inline {place.path}")
         if holder.template_ref is not None:

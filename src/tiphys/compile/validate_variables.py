@@ -18,6 +18,7 @@ from tiphys.expr.parse import parse_expression
 from tiphys.model.base import Json, Model
 from tiphys.model.codec import encode, suggestion, to_json
 from tiphys.model.shapes import Path
+from tiphys.model.variables import EVERYWHERE, find_variable
 
 _CHECKED: Final = ("item.", "steps.", "inputs.", "outputs.", "pod.", "workflow.", "tasks.")
 _ACCEPTED: Final = (
@@ -133,7 +134,15 @@ def _note_unknown(
     name = tag.strip()
     known = islice(_similar(name, (*scope.every_name(), *checker.globals)), _MOST_COMPARED)
     place = spot.at(*(_find_text(value, "{{" + tag + "}}") or ()))
-    checker.note(f"{prefix}failed to resolve {{{{{tag}}}}}", place, suggestion(name, known))
+    hint = suggestion(name, known) or _known_elsewhere(name)
+    checker.note(f"{prefix}failed to resolve {{{{{tag}}}}}", place, hint)
+
+
+def _known_elsewhere(name: str) -> str:
+    found = find_variable(name)
+    if found is None or found.where == EVERYWHERE:
+        return ""
+    return f"`{found.name}` is known {found.where}"
 
 
 def _similar(name: str, known: Iterable[str]) -> Iterator[str]:

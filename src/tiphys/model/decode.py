@@ -147,6 +147,7 @@ class _Collector:
         return value if self.document.is_json else sorted(value)
 
     def duplicates(self) -> None:
+        # Differs: Argo drops a YAML document with a key written twice without a word.
         for item in self.document.duplicates:
             path = path_text(item.path)
             line = item.place[0]

@@ -70,6 +70,7 @@ def split_documents(text: str | bytes, file: str = "") -> list[Document]:
     """Return the documents of a file of YAML or JSON; blank and comment-only pieces are skipped.
 
     Raises InvalidDocument with a finding for every piece that cannot be read or is no object.
+    Differs: Argo logs and skips such a piece.
     """
     source = _decoded(text, file)
     whole = _read_json(source, file)

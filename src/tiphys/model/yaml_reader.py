@@ -292,6 +292,7 @@ class _Composer:
             self._merge(frame, parent, value, marks, _place(mark))
             return
         text = key if type(key) is str else _key_of(key, value, frame.key_mark)
+        # Differs: keys that become equal as text (1 and "1") count too; in Go either may win.
         if text in parent:
             self._note_duplicate(text, _place(mark))
         parent[text] = value

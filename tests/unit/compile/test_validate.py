@@ -5,6 +5,7 @@ from tests.conformance.lint import _store
 
 from tiphys.compile.validate import Options, validate
 from tiphys.model.codec import decode, split_documents
+from tiphys.model.variables import find_variable
 
 IMAGE = "container: {image: x}"
 USES_B = "entrypoint: main\ntemplates: [{name: main, steps: [[{name: a, template: b%s}]]}, %s]"
@@ -384,3 +385,16 @@ def test_a_long_chain_is_checked_in_little_time():
         "    - {name: t0, template: b}\n" + tasks + f"- {leaf_b(IMAGE)}\n"
     )
     assert first(spec) == "ok"
+
+
+def test_a_variable_of_another_place_says_where_it_is_known():
+    tag = "{{workflow.failures}}"
+    found = check(f"entrypoint: b\ntemplates: [{{name: b, container: {{image: '{tag}'}}}}]")
+    assert found[0].hint == "`workflow.failures` is known in hooks and in the exit handler"
+
+
+def test_the_variables_of_the_catalogue_are_told_from_those_that_do_not_exist():
+    assert find_variable("steps.a-b.outputs.parameters.x").name == (
+        "steps.<step>.outputs.parameters.<name>"
+    )
+    assert find_variable("steps.a.outputs.nothing") is None
