@@ -134,15 +134,18 @@ def _note_unknown(
     name = tag.strip()
     known = islice(_similar(name, (*scope.every_name(), *checker.globals)), _MOST_COMPARED)
     place = spot.at(*(_find_text(value, "{{" + tag + "}}") or ()))
-    hint = suggestion(name, known) or _known_elsewhere(name)
-    checker.note(f"{prefix}failed to resolve {{{{{tag}}}}}", place, hint)
+    checker.note(f"{prefix}failed to resolve {{{{{tag}}}}}", place, _hint(name, known))
 
 
-def _known_elsewhere(name: str) -> str:
+def _hint(name: str, known: Iterable[str]) -> str:
+    """Where the variable is known, if it is one; else the one that was probably meant."""
     found = find_variable(name)
-    if found is None or found.where == EVERYWHERE:
-        return ""
-    return f"`{found.name}` is known {found.where}"
+    elsewhere = ""
+    if found is not None and found.where != EVERYWHERE:
+        elsewhere = f"`{found.name}` is known {found.where}"
+        if found.name == name:
+            return elsewhere
+    return suggestion(name, known) or elsewhere
 
 
 def _similar(name: str, known: Iterable[str]) -> Iterator[str]:
