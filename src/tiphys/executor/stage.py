@@ -96,9 +96,9 @@ def clean_path(artifact: Artifact) -> str:
     if not path:
         raise Permanent(f"Artifact '{artifact.name}' did not specify a path")
     clean = posixpath.normpath(path)
-    safe, up, _ = path.partition("/../")
-    strays = bool(up) and not (clean.startswith(safe + "/") and len(clean) > len(safe) + 1)
-    if strays or clean.startswith("../") or path.endswith("/.."):
+    # What stands before the first climb is taken for a place the author meant not to be left.
+    safe, climbs, _ = (path + "/").partition("/../")
+    if climbs and safe and not clean.startswith(safe + "/"):
         raise Permanent(
             f"Artifact '{artifact.name}' attempted to use a path containing '..'. "
             "Directory traversal is not permitted"
