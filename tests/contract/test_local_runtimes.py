@@ -39,6 +39,8 @@ from tiphys.testing.runtime_contract import (
 
 pytestmark = pytest.mark.anyio
 EMPTY = Act()
+NAP = f"sleep {10**6 + os.getpid()}"
+"""Long, and different for tests that run beside each other."""
 NO_INPUTS, NO_OUTPUTS = Inputs(), Outputs()
 
 
@@ -161,11 +163,11 @@ async def test_usage_is_measured(world):
 
 
 async def test_background_processes_do_not_delay_the_end_and_are_killed(world):
-    text = "sleep 987 & setsid sleep 988 & (sleep 989 &) ; echo done"
+    text = f"{NAP} & setsid {NAP} & ({NAP} &) ; echo done"
     done = await run(world, shell(world, "b", text))
     assert (done.phase, done.outputs.result) == ("Succeeded", "done")
     assert done.usage.wall_seconds < 60
-    assert await gone("sleep 98")
+    assert await gone(NAP)
 
 
 def running(text):
@@ -353,7 +355,7 @@ def wait_for(pid: int) -> None:
 
 
 async def test_a_killed_launcher_leaves_nothing_behind(world):
-    text = "sleep 977 & echo ready; sleep 978"
+    text = f"{NAP} & echo ready; {NAP}"
     job = shell(world, "lost", text)
     async with Session(world, world.open()) as here:
         await here.runtime.start(job)
@@ -364,7 +366,7 @@ async def test_a_killed_launcher_leaves_nothing_behind(world):
     async with Session(world, world.open()) as here:
         await here.runtime.start(job)
         await here.wait(JobLost, job.id)
-    assert await gone("sleep 97")
+    assert await gone(NAP)
 
 
 async def gone(text) -> bool:
@@ -375,6 +377,54 @@ async def gone(text) -> bool:
         while running(text):
             await asyncio.sleep(0)
     return True
+
+
+MANY = """
+import asyncio, sys, msgspec
+from pathlib import Path
+from tiphys.artifacts.registry import Drivers
+from tiphys.messages import JobSpec
+from tiphys.runtime.process import ProcessRuntime
+from tiphys.testing.runtime_contract import SystemClock
+
+async def main():
+    jobs = msgspec.json.decode(sys.stdin.buffer.read(), type=list[JobSpec])
+    runtime = ProcessRuntime(Path(sys.argv[1]), Drivers({}), SystemClock(), slots=8)
+    for job in jobs:
+        await runtime.start(job)
+        print(job.id, flush=True)
+    async for _ in runtime.watch():
+        print("report", flush=True)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("lines", [0, 1, 3, 8, 9, 15, 24, 40])
+async def test_an_engine_killed_at_any_moment_runs_every_job_exactly_once(process, lines):
+    import msgspec
+
+    marks = process.root / "marks"
+    marks.mkdir()
+    jobs = [shell(process, f"j{i}", f"echo once >> {marks}/{i}") for i in range(20)]
+    helper = subprocess.Popen(
+        [sys.executable, "-c", MANY, str(process.root / "runs")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    with helper:
+        helper.stdin.write(msgspec.json.encode(jobs))
+        helper.stdin.close()
+        for _ in range(lines):
+            assert helper.stdout.readline()
+        helper.kill()
+    async with Session(process, process.open()) as here:
+        for job in jobs:
+            await here.runtime.start(job)
+        for job in jobs:
+            assert (await here.wait(JobFinished, job.id)).phase == "Succeeded"
+    assert {path.read_text() for path in marks.iterdir()} == {"once\n"}
+    assert len(list(marks.iterdir())) == len(jobs)
 
 
 # ---------------------------------------------------------------------------- process, sandbox

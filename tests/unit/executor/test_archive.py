@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import os
@@ -197,7 +198,8 @@ def test_no_tar_ever_writes_outside(tmp_path_factory, members):
         pass
     else:
         for path in (root / "inside").rglob("*"):
-            assert os.path.realpath(path).startswith(f"{root}/inside")
+            with contextlib.suppress(OSError):  # links to nothing and to themselves are harmless
+                assert os.path.realpath(path, strict=True).startswith(f"{root}/inside")
     assert {p.name for p in root.iterdir()} <= {"inside", "a", "packed"}
     assert {p.name for p in (root / "inside").iterdir()} <= {"out"}
     assert (root / "a").read_text() == "keep"
