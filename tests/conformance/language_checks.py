@@ -8,14 +8,21 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 
 from tiphys.expr import (
+    conditions,
+    cron,
     depends,
     durations,
     environment,
     evaluate,
     goregex,
+    int_or_string,
+    jsonpath,
+    jsonpath_kubectl,
+    labels,
     gotime,
     node_fields,
     numbers,
+    quantities,
     render,
     template,
     when,
@@ -28,6 +35,7 @@ from tiphys.expr.errors import (
     ExprTypeError,
     LanguageError,
 )
+from tiphys.expr.gojson import parse_go_json
 from tiphys.expr.gotext import from_bytes, to_bytes
 from tiphys.expr.types import go_type, type_of
 from tiphys.expr.values import (
@@ -520,3 +528,130 @@ CHECKS: dict[str, Callable[[dict], str | None]] = {
     "selectors": selectors_check,
     "template": template_check,
 }
+
+
+def labels_check(vector):
+    def show(selector):
+        terms = [
+            {"key": term.key, "operator": term.operator, "values": list(term.values)}
+            for term in selector.requirements
+        ]
+        matches = [selector.matches(found) for found in vector["sets"]]
+        return first(
+            differs("canonical", str(selector), vector["canonical"]),
+            differs("requirements", terms, vector["requirements"]),
+            differs("matches", matches, vector["matches"]),
+        )
+
+    return expect(vector, lambda: labels.parse_labels(vector["selector"]), show)
+
+
+def conditions_check(vector):
+    document = numbers.parse_json(vector["doc"])
+    try:
+        parsed = conditions.parse_conditions(vector["success"], vector["failure"])
+    except LanguageError as error:
+        return first(
+            differs("side", error.side, vector.get("error")),
+            differs("message", error.message, vector.get("message")),
+        )
+    outcome, message = parsed.judge(document)
+    return first(
+        differs("outcome", outcome, vector.get("outcome")),
+        differs("text", message, vector.get("message", "")),
+    )
+
+
+def all_selectors_check(vector):
+    groups = {"labels": labels_check, "conditions": conditions_check}
+    return groups.get(vector["group"], selectors_check)(vector)
+
+
+def cron_check(vector):
+    def show(schedule):
+        found, at = [], moment(vector["from"])
+        while len(found) < 5:
+            at = schedule.next_time(at)
+            if at is None:
+                break
+            found.append(gotime.rfc3339(gotime.at_utc(at)))
+        return differs("next", found, vector["next"])
+
+    schedule, zone = vector["schedule"], vector.get("timezone", "")
+    return expect(vector, lambda: cron.parse_schedule(schedule, zone), show)
+
+
+def quantities_check(vector):
+    def read():
+        return quantities.read_quantity(numbers.parse_json(vector["json"]))
+
+    def show(found):
+        reasons = [
+            differs("canonical", str(found), vector["canonical"]),
+            differs("sign", found.sign, vector["sign"]),
+            differs("value", found.value(), vector["value"]),
+            differs("milli", found.milli(), vector["milli"]),
+        ]
+        if "cmp" in vector:
+            other = quantities.parse_quantity(vector["cmp"])
+            reasons += [
+                differs("compare", found.compare(other), vector["compare"]),
+                differs("sum", str(found.plus(other)), vector["sum"]),
+                differs("difference", str(found.minus(other)), vector["difference"]),
+            ]
+        return first(*reasons)
+
+    return expect(vector, read, show)
+
+
+def intorstring_check(vector):
+    def show(found):
+        kind = "int" if isinstance(found, int) else "string"
+        reasons = [
+            differs("kind", kind, vector["kind"]),
+            differs("string", str(found), vector["string"]),
+            differs("json_out", numbers.json_text(found), vector["json_out"]),
+            differs("valid", int_or_string.is_plausible(found), vector["valid"]),
+        ]
+        try:
+            reasons.append(differs("int", int_or_string.to_int(found), vector.get("int")))
+        except LanguageError as error:
+            reasons.append(differs("int_error", error.message, vector.get("int_error")))
+        return first(*reasons)
+
+    return expect(vector, lambda: int_or_string.parse_int_or_string(vector["json"]), show)
+
+
+CHECKS.update(
+    selectors=all_selectors_check,
+    cron=cron_check,
+    quantities=quantities_check,
+    intorstring=intorstring_check,
+)
+
+
+def jsonpath_kubectl_check(vector):
+    def show(result):
+        if vector.get("unordered"):
+            same = sorted(result.split(" ")) == sorted(vector["result"].split(" "))
+            return None if same else f"got {result!r}"
+        return differs("result", result, vector["result"])
+
+    document = json.loads(vector["doc"])
+    return expect(
+        vector, lambda: jsonpath_kubectl.render_template(vector["path"], document), show
+    )
+
+
+def jsonpath_expr_check(vector):
+    def show(result):
+        same = alike_unordered if vector.get("unordered") else alike
+        got = encode(result)
+        return None if same(got, vector["result"]) else f"got {got!r}, want {vector['result']!r}"
+
+    return expect(
+        vector, lambda: jsonpath.query(parse_go_json(vector["doc"]), vector["path"]), show
+    )
+
+
+CHECKS.update(jsonpath_kubectl=jsonpath_kubectl_check, jsonpath_expr=jsonpath_expr_check)

@@ -238,6 +238,9 @@ class _Builder:
         return lambda running: running.env.get(name)
 
     def _binary(self, node: Binary) -> Closure:
+        folded = _folded(node)
+        if folded is not None:
+            return self.build(folded)
         left, right = self.build(node.left), self.build(node.right)
         operator = node.operator
         if operator == "??":
@@ -392,6 +395,20 @@ class _Builder:
             return result
 
         return sequence
+
+
+def _folded(node: Binary) -> Node | None:
+    """Return what a logical operator with a literal side amounts to, as expr-lang folds it.
+
+    The other side then is not checked to be a bool at run time.
+    """
+    if node.operator not in ("and", "&&", "or", "||"):
+        return None
+    neutral = node.operator in ("and", "&&")
+    for side, other in ((node.left, node.right), (node.right, node.left)):
+        if isinstance(side, Constant) and isinstance(side.value, bool):
+            return other if side.value is neutral else side
+    return None
 
 
 def _coalesce(left: Closure, right: Closure) -> Closure:
