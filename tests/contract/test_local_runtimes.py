@@ -44,6 +44,13 @@ NAP = f"sleep {10**6 + os.getpid()}"
 NO_INPUTS, NO_OUTPUTS = Inputs(), Outputs()
 
 
+def is_static(program: str) -> bool:
+    try:
+        return b"ld-linux" not in Path(program).read_bytes()[:8192]
+    except OSError:
+        return False
+
+
 @pytest.fixture(params=["process", "sandbox"])
 def world(request, tmp_path):
     if request.param == "sandbox" and WHY_NO_SANDBOX is not None:
@@ -522,6 +529,30 @@ async def test_an_image_rule_brings_its_own_programs(sandbox, tmp_path):
         runtime = made(tmp_path / made.name, sandbox.drivers, sandbox.clock, images=[rule])
         async with Session(sandbox, runtime) as here:
             assert (await here.run(job)).outputs.result == "say a b"
+
+
+@needs_sandbox
+@pytest.mark.skipif(not is_static("/usr/bin/busybox"), reason="needs a static busybox")
+async def test_an_unpacked_image_is_the_root(sandbox, tmp_path):
+    image = tmp_path / "image"
+    for folder in ("bin", "app", "etc", "tmp"):
+        (image / folder).mkdir(parents=True)
+    (image / "bin/busybox").write_bytes(Path("/usr/bin/busybox").read_bytes())
+    (image / "bin/busybox").chmod(0o755)
+    for name in ("sh", "ls", "cat"):
+        (image / "bin" / name).symlink_to("/bin/busybox")
+    (image / "app/data").write_text("inside")
+    rule = ImageRule("mine", root=str(image), cmd=("sh", "-c", "cat /app/data; ls /; ls /usr"))
+    main = Container(image="registry.example/mine:1")
+    job = _with(
+        job_of(sandbox, "i", EMPTY, capture_result=True), Template(name="i", container=main)
+    )
+    runtime = SandboxRuntime(tmp_path / "runs", sandbox.drivers, sandbox.clock, images=[rule])
+    async with Session(sandbox, runtime) as here:
+        done = await here.run(job)
+    assert done.outputs.result.startswith("inside")
+    assert "app" in done.outputs.result
+    assert done.message == "main: Error (exit code 1)"  # there is no /usr
 
 
 def test_a_repository_name_is_what_rules_match():

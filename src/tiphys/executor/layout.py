@@ -36,6 +36,10 @@ class Layout:
         """Return a text of the template as the job must see it."""
         return value
 
+    def told(self, path: str) -> str:
+        """Return one of our own paths (`contract.POD_...`) as the job must see it."""
+        return path
+
     def host(self, path: str) -> str:
         """Return where the pod's absolute `path` is for us; its last component is not followed."""
         raise NotImplementedError
@@ -168,6 +172,10 @@ class MappedLayout(Layout):
 
     def _replace(self, match: re.Match[str]) -> str:
         return self.mapping[match.group()]
+
+    def told(self, path: str) -> str:
+        """Return the mapped path: no need to look for it in a text."""
+        return self.mapping[path]
 
     def folders(self) -> Iterable[str]:
         """Return the mapped counterparts of directories that the host has, such as /tmp."""

@@ -76,7 +76,7 @@ def command_line(
     words = list(main.command or entrypoint)
     if job.template.script is not None:
         if job.template.script.source:
-            return [*map(layout.text, words), layout.text(contract.POD_SCRIPT)]
+            return [*map(layout.text, words), layout.told(contract.POD_SCRIPT)]
         return [layout.text(word) for word in words] or ["true"]
     words += main.args or (() if main.command else cmd)
     return [layout.text(word) for word in words] or ["true"]
@@ -94,7 +94,7 @@ def environment(job: JobSpec, layout: Layout, base: Mapping[str, str]) -> dict[s
         "ARGO_WORKFLOW_NAME": job.workflow,
         "ARGO_INCLUDE_SCRIPT_OUTPUT": "true" if job.capture_result else "false",
         "ARGO_DEADLINE": _time(job.deadline_at),
-        "ARGO_PROGRESS_FILE": layout.text(contract.POD_PROGRESS),
+        "ARGO_PROGRESS_FILE": layout.told(contract.POD_PROGRESS),
         "ARGO_PROGRESS_PATCH_TICK_DURATION": "1m0s",
         "ARGO_PROGRESS_FILE_TICK_DURATION": "3s",
     }
