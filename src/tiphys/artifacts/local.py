@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Final
 
+from tiphys.artifacts.registry import in_default_repository
 from tiphys.errors import NotFound, Permanent
 from tiphys.model.artifacts import Artifact
 from tiphys.ports import Entry
@@ -111,9 +112,10 @@ def _by_key(entry: Entry) -> str:
 
 
 def _key(where: Artifact) -> str:
-    if where.local is None:
+    local = in_default_repository(where).local
+    if local is None:
         raise Permanent(f"artifact {where.name} is not in the local repository")
-    return where.local.key
+    return local.key
 
 
 def _guarded(where: Artifact, work: Callable[[], None]) -> None:

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Final, cast
 
+from msgspec.structs import replace
+
 from tiphys.errors import Finding, Permanent, Unsupported
-from tiphys.model.artifacts import Artifact
+from tiphys.model.artifacts import Artifact, LocalArtifact
 from tiphys.ports import ArtifactDriver
 
 BUILTIN: Final[Mapping[str, str]] = {
@@ -20,9 +22,28 @@ TYPES: Final = (
 )
 
 
+_KEYS: Final = {"local": "key", "s3": "key", "gcs": "key", "oss": "key", "azure": "blob"}
+_PLACES: Final = ("bucket", "endpoint", "container")
+
+
 def location_type(where: Artifact) -> str:
     """Return the name of the location that is set, "" if none is."""
     return next((name for name in TYPES if getattr(where, name) is not None), "")
+
+
+def in_default_repository(where: Artifact) -> Artifact:
+    """Return a key-only artifact of an object store as one of the default repository.
+
+    Differs: in Argo `s3: {key: x}` works only with a repository of the same kind; the default
+    repository is a directory here, so the key is what counts, whatever the kind.
+    Source: reference/executor.md 9.3; conformance/README.md, "Volumes, artifacts, secrets".
+    """
+    kind = location_type(where)
+    location = getattr(where, kind, None)
+    if kind == "local" or kind not in _KEYS or any(getattr(location, p, "") for p in _PLACES):
+        return where
+    key = getattr(location, _KEYS[kind])
+    return replace(where, **{kind: None}, local=LocalArtifact(key=key))
 
 
 class Drivers:
@@ -42,7 +63,7 @@ class Drivers:
 
     def __call__(self, where: Artifact) -> ArtifactDriver:
         """Return the driver for an artifact. Raises Unsupported if there is none for its type."""
-        kind = location_type(where)
+        kind = location_type(in_default_repository(where))
         if kind not in self._made:
             self._made[kind] = self._make(kind, where)
         return self._made[kind]

@@ -109,7 +109,16 @@ def test_a_driver_is_made_once_and_unknown_types_are_refused(tmp_path):
     drivers = Drivers({"local": {"root": tmp_path}})
     assert drivers(at("x")) is drivers(at("y"))
     with pytest.raises(Unsupported, match="Unsupported artifact driver for s"):
-        drivers(Artifact(name="s", s3=S3Artifact(key="x")))
+        drivers(Artifact(name="s", s3=S3Artifact(key="x", bucket="b", endpoint="e")))
     broken = Drivers({}, {"local": "tiphys.no_such_module:Driver"})
     with pytest.raises(Permanent, match="cannot be loaded"):
         broken(at("x"))
+
+
+async def test_a_key_without_a_bucket_is_in_the_default_repository(tmp_path):
+    drivers = Drivers({"local": {"root": tmp_path / "repository"}})
+    (tmp_path / "x").write_text("1")
+    place = Artifact(name="s", s3=S3Artifact(key="a/x"))
+    await drivers(place).put(tmp_path / "x", place)
+    await drivers(at("a/x")).get(at("a/x"), tmp_path / "y")
+    assert (tmp_path / "y").read_text() == "1"
