@@ -28,7 +28,9 @@ def lines_of(path: Path) -> list[str]:
     return path.read_text(encoding="utf-8").rstrip("\n").split("\n")
 
 
-def run_file(path: Path, check: Check, by_message: bool) -> tuple[int, int, list[str], Counter[str]]:
+def run_file(
+    path: Path, check: Check, by_message: bool
+) -> tuple[int, int, list[str], Counter[str]]:
     """Return passed, total, the failures with their reasons, and failures by group."""
     failures: list[str] = []
     groups: Counter[str] = Counter()

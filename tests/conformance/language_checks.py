@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 from tiphys.expr import (
     conditions,
@@ -15,11 +15,11 @@ from tiphys.expr import (
     environment,
     evaluate,
     goregex,
+    gotime,
     int_or_string,
     jsonpath,
     jsonpath_kubectl,
     labels,
-    gotime,
     node_fields,
     numbers,
     quantities,
@@ -54,7 +54,7 @@ from tiphys.expr.values import (
     Zone,
 )
 
-CONTEXT = Context(datetime(2026, 3, 1, 10, 20, 30, tzinfo=timezone.utc), b"seed")
+CONTEXT = Context(datetime(2026, 3, 1, 10, 20, 30, tzinfo=UTC), b"seed")
 INF = float("inf")
 
 
@@ -382,7 +382,8 @@ def depends_run(vector, condition):
         return None
     nodes = nodes or {}
     proceed = all(
-        name in nodes and depends.is_fulfilled(nodes[name]["phase"], nodes[name].get("daemoned", False))
+        name in nodes
+        and depends.is_fulfilled(nodes[name]["phase"], nodes[name].get("daemoned", False))
         for name in condition.dependencies
     )
     if "proceed" in vector and proceed != vector["proceed"]:
@@ -422,8 +423,11 @@ def selectors_check(vector):
     def show(selector):
         return first(
             differs("canonical", str(selector), vector["canonical"]),
-            differs("matches", [selector.matches(fields_of(n)) for n in vector["nodes"]],
-                    vector["matches"]),
+            differs(
+                "matches",
+                [selector.matches(fields_of(n)) for n in vector["nodes"]],
+                vector["matches"],
+            ),
         )
 
     return expect(vector, lambda: node_fields.parse_node_fields(vector["selector"]), show)
@@ -638,9 +642,7 @@ def jsonpath_kubectl_check(vector):
         return differs("result", result, vector["result"])
 
     document = json.loads(vector["doc"])
-    return expect(
-        vector, lambda: jsonpath_kubectl.render_template(vector["path"], document), show
-    )
+    return expect(vector, lambda: jsonpath_kubectl.render_template(vector["path"], document), show)
 
 
 def jsonpath_expr_check(vector):

@@ -59,7 +59,18 @@ _LOGICAL: Final = frozenset({"and", "&&", "or", "||"})
 _ORDER: Final = frozenset({"<", ">", "<=", ">="})
 _TEXT: Final = frozenset({"contains", "startsWith", "endsWith", "matches"})
 _BOOLEAN_PREDICATES: Final = frozenset(
-    "all any none one filter find findIndex findLast findLastIndex count".split()
+    [
+        "all",
+        "any",
+        "none",
+        "one",
+        "filter",
+        "find",
+        "findIndex",
+        "findLast",
+        "findLastIndex",
+        "count",
+    ]
 )
 _KINDS: Final[dict[str, dict[tuple[str, str], Type]]] = {
     "+": {
@@ -238,9 +249,7 @@ class _Checker:
         if right.kind == "array":
             elem = right.elem or ANY
             if not _comparable(left, elem):
-                raise self.fault(
-                    f"cannot use {left.name} as type {elem.name} in array", node.at
-                )
+                raise self.fault(f"cannot use {left.name} as type {elem.name} in array", node.at)
             return BOOL
         if right.kind in ("any", "env") or (right.kind == "struct" and left.kind == "string"):
             return BOOL
@@ -485,5 +494,3 @@ def _loose(operator: str) -> Type:
     return {"<": BOOL, "/": FLOAT, "**": FLOAT, "^": FLOAT, "..": array_of(INT), "%": INT}.get(
         operator, ANY
     )
-
-

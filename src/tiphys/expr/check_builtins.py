@@ -215,8 +215,22 @@ _INVALID: Final = "invalid argument for {} (type {})"
 _VALIDATORS: Final[dict[str, Callable[[Builtin, list[Type], _Fault], Type]]] = {
     "len": _one_of(("array", "map", "string", "env"), _INVALID, INT),
     "type": _one_of(
-        tuple("nil bool int float string array map env func struct time duration named location"
-              .split()),
+        (
+            "nil",
+            "bool",
+            "int",
+            "float",
+            "string",
+            "array",
+            "map",
+            "env",
+            "func",
+            "struct",
+            "time",
+            "duration",
+            "named",
+            "location",
+        ),
         _INVALID,
         STRING,
     ),

@@ -7,7 +7,8 @@ Differs from a pure room in one point: zone rules come from the system's zone fi
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import UTC as UTC_ZONE
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -17,11 +18,22 @@ from tiphys.expr.values import UTC, Duration, Time, Zone
 
 SECOND: Final = 1_000_000_000
 DAY: Final = 86_400
-MONTHS: Final = (
-    "January February March April May June July August September October November December".split()
-)
-WEEKDAYS: Final = "Sunday Monday Tuesday Wednesday Thursday Friday Saturday".split()
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
+MONTHS: Final = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
+WEEKDAYS: Final = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"]
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC_ZONE)
 _FIRST: Final = -62_135_596_800 + 2 * DAY
 _LAST: Final = 253_402_300_799 - 2 * DAY
 ZERO: Final = Time(-62_135_596_800 * SECOND)
@@ -139,7 +151,7 @@ def add_date(moment: Time, years: int, months: int, days: int) -> Time:
 
 def from_datetime(moment: datetime) -> Time:
     """Return a Python moment as a Time in UTC; a naive one is UTC already."""
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC_ZONE)
     delta = aware - _EPOCH
     return Time((delta.days * DAY + delta.seconds) * SECOND + delta.microseconds * 1000)
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import UTC as UTC_ZONE
+from datetime import datetime, timedelta
 from typing import Final
 
 from tiphys.expr.civil import SECOND, add_date, civil, from_datetime, load_zone, moment_of
@@ -16,10 +17,16 @@ from tiphys.expr.errors import CronError, DurationError, TimeError
 from tiphys.expr.gotext import quote
 from tiphys.expr.values import UTC, Time, Zone
 
-_MONTHS: Final = {name: index for index, name in enumerate(
-    "jan feb mar apr may jun jul aug sep oct nov dec".split(), start=1)}
-_WEEKDAYS: Final = {name: index for index, name in enumerate(
-    "sun mon tue wed thu fri sat".split())}
+_MONTHS: Final = {
+    name: index
+    for index, name in enumerate(
+        ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"],
+        start=1,
+    )
+}
+_WEEKDAYS: Final = {
+    name: index for index, name in enumerate(["sun", "mon", "tue", "wed", "thu", "fri", "sat"])
+}
 _FIELDS: Final[tuple[tuple[int, int, dict[str, int]], ...]] = (
     (0, 59, {}),
     (0, 23, {}),
@@ -38,7 +45,7 @@ _DESCRIPTORS: Final = {
 }
 _INTEGER: Final = re.compile(r"[+-]?[0-9]+\Z", re.ASCII)
 _YEARS: Final = 5
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC_ZONE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final, Literal
 
@@ -32,11 +32,9 @@ RESULTS: Final = (
 ITEM_RESULTS: Final = frozenset({"AnySucceeded", "AllFailed"})
 """The results that ask about the items of a loop."""
 
-_TASK: Final = re.compile(
-    r"([a-zA-Z0-9][-a-zA-Z0-9]*?\.[A-Z][a-zA-Z]+)|([a-zA-Z0-9][-a-zA-Z0-9]*)"
-)
+_TASK: Final = re.compile(r"([a-zA-Z0-9][-a-zA-Z0-9]*?\.[A-Z][a-zA-Z]+)|([a-zA-Z0-9][-a-zA-Z0-9]*)")
 _FULFILLED: Final = frozenset({"Succeeded", "Failed", "Error", "Skipped", "Omitted"})
-_CONTEXT: Final = Context(datetime(1970, 1, 1, tzinfo=timezone.utc))
+_CONTEXT: Final = Context(datetime(1970, 1, 1, tzinfo=UTC))
 
 
 @dataclass(frozen=True, slots=True)

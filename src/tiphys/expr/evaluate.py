@@ -59,7 +59,7 @@ _ARITHMETIC: Final[dict[str, operate.Operation]] = {
 _TEXT_TESTS: Final = frozenset({"contains", "startsWith", "endsWith", "matches"})
 
 
-class _Nothing(Exception):
+class _NilError(Exception):
     """An optional member met nil; the chain around it is nil."""
 
 
@@ -99,7 +99,7 @@ class Expression:
             return self._closure(Running(env, context))
         except RecursionError:
             raise ExprRuntimeError(_DEEP) from None
-        except _Nothing:
+        except _NilError:
             return None
 
 
@@ -265,15 +265,13 @@ class _Builder:
             def optional(running: Running) -> Value:
                 found = base(running)
                 if operate.is_nil(found) and not node.method:
-                    raise _Nothing
+                    raise _NilError
                 if found is None:
-                    raise _Nothing
+                    raise _NilError
                 return operate.fetch(found, key(running))
 
             return self._guard(node.at, optional)
-        return self._guard(
-            node.at, lambda running: operate.fetch(base(running), key(running))
-        )
+        return self._guard(node.at, lambda running: operate.fetch(base(running), key(running)))
 
     def _chain(self, node: Chain) -> Closure:
         inner = self.build(node.inner)
@@ -281,7 +279,7 @@ class _Builder:
         def chain(running: Running) -> Value:
             try:
                 return inner(running)
-            except _Nothing:
+            except _NilError:
                 return None
 
         return chain
@@ -307,7 +305,7 @@ class _Builder:
         def method(running: Running) -> Value:
             found = base(running)
             if optional and (found is None or (through and operate.is_nil(found))):
-                raise _Nothing
+                raise _NilError
             if isinstance(found, dict):
                 function = operate.fetch(found, name)
                 return invoke(running, function, [part(running) for part in arguments])
@@ -443,7 +441,5 @@ def invoke(running: Running, function: Value, arguments: list[Value]) -> Value:
     count = len(arguments)
     if count < function.least or (count > function.most >= 0):
         bound = "" if function.most == function.least else "at least "
-        raise Fault(
-            f"invalid number of arguments: expected {bound}{function.least}, got {count}"
-        )
+        raise Fault(f"invalid number of arguments: expected {bound}{function.least}, got {count}")
     return function.call(running, arguments)

@@ -69,8 +69,9 @@ def _values(running: Running, arguments: list[Value]) -> Value:
 def _to_pairs(running: Running, arguments: list[Value]) -> Value:
     found = mapped(arguments[0], "transform to pairs")
     running.charge(len(found))
-    return TypedList([TypedList([*pair], "interface {}") for pair in found.items()],
-                     "[2]interface {}")
+    return TypedList(
+        [TypedList([*pair], "interface {}") for pair in found.items()], "[2]interface {}"
+    )
 
 
 def _from_pairs(running: Running, arguments: list[Value]) -> Value:

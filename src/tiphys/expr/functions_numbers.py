@@ -47,7 +47,7 @@ def parse_float(text: str) -> float | None:
             return float.fromhex(text.replace("_", ""))
         except (ValueError, OverflowError):
             return None
-    if not _DECIMAL.match(text) or "_" in text and not text.replace("_", ""):
+    if not _DECIMAL.match(text) or ("_" in text and not text.replace("_", "")):
         return None
     value = float(text.replace("_", ""))
     return None if math.isinf(value) else value
@@ -156,8 +156,12 @@ def _bits(name: str) -> Implementation:
         if name == "bitnot":
             return ~left
         right = whole(arguments[1])
-        simple = {"and": left & right, "or": left | right, "xor": left ^ right,
-                  "nand": left & ~right}
+        simple = {
+            "and": left & right,
+            "or": left | right,
+            "xor": left ^ right,
+            "nand": left & ~right,
+        }
         found = simple.get(name[3:])
         return _shift(name, left, right) if found is None else found
 

@@ -18,8 +18,10 @@ from tiphys.expr.types import type_of
 from tiphys.expr.values import NilPointer, TypedList, Value
 
 _BASE64: Final = re.compile(rb"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?\Z")
-_SPACES: Final = "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007" \
+_SPACES: Final = (
+    "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007"
     "\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+)
 
 
 def upper(value: str) -> str:
@@ -164,7 +166,7 @@ def decode_base64(value: str) -> bytes:
 def _base64_fault(data: bytes) -> int:
     good = re.compile(rb"[A-Za-z0-9+/]*").match(data)
     size = good.end() if good else 0
-    return size if size < len(data) and size % 4 < 2 or size % 4 == 0 else size // 4 * 4
+    return size if (size < len(data) and size % 4 < 2) or size % 4 == 0 else size // 4 * 4
 
 
 def _type(_: Running, arguments: list[Value]) -> Value:

@@ -60,7 +60,7 @@ def json_fault(source: str) -> str:
     """Return Go's message for a text that is not JSON. Source: Go encoding/json scanner."""
     try:
         position = _Scanner(source).value(0)
-    except _Bad as bad:
+    except _BadError as bad:
         return bad.message
     except RecursionError:
         return _MAX_DEPTH_HINT
@@ -70,7 +70,7 @@ def json_fault(source: str) -> str:
     return "invalid JSON"
 
 
-class _Bad(Exception):
+class _BadError(Exception):
     def __init__(self, message: str) -> None:
         self.message = message
         super().__init__(message)
@@ -94,10 +94,10 @@ class _Scanner:
     def __init__(self, source: str) -> None:
         self._source = source
 
-    def _bad(self, position: int, context: str) -> _Bad:
+    def _bad(self, position: int, context: str) -> _BadError:
         if position >= len(self._source):
-            return _Bad("unexpected end of JSON input")
-        return _Bad(f"invalid character {_char(self._source[position])} {context}")
+            return _BadError("unexpected end of JSON input")
+        return _BadError(f"invalid character {_char(self._source[position])} {context}")
 
     def _peek(self, position: int) -> str:
         return self._source[position : position + 1]

@@ -55,9 +55,7 @@ class _Parser:
     def alternation(self, flags: frozenset[str], depth: int) -> tuple[str, int]:
         """Parse up to the end or a closing parenthesis; the int is the largest repeat inside."""
         if depth > _MAX_DEPTH:
-            raise RegexError(
-                f"error parsing regexp: expression nests too deeply: `{self.pattern}`"
-            )
+            raise RegexError(f"error parsing regexp: expression nests too deeply: `{self.pattern}`")
         parts: list[str] = []
         largest = 1
         while self.position < len(self.pattern) and not self.peek(")"):
@@ -123,7 +121,6 @@ class _Parser:
         return _simple(char, flags), 1
 
     def _group(self, flags: frozenset[str], depth: int) -> tuple[str, int]:
-        start = self.position
         opening = "("
         if self.peek("(?P<") or self.peek("(?<"):
             self._name()
@@ -164,9 +161,7 @@ class _Parser:
             raise fault("invalid repeat count", text)
         if self.peek("*") or self.peek("+") or self.peek("?") or self._count() is not None:
             self._operator()
-            raise fault(
-                "invalid nested repetition operator", self.pattern[start : self.position]
-            )
+            raise fault("invalid nested repetition operator", self.pattern[start : self.position])
         largest = inside * max(low, high, 1) if text[0] == "{" else inside
         if largest > _MAX_REPEAT:
             raise fault("invalid repeat count", text)

@@ -43,9 +43,7 @@ _LETTER: Final = re.compile("%(.)", re.DOTALL)
 def format_time(moment: Time, layout: str) -> str:
     """Return the time written in a Go layout."""
     seen = civil(moment)
-    parts = [
-        _write(part, seen) if is_token else part for part, is_token in tokens(layout)
-    ]
+    parts = [_write(part, seen) if is_element else part for part, is_element in tokens(layout)]
     return "".join(parts)
 
 
@@ -79,14 +77,14 @@ def _letter(moment: Time, match: re.Match[str]) -> str:
     return match.group() if layout is None else format_time(moment, layout)
 
 
-def _write(token: str, seen: Civil) -> str:
-    if token[0] in ".,":
-        return _fraction(token, seen.nano)
-    if token[0] in "-Z":
-        return _offset(token, seen.offset)
-    if token == "MST":
+def _write(element: str, seen: Civil) -> str:
+    if element[0] in ".,":
+        return _fraction(element, seen.nano)
+    if element[0] in "-Z":
+        return _offset(element, seen.offset)
+    if element == "MST":
         return seen.abbreviation or _offset("-0700", seen.offset)
-    return _table(seen)[token]
+    return _table(seen)[element]
 
 
 @lru_cache(maxsize=64)
@@ -119,29 +117,27 @@ def _table(seen: Civil) -> dict[str, str]:
     }
 
 
-def _fraction(token: str, nano: int) -> str:
-    digits = f"{nano:09d}"[: len(token) - 1].ljust(len(token) - 1, "0")
-    if token[1] == "9":
+def _fraction(element: str, nano: int) -> str:
+    digits = f"{nano:09d}"[: len(element) - 1].ljust(len(element) - 1, "0")
+    if element[1] == "9":
         digits = digits.rstrip("0")
         if not digits:
             return ""
-    return token[0] + digits
+    return element[0] + digits
 
 
-def _offset(token: str, offset: int) -> str:
-    if token[0] == "Z" and offset == 0:
+def _offset(element: str, offset: int) -> str:
+    if element[0] == "Z" and offset == 0:
         return "Z"
-    colon = ":" if ":" in token else ""
+    colon = ":" if ":" in element else ""
     sign = "-" if offset < 0 else "+"
     minutes, seconds = divmod(abs(offset), 60)
     hours, minutes = divmod(minutes, 60)
     text = f"{sign}{hours:02d}"
-    digits = sum(char.isdigit() for char in token)
+    digits = sum(char.isdigit() for char in element)
     if digits >= 4:
         text += f"{colon}{minutes:02d}"
     return text + f"{colon}{seconds:02d}" if digits >= 6 else text
-
-
 
 
 def at_utc(moment: Time) -> Time:

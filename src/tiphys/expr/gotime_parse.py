@@ -54,7 +54,7 @@ _NAMES: Final = {
 }
 
 
-class _Bad(Exception):
+class _BadError(Exception):
     """The element does not fit; `range_name` when only its value does not."""
 
     def __init__(self, range_name: str = "") -> None:
@@ -86,17 +86,17 @@ def parse_time(layout: str, text: str, zone: Zone = UTC) -> Time:
     fields = _Fields()
     rest = text[:_MAX_TEXT]
     parts = tokens(layout)
-    for index, (part, is_token) in enumerate(parts):
+    for index, (part, is_element) in enumerate(parts):
         hold = rest
         try:
-            if is_token:
+            if is_element:
                 following = parts[index + 1][0] if index + 1 < len(parts) else ""
                 rest = _element(fields, part, rest, following)
             else:
                 rest, bad = _skip(part, rest)
                 if bad:
                     raise _cannot(layout, text, part, rest)
-        except _Bad as error:
+        except _BadError as error:
             if error.range_name:
                 raise _out_of_range(text, error.range_name) from error
             raise _cannot(layout, text, part, hold) from error
@@ -130,56 +130,56 @@ def _skip(prefix: str, text: str) -> tuple[str, bool]:
     return text, False
 
 
-def _element(fields: _Fields, token: str, text: str, following: str) -> str:
-    if token in _FIELDS:
-        return _number(fields, token, text, following)
-    if token in _NAMES:
-        return _name(fields, token, text)
-    if token in ("2006", "06"):
-        return _year(fields, token, text)
-    if token in _YEARDAY:
-        found = _take(_YEARDAY[token], text)
+def _element(fields: _Fields, element: str, text: str, following: str) -> str:
+    if element in _FIELDS:
+        return _number(fields, element, text, following)
+    if element in _NAMES:
+        return _name(fields, element, text)
+    if element in ("2006", "06"):
+        return _year(fields, element, text)
+    if element in _YEARDAY:
+        found = _take(_YEARDAY[element], text)
         fields.yearday = int(found)
         return text[len(found) :]
-    if token in ("PM", "pm"):
-        if text[:2] not in (token, "AM" if token == "PM" else "am"):
-            raise _Bad
+    if element in ("PM", "pm"):
+        if text[:2] not in (element, "AM" if element == "PM" else "am"):
+            raise _BadError
         fields.afternoon = text[0] in "Pp"
         return text[2:]
-    if token[0] in ".,":
-        return _fraction_element(fields, token, text)
-    return _zone(fields, token, text)
+    if element[0] in ".,":
+        return _fraction_element(fields, element, text)
+    return _zone(fields, element, text)
 
 
 def _take(pattern: re.Pattern[str], text: str) -> str:
     found = pattern.match(text)
     if found is None:
-        raise _Bad
+        raise _BadError
     return found.group()
 
 
-def _number(fields: _Fields, token: str, text: str, following: str) -> str:
-    if token == "_2" and text[:1] == " ":
+def _number(fields: _Fields, element: str, text: str, following: str) -> str:
+    if element == "_2" and text[:1] == " ":
         text = text[1:]
-    name = _FIELDS[token]
-    found = _take(_TWO if token[0] == "0" else _ONE_OR_TWO, text)
+    name = _FIELDS[element]
+    found = _take(_TWO if element[0] == "0" else _ONE_OR_TWO, text)
     value = int(found)
     text = text[len(found) :]
     if name == "second":
         if value > 59:
-            raise _Bad("second")
+            raise _BadError("second")
         fields.second = value
         return _loose_fraction(fields, text, following)
     low, high = _RANGES.get(name, (0, 99))
     if not low <= value <= high:
-        raise _Bad("hour" if name == "hour12" else name)
+        raise _BadError("hour" if name == "hour12" else name)
     setattr(fields, "hour" if name == "hour12" else name, value)
     return text
 
 
 def _loose_fraction(fields: _Fields, text: str, following: str) -> str:
     found = _FRACTION.match(text)
-    if found is None or following[:1] in (".", ",") and following[1:2] in ("0", "9"):
+    if found is None or (following[:1] in (".", ",") and following[1:2] in ("0", "9")):
         return text
     fields.nano = _nanoseconds(found.group())
     return text[found.end() :]
@@ -189,11 +189,11 @@ def _nanoseconds(fraction: str) -> int:
     return int(fraction[1:10].ljust(9, "0"))
 
 
-def _fraction_element(fields: _Fields, token: str, text: str) -> str:
-    if token[1] == "0":
-        found = text[: len(token)]
-        if len(found) < len(token) or not _FRACTION.fullmatch(found):
-            raise _Bad
+def _fraction_element(fields: _Fields, element: str, text: str) -> str:
+    if element[1] == "0":
+        found = text[: len(element)]
+        if len(found) < len(element) or not _FRACTION.fullmatch(found):
+            raise _BadError
     else:
         match = _FRACTION.match(text)
         if match is None:
@@ -203,43 +203,43 @@ def _fraction_element(fields: _Fields, token: str, text: str) -> str:
     return text[len(found) :]
 
 
-def _name(fields: _Fields, token: str, text: str) -> str:
-    for index, name in enumerate(_NAMES[token]):
+def _name(fields: _Fields, element: str, text: str) -> str:
+    for index, name in enumerate(_NAMES[element]):
         if text[: len(name)].lower() == name.lower():
-            if token[0] == "J":
+            if element[0] == "J":
                 fields.month = index + 1
             return text[len(name) :]
-    raise _Bad
+    raise _BadError
 
 
-def _year(fields: _Fields, token: str, text: str) -> str:
-    digits = _take(_TWO, text) if token == "06" else text[:4]
-    if len(digits) != len(token) or not (digits.isascii() and digits.isdigit()):
-        raise _Bad
+def _year(fields: _Fields, element: str, text: str) -> str:
+    digits = _take(_TWO, text) if element == "06" else text[:4]
+    if len(digits) != len(element) or not (digits.isascii() and digits.isdigit()):
+        raise _BadError
     year = int(digits)
-    if token == "06":
+    if element == "06":
         year += 1900 if year >= 69 else 2000
     fields.year = year
     return text[len(digits) :]
 
 
-def _zone(fields: _Fields, token: str, text: str) -> str:
-    if token == "MST":
+def _zone(fields: _Fields, element: str, text: str) -> str:
+    if element == "MST":
         if text.startswith("UTC"):
             fields.utc = True
             return text[3:]
         fields.zone_name = _take(_ZONE_NAME, text)
         return text[len(fields.zone_name) :]
-    if token[0] == "Z" and text[:1] == "Z":
+    if element[0] == "Z" and text[:1] == "Z":
         fields.utc = True
         return text[1:]
-    found = _OFFSET[token[1:]].match(text)
+    found = _OFFSET[element[1:]].match(text)
     if found is None:
-        raise _Bad
+        raise _BadError
     hours, minutes, seconds = [*map(int, found.groups()[1:]), 0, 0][:3]
     if hours > 24 or minutes > 60 or seconds > 60:
         unit = "hour" if hours > 24 else "minute" if minutes > 60 else "second"
-        raise _Bad(f"time zone offset {unit}")
+        raise _BadError(f"time zone offset {unit}")
     offset = hours * 3600 + minutes * 60 + seconds
     fields.offset = -offset if found[1] == "-" else offset
     return text[found.end() :]

@@ -214,9 +214,7 @@ class _Query:
             return items
         return list(self._each(items, rest, depth))
 
-    def _each(
-        self, items: list[object], rest: tuple[Token, ...], depth: int
-    ) -> Iterator[object]:
+    def _each(self, items: list[object], rest: tuple[Token, ...], depth: int) -> Iterator[object]:
         for item in items:
             try:
                 found = self.apply(item, rest, depth + 1)

@@ -67,15 +67,15 @@ def parse_condition(text: str, path: str) -> Condition:
         raise JsonPathError("invalid expression. is empty")
     try:
         return Condition(_Parser(text, path).parse())
-    except _Malformed:
+    except _MalformedError:
         return Condition(_fail)
 
 
-def _fail(current: Value, sub: Sub) -> Value:
+def _fail(_: Value, __: Sub) -> Value:
     raise JsonPathError("invalid expression")
 
 
-class _Malformed(Exception):
+class _MalformedError(Exception):
     """The expression cannot be parsed."""
 
 
@@ -89,7 +89,7 @@ class _Parser:
     def parse(self) -> _Evaluate:
         found = self._level(0)
         if self._position < len(self._tokens):
-            raise _Malformed
+            raise _MalformedError
         return found
 
     def _peek(self) -> tuple[str, str]:
@@ -142,11 +142,11 @@ class _Parser:
                 return self._list()
         finally:
             self._depth -= 1
-        raise _Malformed
+        raise _MalformedError
 
     def _expect(self, text: str) -> None:
         if self._peek() != ("operator", text):
-            raise _Malformed
+            raise _MalformedError
         self._position += 1
 
     def _list(self) -> _Evaluate:
@@ -166,14 +166,14 @@ def _scan(text: str) -> list[tuple[str, str]]:
     while position < len(text):
         match = _TOKEN.match(text, position)
         if match is None or match.lastgroup is None:
-            raise _Malformed
+            raise _MalformedError
         found.append((match.lastgroup, match[match.lastgroup]))
         position = match.end()
     return found
 
 
 def _constant(value: Value) -> _Evaluate:
-    return lambda current, sub: value
+    return lambda _, __: value
 
 
 def _number(value: Value) -> float:

@@ -15,7 +15,6 @@ from tiphys.expr.jsonpath_kubectl_parse import (
     Literal,
     Node,
     Path,
-    Range,
     Recursive,
     Slice,
     Step,
@@ -150,7 +149,7 @@ def _slice(step: Slice, value: Json) -> list[Json]:
         return [value[start]]
     if start >= size:
         return []
-    if not 0 <= start:
+    if start < 0:
         raise _out_of_bounds(start, size)
     if stop > size:
         raise _out_of_bounds(stop - 1, size)

@@ -144,26 +144,26 @@ class _Parser:
         return self._tokens[min(self._position, len(self._tokens) - 1)]
 
     def _next(self) -> str:
-        token = self._peek()
+        word = self._peek()
         self._position += 1
-        return token
+        return word
 
     def selector(self) -> list[Requirement]:
         found: list[Requirement] = []
         while self._peek():
-            token = self._peek()
-            if token in _SYMBOLS and token != "!":
-                raise _unexpected(token, "!, identifier, or 'end of string'")
+            word = self._peek()
+            if word in _SYMBOLS and word != "!":
+                raise _unexpected(word, "!, identifier, or 'end of string'")
             try:
                 found.append(self._requirement())
             except SelectorError as error:
                 message = f"unable to parse requirement: {error.message}"
                 raise SelectorError(message) from error
-            token = self._next()
-            if not token:
+            word = self._next()
+            if not word:
                 break
-            if token != ",":
-                raise _unexpected(token, "',' or 'end of string'")
+            if word != ",":
+                raise _unexpected(word, "',' or 'end of string'")
             following = self._peek()
             if following in _SYMBOLS and following != "!":
                 raise _unexpected(following, "identifier after ','")
@@ -207,36 +207,36 @@ class _Parser:
         return Requirement(key, operator, values)
 
     def _value(self) -> str:
-        token = self._peek()
-        if token in ("", ","):
+        word = self._peek()
+        if word in ("", ","):
             return ""
         self._next()
-        if token in _SYMBOLS:
-            raise _unexpected(token, "identifier")
-        return token
+        if word in _SYMBOLS:
+            raise _unexpected(word, "identifier")
+        return word
 
     def _values(self) -> set[str]:
-        token = self._next()
-        if token != "(":
-            raise _unexpected(token, "'('")
+        word = self._next()
+        if word != "(":
+            raise _unexpected(word, "'('")
         values: set[str] = set()
         expecting = True
-        while (token := self._next()) != ")":
-            if token == ",":
+        while (word := self._next()) != ")":
+            if word == ",":
                 if expecting:
                     values.add("")
                 expecting = True
-            elif token in _SYMBOLS:
-                raise _unexpected(token, "',' or ')'" if values else "',', ')' or identifier")
+            elif word in _SYMBOLS:
+                raise _unexpected(word, "',' or ')'" if values else "',', ')' or identifier")
             elif not expecting:
-                raise _unexpected(token, "',' or ')'")
+                raise _unexpected(word, "',' or ')'")
             else:
-                values.add(token)
+                values.add(word)
                 expecting = False
         if expecting:
             values.add("")
         return values
 
 
-def _unexpected(token: str, expected: str) -> SelectorError:
-    return SelectorError(f"found '{token}', expected: {expected}")
+def _unexpected(word: str, expected: str) -> SelectorError:
+    return SelectorError(f"found '{word}', expected: {expected}")

@@ -11,7 +11,7 @@ from tiphys.expr.gotext import quote
 from tiphys.expr.lexer_strings import read_bytes, read_raw, read_string
 
 WORD_OPERATORS: Final = frozenset(
-    "in or and not matches contains startsWith endsWith let if else".split()
+    ["in", "or", "and", "not", "matches", "contains", "startsWith", "endsWith", "let", "if", "else"]
 )
 _NEXT: Final = re.compile(
     r"""(?P<number>0[xX][0-9a-fA-F_]*|0[bB][01_]*|0[oO][0-7_]*

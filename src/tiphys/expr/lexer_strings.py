@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import Final
 
-
 _SIMPLE: Final = {
     "a": "\a",
     "b": "\b",
@@ -104,5 +103,3 @@ def read_bytes(source: str, at: int) -> tuple[bytes, int]:
             raise _fault(source, "unable to unescape string", end)
         data.append(ord(text))
         position = end
-
-

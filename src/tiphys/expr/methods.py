@@ -12,7 +12,18 @@ from tiphys.expr.civil import SECOND, ZERO, add_date, civil, truncate
 from tiphys.expr.durations import format_go_duration
 from tiphys.expr.gotime import format_time, printed
 from tiphys.expr.running import Fault, Running
-from tiphys.expr.types import BOOL, DURATION, FLOAT, INT, MONTH, STRING, TIME, WEEKDAY, Type, go_type
+from tiphys.expr.types import (
+    BOOL,
+    DURATION,
+    FLOAT,
+    INT,
+    MONTH,
+    STRING,
+    TIME,
+    WEEKDAY,
+    Type,
+    go_type,
+)
 from tiphys.expr.values import (
     UTC,
     Duration,

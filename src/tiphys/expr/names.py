@@ -24,10 +24,63 @@ PREDICATES: Final = {
 """Each argument: an expression or a predicate; "?" may be left out."""
 
 BUILTINS: Final = frozenset(PREDICATES) | frozenset(
-    """len type abs ceil floor round int float string trim trimPrefix trimSuffix upper lower split
-    splitAfter replace repeat join indexOf lastIndexOf hasPrefix hasSuffix max min mean median
-    toJSON fromJSON toBase64 fromBase64 now duration date timezone first last get take keys values
-    toPairs fromPairs reverse uniq concat flatten sort bitand bitor bitxor bitnand bitnot bitshl
-    bitshr bitushr""".split()
+    [
+        "len",
+        "type",
+        "abs",
+        "ceil",
+        "floor",
+        "round",
+        "int",
+        "float",
+        "string",
+        "trim",
+        "trimPrefix",
+        "trimSuffix",
+        "upper",
+        "lower",
+        "split",
+        "splitAfter",
+        "replace",
+        "repeat",
+        "join",
+        "indexOf",
+        "lastIndexOf",
+        "hasPrefix",
+        "hasSuffix",
+        "max",
+        "min",
+        "mean",
+        "median",
+        "toJSON",
+        "fromJSON",
+        "toBase64",
+        "fromBase64",
+        "now",
+        "duration",
+        "date",
+        "timezone",
+        "first",
+        "last",
+        "get",
+        "take",
+        "keys",
+        "values",
+        "toPairs",
+        "fromPairs",
+        "reverse",
+        "uniq",
+        "concat",
+        "flatten",
+        "sort",
+        "bitand",
+        "bitor",
+        "bitxor",
+        "bitnand",
+        "bitnot",
+        "bitshl",
+        "bitshr",
+        "bitushr",
+    ]
 )
 """Every built-in function."""

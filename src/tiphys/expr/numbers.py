@@ -192,7 +192,7 @@ def json_text(value: Json, html: bool = True) -> str:
     return _json_scalar(value)
 
 
-def _json_scalar(value: None | bool | float) -> str:
+def _json_scalar(value: bool | float | None) -> str:
     if value is None:
         return "null"
     if isinstance(value, bool):

@@ -63,7 +63,7 @@ _BINARY: Final = {
 _RIGHT: Final = frozenset({"**", "^"})
 _NEGATABLE: Final = frozenset({"in", "matches", "contains", "startsWith", "endsWith"})
 _COMPARISONS: Final = frozenset({"<", ">", "<=", ">="})
-_CONSTANTS: Final[dict[str, None | bool]] = {"true": True, "false": False, "nil": None}
+_CONSTANTS: Final[dict[str, bool | None]] = {"true": True, "false": False, "nil": None}
 _KEY: Final = (
     "a map key must be a quoted string, a number, a identifier, or an expression enclosed in "
     "parentheses (unexpected token {})"

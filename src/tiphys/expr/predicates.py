@@ -1,4 +1,7 @@
-"""The built-in functions that take a predicate. Source: expr-lang builtin; language.md 11.5, 11.8."""
+"""The built-in functions that take a predicate.
+
+Source: expr-lang builtin; language.md 11.5, 11.8.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from tiphys.expr.values import Groups, Value
 Closure = Callable[[Running], Value]
 
 
-def _items(running: Running, value: Value) -> list[object]:
+def _items(value: Value) -> list[object]:
     if isinstance(value, list):
         return value
     if isinstance(value, bytes):
@@ -42,14 +45,14 @@ def _walk(
 def _all(arguments: list[Closure]) -> Closure:
     listed, body = arguments
     return lambda running: all(
-        operate.truth(found) for _, _, found in _walk(running, _items(running, listed(running)), body)
+        operate.truth(found) for _, _, found in _walk(running, _items(listed(running)), body)
     )
 
 
 def _any(arguments: list[Closure]) -> Closure:
     listed, body = arguments
     return lambda running: any(
-        operate.truth(found) for _, _, found in _walk(running, _items(running, listed(running)), body)
+        operate.truth(found) for _, _, found in _walk(running, _items(listed(running)), body)
     )
 
 
@@ -59,7 +62,7 @@ def _none(arguments: list[Closure]) -> Closure:
 
 
 def _count_where(running: Running, listed: Closure, body: Closure) -> int:
-    items = _items(running, listed(running))
+    items = _items(listed(running))
     return sum(operate.truth(found) for _, _, found in _walk(running, items, body))
 
 
@@ -82,7 +85,7 @@ def _sum(arguments: list[Closure]) -> Closure:
 
     def total(running: Running) -> Value:
         result: Value = 0
-        for _, _, found in _walk(running, _items(running, listed(running)), body):
+        for _, _, found in _walk(running, _items(listed(running)), body):
             result = operate.add(running, found, result) if result != 0 else _plus_zero(found)
         return result
 
@@ -101,7 +104,7 @@ def _map(arguments: list[Closure]) -> Closure:
     listed, body = arguments
 
     def mapped(running: Running) -> Value:
-        items = _items(running, listed(running))
+        items = _items(listed(running))
         running.charge(len(items))
         return [found for _, _, found in _walk(running, items, body)]
 
@@ -112,7 +115,7 @@ def _filter(arguments: list[Closure]) -> Closure:
     listed, body = arguments
 
     def filtered(running: Running) -> Value:
-        items = _items(running, listed(running))
+        items = _items(listed(running))
         kept = [item for _, item, found in _walk(running, items, body) if operate.truth(found)]
         running.charge(len(kept))
         return kept
@@ -125,7 +128,7 @@ def _finder(index_wanted: bool, backward: bool) -> Callable[[list[Closure]], Clo
         listed, body = arguments
 
         def find(running: Running) -> Value:
-            items = _items(running, listed(running))
+            items = _items(listed(running))
             for index, item, found in _walk(running, items, body, backward):
                 if operate.truth(found):
                     return index if index_wanted else item
@@ -140,7 +143,7 @@ def _group_by(arguments: list[Closure]) -> Closure:
     listed, body = arguments
 
     def group(running: Running) -> Value:
-        items = _items(running, listed(running))
+        items = _items(listed(running))
         running.charge(len(items))
         groups = Groups()
         for _, item, found in _walk(running, items, body):
@@ -173,7 +176,7 @@ def _sort_by(arguments: list[Closure]) -> Closure:
     listed, body = arguments[0], arguments[1]
 
     def sort(running: Running) -> Value:
-        items = _items(running, listed(running))
+        items = _items(listed(running))
         running.charge(len(items))
         keyed = [(found, index) for index, _, found in _walk(running, items, body)]
         descending = _order(running, arguments[2] if len(arguments) > 2 else None)
@@ -189,7 +192,7 @@ def _reduce(arguments: list[Closure]) -> Closure:
     initial = arguments[2] if len(arguments) > 2 else None
 
     def reduce(running: Running) -> Value:
-        items = _items(running, listed(running))
+        items = _items(listed(running))
         if initial is None and not items:
             raise Fault("reduce of empty array with no initial value")
         result: Value = initial(running) if initial else items[0]

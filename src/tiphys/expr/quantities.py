@@ -1,4 +1,7 @@
-"""Kubernetes quantities: `500m`, `1.5Gi`, `1e3`. Source: apimachinery quantity; language.md 15.6."""
+"""Kubernetes quantities: `500m`, `1.5Gi`, `1e3`.
+
+Source: apimachinery quantity.go; language.md 15.6.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +22,21 @@ _SHAPE: Final = re.compile(
     re.ASCII,
 )
 _EXPONENT: Final = re.compile(r"[eE]([-+]?[0-9]+)\Z", re.ASCII)
-_DECIMAL: Final = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
+_DECIMAL: Final = {
+    "n": -9,
+    "u": -6,
+    "m": -3,
+    "": 0,
+    "k": 3,
+    "M": 6,
+    "G": 9,
+    "T": 12,
+    "P": 15,
+    "E": 18,
+}
 _BINARY: Final = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
 _SHAPE_FAULT: Final = (
-    "quantities must match the regular expression "
-    "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
+    "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
 )
 _SUFFIX_FAULT: Final = "unable to parse quantity's suffix"
 _LARGEST: Final = Decimal((1 << 63) - 1)

@@ -17,7 +17,7 @@ MAX_STEPS: Final = 5_000_000
 MAX_TEXT: Final = 1 << 24
 
 
-class Fault(Exception):
+class Fault(Exception):  # noqa: N818 - named like the errors of tiphys.errors
     """What went wrong in an operation, before anybody knows where in the source."""
 
     def __init__(self, message: str) -> None:

@@ -143,7 +143,7 @@ def _group(text: str, whole: str) -> list[_Constraint]:
         raise Fault(f'improper constraint: "{whole}"')
     found: list[_Constraint] = []
     for match in _ONE.finditer(spread):
-        parts = [part for part in match.group(3, 4, 5)]
+        parts = match.group(3, 4, 5)
         numbers = [0, 0, 0]
         known = 0
         for part in parts:

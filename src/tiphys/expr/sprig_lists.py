@@ -26,6 +26,10 @@ def _on_list(verb: str, change: Callable[[list[object]], Value]) -> Implementati
     return lambda _, arguments: change(_items(arguments[0], problem))
 
 
+def _all_but_last(items: list[object]) -> list[object]:
+    return items[:-1] if items else TypedList([], "interface {}", nil=True)
+
+
 def _append(_: Running, arguments: list[Value]) -> Value:
     return [*_items(arguments[0], "Cannot push on type {}"), arguments[1]]
 
@@ -101,7 +105,7 @@ _FUNCTIONS: Final[Table] = {
     "first": ("a", _on_list("first", lambda items: items[0] if items else None)),
     "last": ("a", _on_list("last", lambda items: items[-1] if items else None)),
     "rest": ("a", _on_list("rest", lambda items: [*items[1:]])),
-    "initial": ("a", _on_list("initial", lambda items: [*items[:-1]])),
+    "initial": ("a", _on_list("initial", _all_but_last)),
     "append": ("aa", _append),
     "push": ("aa", _append),
     "prepend": ("aa", _prepend),

@@ -108,7 +108,7 @@ def _url_join(_: Running, arguments: list[Value]) -> Value:
         result += part["opaque"]
     else:
         user = f"{part['userinfo']}@" if part["userinfo"] else ""
-        if part["scheme"] and (part["host"] or user) or part["host"] or user:
+        if (part["scheme"] and (part["host"] or user)) or part["host"] or user:
             result += f"//{user}{part['host']}"
         path = escape(part["path"], safe="/$&+,:;=@~!*'()")
         if path and not path.startswith("/") and part["host"]:

@@ -11,7 +11,7 @@ from typing import Final
 
 from tiphys.expr.functions import text, whole
 from tiphys.expr.functions_numbers import parse_float
-from tiphys.expr.numbers import go_float, go_divide, truncate64, wrap64
+from tiphys.expr.numbers import go_divide, go_float, truncate64, wrap64
 from tiphys.expr.operate import is_number
 from tiphys.expr.running import Fault, Running
 from tiphys.expr.sprig_base import Implementation, Table, string_of

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
 
@@ -51,7 +51,7 @@ __all__ = [
     "strict_prefix",
 ]
 
-NO_CONTEXT: Final = Context(datetime(1970, 1, 1, tzinfo=timezone.utc))
+NO_CONTEXT: Final = Context(datetime(1970, 1, 1, tzinfo=UTC))
 _NO_NAMES: Final[frozenset[str]] = frozenset()
 
 

@@ -39,9 +39,7 @@ DEFERRED: Final = frozenset(
 """Names that appear late: without them a lenient pass leaves an expression for later."""
 PLACEHOLDER: Final = "__argo__internal__placeholder-"
 """The start of values that stand for unknown ones while a document is checked."""
-ABSENT_OPTIONAL: Final = (
-    "output is an absent optional (skipped/omitted node with no default)"
-)
+ABSENT_OPTIONAL: Final = "output is an absent optional (skipped/omitted node with no default)"
 _MISSING_TEXTS: Final = ("failed to resolve {{", " is missing", "variable not in env")
 _HTML: Final = {"\\u003c": "<", "\\u003e": ">", "\\u0026": "&"}
 _HTML_ESCAPE: Final = re.compile(r"\\u003c|\\u003e|\\u0026")
@@ -161,6 +159,7 @@ class SimpleTag:
 
     def resolve(self, scope: Scope, mode: Mode, context: Context) -> Found | None:
         """Return what the tag stands for, None when it stays; raises TemplateError."""
+        del context  # a name needs no clock
         value = scope.get(self.name)
         if isinstance(value, str):
             return Found(value)
@@ -275,9 +274,7 @@ class ExpressionTag:
         try:
             text = to_json(value)
         except ExprError as error:
-            raise fault(
-                f"failed to marshal evaluated expression: {error.message}"
-            ) from error
+            raise fault(f"failed to marshal evaluated expression: {error.message}") from error
         if text.startswith('"'):
             return Found(str(json.loads(text)), exact=True)
         return Found(text)
@@ -289,15 +286,16 @@ class ExpressionTag:
         makes it nil instead of unknown, as it is with the full map.
         """
         flat: dict[str, Value] = {}
-        for path in self._paths:
-            while True:
-                found = scope.under(path)
-                flat.update(found)
-                if not path or _reaches(path, found):
-                    break
+        for wanted in self._paths:
+            path = wanted
+            found = scope.under(path)
+            flat.update(found)
+            while path and not _reaches(path, found):
                 path, dot, _ = path.rpartition(".")
                 if not dot:
                     break
+                found = scope.under(path)
+                flat.update(found)
         return flat
 
 
@@ -381,5 +379,3 @@ def unterminated(template: str, rest: str) -> TemplateError:
     return TemplateError(
         f'Cannot find end tag="}}}}" in the template={quote(template)} starting from {quote(rest)}'
     )
-
-

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final
 
 from tiphys.expr.errors import RegexError, WhenError
@@ -27,7 +28,7 @@ _LEVELS: Final = (
     frozenset({"*", "/", "%"}),
     frozenset({"**"}),
 )
-_MAX_DEPTH: Final = 100
+_MAX_DEPTH: Final = 40
 _OPERATORS: Final = frozenset({"MODIFIER", "COMPARATOR", "LOGICALOP", "TERNARY", "SEPARATOR"})
 _MASK: Final = (1 << 64) - 1
 
@@ -50,6 +51,8 @@ def evaluate_when(text: str, bare_words: bool = True) -> bool:
         value = _Parser(tokens).parse()()
     except WhenError as error:
         raise WhenError(prefix + error.message) from error
+    except RecursionError:
+        raise WhenError(prefix + "expression nests too deeply") from None
     if isinstance(value, bool):
         return value
     raise WhenError(f"Expected boolean evaluation for '{text}'. Got {_shown(value)}")
@@ -81,7 +84,7 @@ def _compile(text: str, bare_words: bool) -> list[Token]:
 
 
 def _check_patterns(tokens: list[Token]) -> None:
-    for operator, operand in zip(tokens, tokens[1:], strict=False):
+    for operator, operand in pairwise(tokens):
         literal = operand.kind == "STRING" and operator.kind == "COMPARATOR"
         if literal and operator.value in ("=~", "!~"):
             _pattern(str(operand.value))
@@ -255,12 +258,10 @@ def _ordered(symbol: str, less: bool, equal: bool, more: bool) -> bool:
 def _calculate(symbol: str, first: Operand, second: Operand) -> Operand:
     if symbol == "+" and (isinstance(first, str) or isinstance(second, str)):
         return _shown(first) + _shown(second)
-    for value in (first, second):
-        if not isinstance(value, float):
-            culprit = first if symbol == "+" else value
-            raise _misused(culprit, "modifier", symbol, "a number")
-    assert isinstance(first, float)
-    assert isinstance(second, float)
+    if not isinstance(first, float):
+        raise _misused(first, "modifier", symbol, "a number")
+    if not isinstance(second, float):
+        raise _misused(first if symbol == "+" else second, "modifier", symbol, "a number")
     if symbol in ("+", "-", "*"):
         return {"+": first + second, "-": first - second, "*": first * second}[symbol]
     if symbol in ("/", "%", "**"):

@@ -42,13 +42,15 @@ FOLLOWERS: Final = {
     "COMPARATOR": _OPERAND | {"PATTERN"},
     "LOGICALOP": _OPERAND,
     "TERNARY": _OPERAND | {"SEPARATOR"},
-    "PREFIX": frozenset({"NUMERIC", "BOOLEAN", "VARIABLE", "FUNCTION", "ACCESSOR", "CLAUSE",
-                         "CLAUSE_CLOSE"}),
+    "PREFIX": frozenset(
+        {"NUMERIC", "BOOLEAN", "VARIABLE", "FUNCTION", "ACCESSOR", "CLAUSE", "CLAUSE_CLOSE"}
+    ),
     "SEPARATOR": _OPERAND - {"CLAUSE_CLOSE"},
 }
 """What may follow a kind of token; a table of the language, not a style choice."""
-OPEN_ENDED: Final = frozenset({"UNKNOWN", "MODIFIER", "COMPARATOR", "LOGICALOP", "TERNARY",
-                               "PREFIX", "SEPARATOR", "FUNCTION"})
+OPEN_ENDED: Final = frozenset(
+    {"UNKNOWN", "MODIFIER", "COMPARATOR", "LOGICALOP", "TERNARY", "PREFIX", "SEPARATOR", "FUNCTION"}
+)
 
 _HEX: Final = re.compile(r"0x([0-9a-fA-F]*)")
 _NUMBER: Final = re.compile(r"[\d.]+")
@@ -217,8 +219,12 @@ def _symbol(text: str, position: int, before: str) -> tuple[Token, int]:
     end = position + len(symbol)
     if symbol in PREFIXES and "PREFIX" in FOLLOWERS.get(before, frozenset()):
         return Token("PREFIX", symbol, symbol), end
-    kinds = (("MODIFIER", MODIFIERS), ("LOGICALOP", LOGICAL), ("COMPARATOR", COMPARATORS),
-             ("TERNARY", TERNARY))
+    kinds = (
+        ("MODIFIER", MODIFIERS),
+        ("LOGICALOP", LOGICAL),
+        ("COMPARATOR", COMPARATORS),
+        ("TERNARY", TERNARY),
+    )
     for kind, symbols in kinds:
         if symbol in symbols:
             return Token(kind, symbol, symbol), end
