@@ -270,6 +270,45 @@ async def test_an_optional_input_that_is_missing_is_left_out(world):
     assert (await run(world, job)).phase == "Succeeded"
 
 
+async def test_a_pipe_where_a_file_is_expected_keeps_nobody_waiting(world):
+    outputs = Outputs(
+        parameters=(output("p", "/tmp/p"),),
+        artifacts=(local("z", "/tmp/p", "wf/z", archive=ArchiveStrategy(zip=ZipStrategy())),),
+    )
+    done = await run(world, shell(world, "f", "mkfifo /tmp/p", outputs=outputs))
+    assert done.outputs.parameters[0].value == ""
+    assert (done.phase, done.outputs.artifacts) == ("Error", ())
+
+
+async def test_a_job_stopped_right_after_its_start_ends_at_once(world):
+    async with Session(world, world.open()) as here:
+        jobs = [job_of(world, f"s{i}", Act(hangs=True, stubborn=True)) for i in range(5)]
+        for job in jobs:
+            await here.runtime.start(job)
+            await here.runtime.stop(job.id, 0.0)
+        for job in jobs:
+            done = await here.wait(JobFinished, job.id)
+            assert done.phase in ("Failed", "Error")
+
+
+async def test_many_jobs_that_cannot_start_all_fail(world):
+    async with Session(world, world.open(slots=1)) as here:
+        jobs = [command(world, f"n{i}", "nope") for i in range(300)]
+        for job in jobs:
+            await here.runtime.start(job)
+        for job in jobs:
+            assert (await here.wait(JobFinished, job.id)).outputs.exit_code == "64"
+
+
+async def test_a_forgotten_job_can_run_again(world):
+    async with Session(world, world.open()) as here:
+        job = shell(world, "again", "echo x")
+        await here.run(job)
+        await here.runtime.forget(RUN, job.id)
+        await here.runtime.start(job)
+        assert (await here.wait(JobFinished, job.id, 2)).outputs.result == "x"
+
+
 # -------------------------------------------------------------------- after a killed engine
 
 HELPER = """

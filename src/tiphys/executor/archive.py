@@ -108,6 +108,8 @@ def _gzip_reader(source: Path) -> IO[bytes]:
 def _pack_zip(source: Path, target: Path, name: str) -> None:
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as out:
         if not source.is_dir():
+            if not source.is_file():
+                raise OSError("not a file or directory")  # a pipe would never end
             out.write(source, str(source))  # Argo's quirk: a single file keeps its whole path
             return
         for folder, _, files in os.walk(source):

@@ -61,6 +61,8 @@ POD_SCRIPT: Final = "/argo/staging/script"
 POD_PROGRESS: Final = "/var/run/argo/progress"
 POD_TERMINATION_LOG: Final = "/dev/termination-log"
 
+_PIECE_BYTES: Final = 1 << 16
+_LARGE_PIECE_BYTES: Final = 1 << 20
 FinalReport = JobFinished | JobLost
 _decode_report = msgspec.json.Decoder(FinalReport).decode
 _encode = msgspec.json.Encoder().encode
@@ -104,13 +106,24 @@ def write_file(path: str, content: bytes, mode: int = 0o644) -> None:
 
 
 def read_file(path: str, limit_bytes: int = 1 << 20) -> bytes | None:
-    """Return the first `limit_bytes` of a file, or None if it cannot be read."""
+    """Return the first `limit_bytes` of a file, or None if it cannot be read.
+
+    Opened without blocking: a job may leave a pipe where a file is expected.
+    """
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError:
         return None
     try:
-        return os.read(fd, limit_bytes)
+        content = os.read(fd, min(limit_bytes, _PIECE_BYTES))
+        if len(content) < _PIECE_BYTES:
+            return content  # nearly always, and without a large buffer
+        pieces = [content]
+        left = limit_bytes - len(content)
+        while left > 0 and (piece := os.read(fd, min(left, _LARGE_PIECE_BYTES))):
+            pieces.append(piece)
+            left -= len(piece)
+        return b"".join(pieces)
     except OSError:
         return None
     finally:

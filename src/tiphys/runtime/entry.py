@@ -107,8 +107,10 @@ def is_live(directory: str) -> bool:
 
 def tell_to_end(directory: str, pidfd: int, grace: float) -> None:
     """Ask a launcher to end its job: SIGTERM, then SIGKILL after `grace` seconds."""
+    path = f"{directory}/{contract.GRACE}"
     with suppress(OSError):  # the directory may be gone, the launcher may have ended
-        contract.write_file(f"{directory}/{contract.GRACE}", f"{max(0.0, grace):.3f}".encode())
+        os.makedirs(os.path.dirname(path), exist_ok=True)  # the launcher may not have begun
+        contract.write_file(path, f"{max(0.0, grace):.3f}".encode())
     with suppress(ProcessLookupError):
         signal.pidfd_send_signal(pidfd, signal.SIGTERM)
 

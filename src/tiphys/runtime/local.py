@@ -13,6 +13,7 @@ import logging
 import os
 import shutil
 import stat
+import sys
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
@@ -39,6 +40,7 @@ from tiphys.runtime.images import ImageRule, Images
 
 log = logging.getLogger(__name__)
 _POLL_SECONDS: Final = 0.02
+_DOTS: Final = (".", "..")
 _LOG_BYTES: Final = 1 << 16
 FEATURES: Final = frozenset({"container", "script", "artifacts", "logs", "emptyDir"})
 
@@ -78,6 +80,7 @@ class LocalRuntime:
         self._entries: dict[NodeId, Entry] = {}
         self._waiting: deque[Entry] = deque()
         self._running = 0
+        self._filling = False
         self._reports = Reports()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -130,9 +133,18 @@ class LocalRuntime:
                 await self._pause()
             del self._entries[entry.spec.id]
         folder = self._root / run
-        if run and folder.parent == self._root and run not in (".", ".."):
+        if run and folder.parent == self._root and run not in _DOTS:
             while any(is_live(f"{folder}/{name}") for name in _names(folder)):
                 await self._pause()
+            await asyncio.to_thread(remove_tree, str(folder))
+
+    async def forget(self, run: RunId, job: NodeId) -> None:
+        """Remove one job that is over, so that it can be started again under the same id."""
+        entry = self._entries.get(job)
+        if entry is not None and entry.state == "over":
+            del self._entries[job]
+        folder = self._root / run / job
+        if job not in self._entries and folder.parent.parent == self._root and job not in _DOTS:
             await asyncio.to_thread(remove_tree, str(folder))
 
     async def present(self, run: RunId) -> Sequence[NodeId]:
@@ -269,8 +281,15 @@ class LocalRuntime:
             self._begin(entry)
 
     def _fill_slots(self) -> None:
-        while self._waiting and self._running < self._slots:
-            self._begin(self._waiting.popleft())
+        """Begin what fits. A job that ends while it begins comes back here: one loop is enough."""
+        if self._filling:
+            return
+        self._filling = True
+        try:
+            while self._waiting and self._running < self._slots:
+                self._begin(self._waiting.popleft())
+        finally:
+            self._filling = False
 
     def _begin(self, entry: Entry) -> None:
         """Lock, stage, launch; in the background only if artifacts have to be fetched."""
@@ -475,7 +494,12 @@ def remove_tree(path: str) -> None:
             else:
                 function(name)
 
-    shutil.rmtree(path, onerror=mend)
+    if not os.path.isdir(path):
+        return
+    if sys.version_info >= (3, 12):
+        shutil.rmtree(path, onexc=mend)
+    else:
+        shutil.rmtree(path, onerror=mend)
 
 
 def _literal(name: str) -> str:
