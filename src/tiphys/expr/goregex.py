@@ -1,8 +1,8 @@
 """Go regular expressions (RE2 syntax) on Python's `re`: what Go refuses is refused.
 
 The pattern is parsed by Go's rules and written again for `re`, every difference spelt out (ASCII
-classes, `$` at the very end only, scoped flags). Differs: matching is `re`'s backtracking, not
-linear time. Source: Go regexp/syntax; language.md 17.
+classes, `$` at the very end only, scoped flags). Patterns that could make backtracking slow run
+on a machine of our own in linear time. Source: Go regexp/syntax; language.md 17.
 """
 
 from __future__ import annotations
@@ -10,9 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeAlias
 
 from tiphys.expr.goregex_parse import translate
+from tiphys.expr.goregex_tree import is_risky, write
+from tiphys.expr.goregex_vm import Found, Machine
+
+Match: TypeAlias = re.Match[str] | Found
 
 _TEMPLATE_NAME: Final = re.compile(r"\w+")
 
@@ -25,22 +29,26 @@ class GoRegex:
         made = translate(pattern)
         self.pattern = pattern
         self.names = made.names
-        self._regex = re.compile(made.text)
-        self.groups = self._regex.groups
+        self.groups = made.groups
+        # The machine is slower than `re` on ordinary patterns and cannot be made to hang.
+        self._machine = Machine(made.tree, made.groups) if is_risky(made.tree) else None
+        self._regex = None if self._machine else re.compile(write(made.tree))
 
-    def search(self, text: str) -> re.Match[str] | None:
-        """Return the leftmost match anywhere in the text."""
-        return self._regex.search(text)
+    def search(self, text: str, position: int = 0) -> Match | None:
+        """Return the leftmost match from a position on."""
+        if self._regex is not None:
+            return self._regex.search(text, position)
+        return self._machine.search(text, position) if self._machine else None
 
     def matches(self, text: str) -> bool:
         """Return whether the pattern occurs in the text."""
-        return self._regex.search(text) is not None
+        return self.search(text) is not None
 
-    def finditer(self, text: str) -> Iterator[re.Match[str]]:
+    def finditer(self, text: str) -> Iterator[Match]:
         """Yield matches; an empty one directly after a match is skipped, as in Go."""
         position, end = 0, -1
         while position <= len(text):
-            match = self._regex.search(text, position)
+            match = self.search(text, position)
             if match is None:
                 return
             empty = match.start() == match.end()
@@ -55,7 +63,7 @@ class GoRegex:
         for match in self.finditer(text):
             if 0 <= limit <= len(found):
                 break
-            found.append(match.group())
+            found.append(match.group() or "")
         return found
 
     def split(self, text: str, limit: int = -1) -> list[str]:
@@ -94,7 +102,7 @@ class GoRegex:
             position = match.end()
         return "".join(parts) + text[position:]
 
-    def expand(self, template: str, match: re.Match[str]) -> str:
+    def expand(self, template: str, match: Match) -> str:
         """Return the template with its `$` references filled. Source: Go Regexp.Expand."""
         parts: list[str] = []
         position = 0
@@ -104,7 +112,7 @@ class GoRegex:
             parts.append(text)
         return "".join(parts) + template[position:]
 
-    def _reference(self, template: str, dollar: int, match: re.Match[str]) -> tuple[str, int]:
+    def _reference(self, template: str, dollar: int, match: Match) -> tuple[str, int]:
         if template[dollar + 1 : dollar + 2] == "$":
             return "$", dollar + 2
         brace = template[dollar + 1 : dollar + 2] == "{"
@@ -118,7 +126,7 @@ class GoRegex:
             end += 1
         return self._group(name.group(), match), end
 
-    def _group(self, name: str, match: re.Match[str]) -> str:
+    def _group(self, name: str, match: Match) -> str:
         if name.isascii() and name.isdigit() and (len(name) == 1 or name[0] != "0"):
             return (match.group(int(name)) or "") if int(name) <= self.groups else ""
         for index, known in self.names.items():

@@ -11,6 +11,7 @@ from typing import Final
 
 from tiphys.expr.errors import RegexError
 from tiphys.expr.goregex_class import PERL, parse_class, unicode_class
+from tiphys.expr.goregex_tree import Char, Choice, Edge, Group, Regex, Repeat, Run
 
 _MAX_DEPTH: Final = 150
 _MAX_REPEAT: Final = 1000
@@ -22,9 +23,10 @@ _FLAGS: Final = "imsU"
 
 @dataclass(slots=True)
 class Translation:
-    """The pattern for `re`, and the name of each named group by its number."""
+    """The tree, the number of groups, and the name of each named group by its number."""
 
-    text: str
+    tree: Regex
+    groups: int
     names: dict[int, str]
 
 
@@ -34,12 +36,12 @@ def fault(kind: str, text: str) -> RegexError:
 
 
 def translate(pattern: str) -> Translation:
-    """Return the pattern rewritten for `re`; raises RegexError."""
+    """Return the pattern as a tree whose leaves are written for `re`; raises RegexError."""
     parser = _Parser(pattern)
-    text, _ = parser.alternation(frozenset(), 0)
+    tree, _ = parser.alternation(frozenset(), 0)
     if parser.position < len(pattern):
         raise fault("unexpected )", pattern[parser.position :])
-    return Translation(text, parser.names)
+    return Translation(tree, parser.groups, parser.names)
 
 
 @dataclass(slots=True)
@@ -52,16 +54,16 @@ class _Parser:
     def peek(self, text: str) -> bool:
         return self.pattern.startswith(text, self.position)
 
-    def alternation(self, flags: frozenset[str], depth: int) -> tuple[str, int]:
+    def alternation(self, flags: frozenset[str], depth: int) -> tuple[Regex, int]:
         """Parse up to the end or a closing parenthesis; the int is the largest repeat inside."""
         if depth > _MAX_DEPTH:
             raise RegexError(f"error parsing regexp: expression nests too deeply: `{self.pattern}`")
-        parts: list[str] = []
+        options: list[list[Regex]] = [[]]
         largest = 1
         while self.position < len(self.pattern) and not self.peek(")"):
             if self.peek("|"):
                 self.position += 1
-                parts.append("|")
+                options.append([])
                 continue
             changed = self._flag_change(flags)
             if changed is not None:
@@ -70,8 +72,9 @@ class _Parser:
             atom, inside = self._atom(flags, depth)
             atom, inside = self._repeats(atom, inside, flags)
             largest = max(largest, inside)
-            parts.append(atom)
-        return "".join(parts), largest
+            options[-1].append(atom)
+        runs = tuple(Run(tuple(items)) for items in options)
+        return (Choice(runs) if len(runs) > 1 else runs[0]), largest
 
     def _flag_change(self, flags: frozenset[str]) -> frozenset[str] | None:
         """Consume `(?flags)` and return the new flags; None when something else stands here."""
@@ -104,7 +107,7 @@ class _Parser:
                 break
         raise fault("invalid or unsupported Perl syntax", self.pattern[start:position])
 
-    def _atom(self, flags: frozenset[str], depth: int) -> tuple[str, int]:
+    def _atom(self, flags: frozenset[str], depth: int) -> tuple[Regex, int]:
         char = self.pattern[self.position]
         if char == "(":
             return self._group(flags, depth)
@@ -114,27 +117,28 @@ class _Parser:
             raise fault("missing argument to repetition operator", count.group())
         if char == "[":
             text, self.position = parse_class(self.pattern, self.position)
-            return _fold(text, flags), 1
+            return Char(_fold(text, flags)), 1
         if char == "\\":
             return self._escape(flags), 1
         self.position += 1
         return _simple(char, flags), 1
 
-    def _group(self, flags: frozenset[str], depth: int) -> tuple[str, int]:
-        opening = "("
+    def _group(self, flags: frozenset[str], depth: int) -> tuple[Regex, int]:
+        capture = True
         if self.peek("(?P<") or self.peek("(?<"):
             self._name()
         elif self.peek("(?"):
             self.position, flags, _ = self._read_flags(flags)
-            opening = "(?:"
+            capture = False
         else:
             self.groups += 1
             self.position += 1
-        text, largest = self.alternation(flags, depth + 1)
+        index = self.groups if capture else 0
+        body, largest = self.alternation(flags, depth + 1)
         if not self.peek(")"):
             raise fault("missing closing )", self.pattern)
         self.position += 1
-        return f"{opening}{text})", largest
+        return Group(index, body), largest
 
     def _name(self) -> None:
         start = self.position
@@ -148,7 +152,7 @@ class _Parser:
         self.names[self.groups] = name
         self.position = end + 1
 
-    def _repeats(self, atom: str, inside: int, flags: frozenset[str]) -> tuple[str, int]:
+    def _repeats(self, atom: Regex, inside: int, flags: frozenset[str]) -> tuple[Regex, int]:
         start = self.position
         operator = self._operator()
         if operator is None:
@@ -165,8 +169,7 @@ class _Parser:
         largest = inside * max(low, high, 1) if text[0] == "{" else inside
         if largest > _MAX_REPEAT:
             raise fault("invalid repeat count", text)
-        mark = "?" if lazy != ("U" in flags) else ""
-        return f"(?:{atom}){_quantifier(low, high)}{mark}", largest
+        return Repeat(atom, low, high, lazy != ("U" in flags)), largest
 
     def _count(self) -> re.Match[str] | None:
         return _COUNT.match(self.pattern, self.position)
@@ -187,7 +190,7 @@ class _Parser:
             return low, low
         return low, int(count[3][:9]) if count[3] else -1
 
-    def _escape(self, flags: frozenset[str]) -> str:
+    def _escape(self, flags: frozenset[str]) -> Regex:
         start = self.position
         if start + 1 == len(self.pattern):
             raise fault("trailing backslash at end of expression", "")
@@ -195,24 +198,24 @@ class _Parser:
         fixed = {"A": r"\A", "z": r"\Z", "b": r"(?a:\b)", "B": r"(?a:\B)"}.get(char)
         if fixed is not None:
             self.position += 2
-            return fixed
+            return Edge(fixed)
         if char == "Q":
             return self._quoted(flags)
         if char in PERL:
             self.position += 2
-            return f"[{PERL[char]}]"
+            return Char(f"[{PERL[char]}]")
         if char in "pP":
             text, self.position = unicode_class(self.pattern, start)
-            return _fold(f"[{text}]", flags)
+            return Char(_fold(f"[{text}]", flags))
         code, self.position = read_escape(self.pattern, start)
         return _literal(chr(code), flags)
 
-    def _quoted(self, flags: frozenset[str]) -> str:
+    def _quoted(self, flags: frozenset[str]) -> Regex:
         end = self.pattern.find("\\E", self.position)
         stop = len(self.pattern) if end < 0 else end
         body = self.pattern[self.position + 2 : stop]
         self.position = stop if end < 0 else end + 2
-        return "".join(_literal(char, flags) for char in body)
+        return Run(tuple(_literal(char, flags) for char in body))
 
 
 def read_escape(pattern: str, start: int) -> tuple[int, int]:
@@ -247,25 +250,19 @@ def _hexadecimal(pattern: str, start: int) -> tuple[int, int]:
     return code, found.end()
 
 
-def _simple(char: str, flags: frozenset[str]) -> str:
+def _simple(char: str, flags: frozenset[str]) -> Regex:
     if char == ".":
-        return "(?s:.)" if "s" in flags else r"[^\n]"
+        return Char("(?s:.)" if "s" in flags else r"[^\n]")
     if char == "^":
-        return "(?m:^)" if "m" in flags else r"\A"
+        return Edge("(?m:^)" if "m" in flags else r"\A")
     if char == "$":
-        return "(?m:$)" if "m" in flags else r"\Z"
+        return Edge("(?m:$)" if "m" in flags else r"\Z")
     return _literal(char, flags)
 
 
-def _literal(char: str, flags: frozenset[str]) -> str:
-    return _fold(re.escape(char), flags)
+def _literal(char: str, flags: frozenset[str]) -> Regex:
+    return Char(_fold(re.escape(char), flags))
 
 
 def _fold(text: str, flags: frozenset[str]) -> str:
     return f"(?i:{text})" if "i" in flags else text
-
-
-def _quantifier(low: int, high: int) -> str:
-    if high < 0:
-        return {0: "*", 1: "+"}.get(low, f"{{{low},}}")
-    return f"{{{low}}}" if low == high else f"{{{low},{high}}}"

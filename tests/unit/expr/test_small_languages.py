@@ -139,3 +139,11 @@ def test_the_error_classes_are_what_they_say():
     ):
         with pytest.raises(expected):
             read(text)
+
+
+def test_no_pattern_can_hang():
+    assert not compile_regex("(a+)+$").matches("a" * 5000 + "b")
+    assert not compile_regex("(.*)*x.*y.*z(a|b)*").matches("x" * 5000)
+    found = compile_regex("(a|ab)(c|bcd)*$").search("xabcd")
+    assert found.span() == (1, 5)
+    assert found.groups() == ("a", "bcd")
