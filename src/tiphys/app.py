@@ -125,7 +125,14 @@ def _runtime(settings: Settings, name: str, clock: SystemClock) -> Runtime:
         clock,
         slots=settings.slots or None,
         images=[
-            ImageRule(item.pattern, item.root, item.bin, item.entrypoint, item.cmd)
+            ImageRule(
+                pattern=item.pattern,
+                root=item.root,
+                bin=item.bin,
+                visible=item.visible,
+                entrypoint=item.entrypoint,
+                cmd=item.cmd,
+            )
             for item in settings.images
         ],
         environ=passed_on(settings.environ),

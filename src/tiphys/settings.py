@@ -23,12 +23,14 @@ class Image:
     """What an image name means here: `pattern` matches the repository name without registry or tag.
 
     `root` is "host" or a directory with an unpacked image; `bin` are directories put first on
-    PATH; `entrypoint` and `cmd` stand in for the image's own.
+    PATH, `visible` others that the programs in them need; `entrypoint` and `cmd` stand in for the
+    image's own.
     """
 
     pattern: str
     root: str = "host"
     bin: tuple[str, ...] = ()
+    visible: tuple[str, ...] = ()
     entrypoint: tuple[str, ...] = ()
     cmd: tuple[str, ...] = ()
 
@@ -128,6 +130,7 @@ def _image(value: Json, base: Path, path: str) -> Image:
         pattern=_text(value, "pattern"),
         root=root if root == "host" else str((base / root).resolve()),
         bin=tuple(str((base / item).resolve()) for item in _texts(value, "bin")),
+        visible=tuple(str((base / item).resolve()) for item in _texts(value, "visible")),
         entrypoint=_texts(value, "entrypoint"),
         cmd=_texts(value, "cmd"),
     )

@@ -54,13 +54,13 @@ async def logs(
 
 
 async def _pods(home: Local, row: RunRow) -> list[dict[str, Any]]:
-    from tiphys.cli.render.nodes import pod_name
+    from tiphys.cli.render.nodes import node_pod_name
 
     workflow: dict[str, Any] = await home.viewer.whole(row)  # type: ignore[assignment]
     nodes = (workflow["status"].get("nodes") or {}).values()
     pods = [node for node in nodes if node["type"] == "Pod"]
     pods.sort(key=lambda node: (node["startedAt"], node["name"]))
-    return [{**node, "pod": pod_name(workflow, node)} for node in pods]
+    return [{**node, "pod": node_pod_name(workflow, node)} for node in pods]
 
 
 class Printer:

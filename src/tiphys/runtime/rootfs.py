@@ -49,7 +49,7 @@ class Rootfs:
 
     def covers(self, path: str) -> str | None:
         """Return the read-only part at or above `path`."""
-        while path != "/":
+        while path not in ("/", ""):
             if path in self.readonly:
                 return path
             path = posixpath.dirname(path)
