@@ -25,6 +25,7 @@ from tiphys.model.artifacts import (
 )
 from tiphys.model.containers import Container, EnvVar
 from tiphys.model.templates import ScriptTemplate, Template
+from tiphys.runtime import local as local_runtimes
 from tiphys.runtime.images import ImageRule, repository
 from tiphys.runtime.process import ProcessRuntime
 from tiphys.runtime.sandbox import SandboxRuntime
@@ -159,6 +160,35 @@ async def test_the_last_valid_progress_is_reported(world):
     async with Session(world, world.open()) as here:
         await here.run(job)
         assert JobProgressed(job.id, "3/4") in here.reports
+
+
+async def test_progress_is_reported_while_a_job_runs(world, monkeypatch):
+    monkeypatch.setattr(local_runtimes, "PROGRESS_SECONDS", 0.02)
+    text = "echo 1/4 > $ARGO_PROGRESS_FILE; while :; do sleep 600; done"
+    job = shell(world, "p", text)
+    async with Session(world, world.open()) as here:
+        await here.runtime.start(job)
+        assert (await here.wait(JobProgressed, job.id)).progress == "1/4"
+        await here.runtime.stop(job.id, 0.0)
+        await here.wait(JobFinished, job.id)
+        assert len([r for r in here.reports if isinstance(r, JobProgressed)]) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "wanted"),
+    [
+        (b"1/4\n3/4\n", "3/4"),
+        (b"1/4\noops\n5/4\n", "1/4"),
+        (b"5/4", ""),
+        (b"0/0", ""),
+        (b"0/1\n\n", "0/1"),
+        (b"-1/4", ""),
+        (b"", ""),
+    ],
+)
+def test_the_last_line_of_a_progress_file_counts(tmp_path, content, wanted):
+    (tmp_path / "progress").write_bytes(content)
+    assert local_runtimes.last_progress(str(tmp_path / "progress")) == wanted
 
 
 async def test_usage_is_measured(world):

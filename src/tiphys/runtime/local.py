@@ -41,6 +41,8 @@ from tiphys.runtime.images import ImageRule, Images
 log = logging.getLogger(__name__)
 _POLL_SECONDS: Final = 0.02
 _DOTS: Final = (".", "..")
+PROGRESS_SECONDS = 3.0
+"""How often progress files are looked at; Argo's ARGO_PROGRESS_FILE_TICK_DURATION."""
 _LOG_BYTES: Final = 1 << 16
 FEATURES: Final = frozenset({"container", "script", "artifacts", "logs", "emptyDir"})
 
@@ -81,6 +83,7 @@ class LocalRuntime:
         self._waiting: deque[Entry] = deque()
         self._running = 0
         self._filling = False
+        self._ticking = False
         self._reports = Reports()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -361,6 +364,26 @@ class LocalRuntime:
         entry.state = "running"
         entry.pid, entry.pidfd = pid, pidfd
         asyncio.get_running_loop().add_reader(pidfd, self._launcher_ended, entry)
+        if not self._ticking:
+            self._ticking = True
+            self._background(self._look_at_progress(), partial(self._checked, entry))
+
+    async def _look_at_progress(self) -> None:
+        """Report new progress of what runs; the last word on it is said with the end of a job."""
+        try:
+            while self._running:
+                await self._clock.sleep_until(self._clock.now() + PROGRESS_SECONDS)
+                for entry in list(self._entries.values()):
+                    if entry.state == "running":
+                        self._tell_progress(entry)
+        finally:
+            self._ticking = False
+
+    def _tell_progress(self, entry: Entry) -> None:
+        progress = last_progress(entry.layout.progress)
+        if progress and progress != entry.progress:
+            entry.progress = progress
+            self._reports.put(JobProgressed(entry.spec.id, progress))
 
     def _forget_launcher(self, entry: Entry) -> None:
         if entry.pidfd >= 0:
@@ -415,8 +438,7 @@ class LocalRuntime:
         with suppress(OSError):  # the directory may have been removed under us
             contract.write_report(entry.directory, report)
         self._tell_started(entry, _started_at(report))
-        if (progress := last_progress(entry.layout.progress)) and progress != entry.progress:
-            self._reports.put(JobProgressed(entry.spec.id, progress))
+        self._tell_progress(entry)
         self._reports.put(report)
 
     def _tell_started(self, entry: Entry, at: float) -> None:
@@ -467,18 +489,15 @@ def _started_at(report: JobFinished | JobLost) -> float:
 
 
 def last_progress(path: str) -> str:
-    """Return the last line of a progress file if it reads `N/M` with 0 <= N <= M, M > 0.
+    """Return the last line of a progress file that reads `N/M` with 0 <= N <= M, M > 0.
 
     Source: argo workflow/executor/executor.go, monitorProgress.
     """
-    content = contract.read_file(path)
-    if not content:
-        return ""
-    line = content.strip().rpartition(b"\n")[2].strip()
-    done, slash, whole = line.partition(b"/")
-    if not (slash and done.isdigit() and whole.isdigit()):
-        return ""
-    return line.decode() if 0 <= int(done) <= int(whole) and int(whole) > 0 else ""
+    for line in reversed((contract.read_file(path) or b"").split()):
+        done, _, whole = line.partition(b"/")
+        if done.isdigit() and whole.isdigit() and int(done) <= int(whole) > 0:
+            return line.decode()
+    return ""
 
 
 def remove_tree(path: str) -> None:
