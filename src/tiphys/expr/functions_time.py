@@ -51,6 +51,8 @@ def _date(_: Running, arguments: list[Value]) -> Value:
     zone = UTC
     if isinstance(arguments[0], Zone):
         zone, arguments = arguments[0], arguments[1:]
+    if not arguments:
+        raise Fault("runtime error: index out of range [0] with length 0")
     source = text(arguments[0])
     if len(arguments) > 2:
         zone = zone_of(text(arguments[2]))

@@ -95,7 +95,7 @@ def call_method(running: Running, base: Value, name: str, arguments: list[Value]
         return _dispatch(DURATION_METHODS, _duration_method, base, name, arguments)
     if isinstance(base, Struct) and name in base.members:
         found = base.members[name]
-        return found.call(running, arguments) if isinstance(found, Function) else found
+        return _call_member(running, found, arguments)
     if isinstance(base, Zone) and name == "String":
         return base.name
     if isinstance(base, (Month, Weekday)) and name == "String":
@@ -105,6 +105,13 @@ def call_method(running: Running, base: Value, name: str, arguments: list[Value]
     if base is None:
         raise Fault(f"cannot fetch {name} from <nil>")
     raise Fault(f"cannot fetch {name} from {go_type(base)}")
+
+
+def _call_member(running: Running, found: Value, arguments: list[Value]) -> Value:
+    least = found.least if isinstance(found, Function) else 0
+    if len(arguments) != least:
+        raise Fault(f"invalid number of arguments: expected {least}, got {len(arguments)}")
+    return found.call(running, arguments) if isinstance(found, Function) else found
 
 
 def _dispatch(
