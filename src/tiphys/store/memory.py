@@ -1,0 +1,185 @@
+"""Journal, intake and queries in memory: for simulations, and for tests of what drives runs.
+
+Everything is kept encoded, so that nothing is shared by reference with those who wrote it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import msgspec
+
+from tiphys.errors import Conflict, LostOwnership, NotFound
+from tiphys.messages import Event, Input
+from tiphys.model.ids import NodeId, RunId
+from tiphys.ports import Changes, RunRow
+
+_EVENTS = msgspec.msgpack.Decoder(list[Event])
+_INPUT = msgspec.msgpack.Decoder(Input)
+_ENCODER = msgspec.msgpack.Encoder()
+
+
+@dataclass(slots=True)
+class _Stored:
+    row: RunRow
+    seq: int
+    commits: list[tuple[int, bytes]]
+    """Each commit's last sequence number, and its events."""
+    requests: dict[int, bytes] = field(default_factory=dict)
+    nodes: dict[NodeId, bytes] = field(default_factory=dict)
+    snapshot: tuple[int, bytes] | None = None
+
+
+class Memory:
+    """What is stored: what a home directory is to SQLite. Lost with the process."""
+
+    def __init__(self) -> None:
+        self.runs: dict[RunId, _Stored] = {}
+        self.owners: dict[str, MemoryStore] = {}
+        self.requests = 0
+
+    def find(self, run: RunId) -> _Stored:
+        """Return a run. Raises NotFound."""
+        if run not in self.runs:
+            raise NotFound(f"there is no run {run}")
+        return self.runs[run]
+
+    def owned(self, run: RunId, epoch: int) -> _Stored:
+        """Return a run that is driven under this epoch. Raises LostOwnership."""
+        stored = self.runs.get(run)
+        if stored is None or stored.row.epoch != epoch:
+            raise LostOwnership(f"run {run} has another owner")
+        return stored
+
+
+class MemoryStore:
+    """One owner's way to a memory; several may share one, as processes share a database."""
+
+    def __init__(self, memory: Memory | None = None, owner: str = "me") -> None:
+        """Begin to live as `owner`; closed stores are dead owners."""
+        self._memory = Memory() if memory is None else memory
+        self.owner = owner
+        self._woken = asyncio.Event()
+        self._memory.owners[owner] = self
+
+    def close(self) -> None:
+        """Die: what this owner drives may be claimed by others."""
+        if self._memory.owners.get(self.owner) is self:
+            del self._memory.owners[self.owner]
+
+    # ------------------------------------------------------------------------------ journal
+
+    async def create(self, row: RunRow, first: Event) -> None:
+        """Add a run with its first event, unowned. Raises Conflict if its name is taken."""
+        name = (row.namespace, row.name)
+        if any((item.row.namespace, item.row.name) == name for item in self._memory.runs.values()):
+            raise Conflict(f'workflows.argoproj.io "{row.name}" already exists')
+        fresh = replace(row, done=False, owner="", epoch=0)
+        self._memory.runs[row.run] = _Stored(fresh, 1, [(1, _ENCODER.encode([first]))])
+
+    async def claim(self, run: RunId, owner: str) -> int | None:
+        """Become the owner and return the new epoch; None if a living owner has it."""
+        stored = self._memory.runs.get(run)
+        if stored is None or (stored.row.owner != owner and self._is_alive(stored.row.owner)):
+            return None
+        stored.row = replace(stored.row, owner=owner, epoch=stored.row.epoch + 1)
+        return stored.row.epoch
+
+    def _is_alive(self, owner: str) -> bool:
+        return owner in self._memory.owners
+
+    async def release(self, run: RunId, epoch: int) -> None:
+        """Give the run up, so that another may claim it."""
+        stored = self._memory.runs.get(run)
+        if stored is not None and stored.row.epoch == epoch:
+            stored.row = replace(stored.row, owner="")
+
+    async def load(self, run: RunId) -> tuple[bytes | None, Sequence[Event], int]:
+        """Return the latest snapshot, the events after it and the last sequence number.
+
+        The first event is always among them.
+        """
+        stored = self._memory.find(run)
+        after, state = stored.snapshot or (0, None)
+        wanted = [data for last, data in stored.commits if last > after or last == 1]
+        return state, [event for data in wanted for event in _EVENTS.decode(data)], stored.seq
+
+    async def append(self, run: RunId, after: int, epoch: int, changes: Changes) -> int:
+        """Commit in one transaction and return the new last sequence number."""
+        stored = self._memory.owned(run, epoch)
+        if stored.seq != after:
+            raise LostOwnership(f"run {run} has another owner")
+        data = _ENCODER.encode(list(changes.events))
+        stored.seq = after + len(changes.events)
+        stored.commits.append((stored.seq, data))
+        stored.row = replace(stored.row, summary=changes.summary, done=changes.done)
+        stored.nodes.update(changes.nodes)
+        for number in [number for number in stored.requests if number <= changes.taken]:
+            del stored.requests[number]
+        return stored.seq
+
+    async def snapshot(self, run: RunId, at: int, epoch: int, state: bytes) -> None:
+        """Keep a shortcut through the events up to `at`."""
+        self._memory.owned(run, epoch).snapshot = (at, state)
+
+    async def claimable(self) -> Sequence[RunRow]:
+        """Return the unfinished runs that nobody alive drives."""
+        found = (stored.row for stored in self._memory.runs.values() if not stored.row.done)
+        free = [row for row in found if not self._is_alive(row.owner)]
+        return sorted(free, key=lambda row: row.created_at)
+
+    # ------------------------------------------------------------------------------- intake
+
+    async def post(self, run: RunId, item: Input) -> int:
+        """Keep a request for the run's owner and wake it; return the request's number."""
+        stored = self._memory.find(run)
+        self._memory.requests += 1
+        stored.requests[self._memory.requests] = _ENCODER.encode(item)
+        if self._is_alive(stored.row.owner):
+            self._memory.owners[stored.row.owner].wake()
+        return self._memory.requests
+
+    async def pending(self, run: RunId, after: int) -> Sequence[tuple[int, Input]]:
+        """Return the requests with a higher number that no commit has answered."""
+        stored = self._memory.runs.get(run)
+        found = sorted(stored.requests.items()) if stored is not None else []
+        return [(number, _INPUT.decode(data)) for number, data in found if number > after]
+
+    async def wait(self) -> None:
+        """Return when a request may have come for any run of this owner."""
+        await self._woken.wait()
+        self._woken.clear()
+
+    def wake(self) -> None:
+        """Let `wait` return."""
+        self._woken.set()
+
+    # ------------------------------------------------------------------------------ queries
+
+    async def find(self, namespace: str | None, name: str) -> RunRow:
+        """Return the newest run of that name ("@latest": of any). Raises NotFound."""
+        for row in await self.list(namespace):
+            if name in {"@latest", row.name}:
+                return row
+        raise NotFound(f'workflows.argoproj.io "{name}" not found')
+
+    async def list(self, namespace: str | None) -> Sequence[RunRow]:
+        """Return all runs, newest first."""
+        rows = (stored.row for stored in self._memory.runs.values())
+        wanted = [row for row in rows if namespace is None or row.namespace == namespace]
+        return sorted(wanted, key=lambda row: row.created_at, reverse=True)
+
+    async def nodes(self, run: RunId) -> Sequence[bytes]:
+        """Return the node rows of a run, each the JSON of one NodeStatus."""
+        stored = self._memory.runs.get(run)
+        return [*stored.nodes.values()] if stored is not None else []
+
+    async def version(self, run: RunId) -> int:
+        """Return a number that grows with every commit of the run. Raises NotFound."""
+        return self._memory.find(run).seq
+
+    async def delete(self, run: RunId) -> None:
+        """Forget a run and all its rows."""
+        self._memory.runs.pop(run, None)
