@@ -56,7 +56,7 @@ async def logs(
 async def _pods(home: Local, row: RunRow) -> list[dict[str, Any]]:
     from tiphys.cli.render.nodes import node_pod_name
 
-    workflow: dict[str, Any] = await home.viewer.whole(row)  # type: ignore[assignment]
+    workflow: dict[str, Any] = await home.viewer.whole(row)
     nodes = (workflow["status"].get("nodes") or {}).values()
     pods = [node for node in nodes if node["type"] == "Pod"]
     pods.sort(key=lambda node: (node["startedAt"], node["name"]))

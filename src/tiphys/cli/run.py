@@ -117,8 +117,8 @@ async def _run_one(session: Session, home: Local, row: RunRow, output: str | Non
             await home.engine().drive(row, Lines().show)
     workflow = await home.viewer.get(row.namespace, row.name)
     if output is not None:
-        form = "wide" if output == "wide" else "default"
-        write(printing.one(workflow, output, Style(form=form, colour=session.colour)))
+        style = Style("wide" if output == "wide" else "default", session.colour)
+        write(printing.one(workflow, output, style))
     status = workflow["status"]
     return 0 if isinstance(status, dict) and status.get("phase") == "Succeeded" else 1
 

@@ -20,7 +20,7 @@ from tiphys.errors import UserError
 if TYPE_CHECKING:
     from tiphys.app import Local
     from tiphys.ports import RunRow
-    from tiphys.service.submit import Options
+    from tiphys.service.submit import Overrides
 
 
 def submit_options(command: click.decorators.FC) -> click.decorators.FC:
@@ -42,12 +42,12 @@ def submit_options(command: click.decorators.FC) -> click.decorators.FC:
     return command
 
 
-def options_of(session: Session, runtime: str, values: dict[str, object]) -> Options:
+def options_of(session: Session, runtime: str, values: dict[str, object]) -> Overrides:
     """Return the submit options a command was given."""
-    from tiphys.service.submit import Options
+    from tiphys.service.submit import Overrides
 
     priority = values["priority"]
-    return Options(
+    return Overrides(
         namespace=session.namespace,
         name=str(values["name"]),
         generate_name=str(values["generate_name"]),
@@ -65,7 +65,7 @@ def _texts(value: object) -> list[str]:
 
 
 async def submit_files(
-    home: Local, files: tuple[str, ...], options: Options, strict: bool
+    home: Local, files: tuple[str, ...], options: Overrides, strict: bool
 ) -> list[RunRow]:
     """Submit every workflow of some files. Raises UserError if there is none.
 

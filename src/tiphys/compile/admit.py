@@ -13,6 +13,8 @@ from tiphys.compile.constants import workflow_constants
 from tiphys.compile.lower import lower
 from tiphys.compile.needs import unsupported
 from tiphys.compile.references import TemplateStore, find_document, join_specs, template_store
+from tiphys.compile.validate import validate_workflow
+from tiphys.compile.validate_context import Options
 from tiphys.errors import Finding, InvalidDocument, Unsupported
 from tiphys.messages import RunAdmitted
 from tiphys.model.base import JsonObject
@@ -21,6 +23,9 @@ from tiphys.model.ids import RunId
 from tiphys.model.spec import WorkflowSpec
 from tiphys.model.workflow import ClusterWorkflowTemplate, Workflow, WorkflowTemplate
 from tiphys.program import Program
+
+
+_CREATE = Options(offline=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +56,22 @@ def refused(workflow: Workflow, store: TemplateStore) -> list[Finding]:
     return found
 
 
-def admit(workflow: Workflow, documents: Iterable[object], created_at: float) -> Admitted:
+def admit(
+    workflow: Workflow,
+    documents: Iterable[object],
+    created_at: float,
+    options: Options = _CREATE,
+) -> Admitted:
     """Return a checked workflow in compiled form.
 
     `workflow` has its name, namespace and uid; `documents` are the templates it may refer to.
     Raises InvalidDocument and Unsupported.
     """
     store = template_store(documents)
+    problems = validate_workflow(workflow, store, options)
+    if problems:
+        raise InvalidDocument(problems)
     spec = execution_spec(workflow, store)
-    if not spec.entrypoint:
-        raise InvalidDocument([Finding("spec.entrypoint is required", path="spec.entrypoint")])
     findings = refused(workflow, store)
     if findings:
         raise Unsupported(findings)

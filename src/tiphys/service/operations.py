@@ -73,9 +73,9 @@ class Operator:
                 "'set' currently only targets suspend nodes, use a node field selector to target "
                 "them"
             )
-        from tiphys.expr.selectors import parse_node_field_selector
+        from tiphys.expr.selectors import parse_node_fields
 
-        wanted = parse_node_field_selector(selector)
+        wanted = parse_node_fields(selector)
         nodes = [node for node in await self.waiting(row) if _matches(wanted, node)]
         if not nodes:
             raise UserError(

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import msgspec
 
 from tiphys.compile.admit import admit
+from tiphys.compile.validate_context import Options
 from tiphys.engine.clock import rfc3339
 from tiphys.engine.run import Run
 from tiphys.engine.status import workflow_document
@@ -32,7 +33,7 @@ _MAX_NAME = 63
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class Overrides:
     """What a submit may override. `parameters` are (name, value) pairs, later ones win."""
 
     namespace: str = "default"
@@ -57,7 +58,7 @@ def parse_parameters(texts: Iterable[str]) -> list[tuple[str, str]]:
     return found
 
 
-def apply_options(workflow: Workflow, options: Options) -> Workflow:
+def apply_options(workflow: Workflow, options: Overrides) -> Workflow:
     """Return a workflow with the options applied."""
     replace = msgspec.structs.replace
     metadata = workflow.metadata
@@ -135,7 +136,7 @@ class Submitter:
         self,
         workflow: Workflow,
         documents: Sequence[object],
-        options: Options,
+        options: Overrides,
         origin: Document | None = None,
     ) -> RunRow:
         """Check a workflow, keep it and return its row.
@@ -145,7 +146,11 @@ class Submitter:
         now = self.clock.now()
         try:
             ready = named(apply_options(workflow, options), options.namespace, now)
-            admitted = admit(ready, documents, now)
+            sources = {} if origin is None else {"": origin}
+            checks = Options(
+                offline=True, namespace=ready.metadata.namespace, sources=sources
+            )
+            admitted = admit(ready, documents, now, checks)
         except (InvalidDocument, Unsupported) as exc:
             if origin is None:
                 raise

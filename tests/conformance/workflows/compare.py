@@ -71,7 +71,9 @@ def _node(item: Json, node: Json, name: str, names: dict[str, str]) -> Iterator[
 
 
 def _is_quiet(item: Json) -> bool:
-    return item.get("type") in _QUIET_TYPES and item.get("phase") in _QUIET_PHASES
+    phase = item.get("phase")
+    phases = phase if isinstance(phase, list) else [phase]
+    return item.get("type") in _QUIET_TYPES and _QUIET_PHASES.issuperset(phases)
 
 
 def _reference(node: Json, _names: dict[str, str]) -> str:
