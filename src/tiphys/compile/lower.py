@@ -15,11 +15,12 @@ import msgspec
 from tiphys.compile.defaults import apply_template_defaults
 from tiphys.compile.lower_calls import CallLowering, optional_text
 from tiphys.compile.lower_dag import lower_dag
-from tiphys.compile.references import TemplateStore, find_template
+from tiphys.compile.references import TemplateStore, find_template, scope_of
 from tiphys.expr.template import Text, compile_json
 from tiphys.model.arguments import Outputs, Parameter
 from tiphys.model.artifacts import Artifact
 from tiphys.model.base import Json, JsonObject
+from tiphys.model.codec import encode
 from tiphys.model.policies import Backoff as BackoffModel
 from tiphys.model.policies import RetryStrategy
 from tiphys.model.spec import WorkflowSpec
@@ -53,6 +54,8 @@ class Library:
     local_scope: str
     local: Mapping[str, TemplateModel]
     documents: TemplateStore
+    referred_scope: str = ""
+    """Where the workflow's own templates come from, with a workflowTemplateRef."""
 
     def find(self, scope: str, name: str) -> TemplateModel | None:
         """Return the template `name` of a scope, None if there is none."""
@@ -89,7 +92,10 @@ class Lowering:
         self.seen.add(key)
         self.pending.append((scope, key, model))
         if scope != self.library.local_scope:
-            self.stored[key] = (stored, msgspec.to_builtins(model))
+            self.stored[key] = (stored, encode(model))
+        elif self.library.referred_scope:
+            own = stored.replace(scope, f"{self.library.referred_scope}/", 1).replace("//", "/")
+            self.stored[key] = (own, encode(model))
 
     def calls(self, scope: str, parent: str, captured: frozenset[str]) -> CallLowering:
         """Return what lowers the calls made by the template `parent` of a scope."""
@@ -118,7 +124,7 @@ class Lowering:
         model = apply_template_defaults(model, self.spec.template_defaults)
         calls = self.calls(scope, key, captured_results(model))
         groups = tuple(tuple(calls.step(step) for step in group) for group in model.steps or ())
-        whole: JsonObject = msgspec.to_builtins(model)
+        whole: JsonObject = encode(model)
         body = compile_json({name: whole[name] for name in _LEAF_FIELDS if name in whole})
         return Template(
             key=key,
@@ -128,7 +134,7 @@ class Lowering:
             inputs=model.inputs,
             body=body,
             uses=body.names,
-            input_body=compile_json(msgspec.to_builtins(model.inputs)),
+            input_body=compile_json(encode(model.inputs)),
             declared=tuple((item.name, _default(item)) for item in model.outputs.parameters),
             declared_artifacts=tuple(item.name for item in model.outputs.artifacts),
             output_paths=_output_paths(model.outputs),
@@ -241,12 +247,13 @@ def lower(
     templates it may refer to, `constants` the workflow variables that never change.
     """
     name = workflow.metadata.name
-    referred = workflow.spec.workflow_template_ref is not None
-    scope = "local/" if referred else f"local/{name}"
+    reference = workflow.spec.workflow_template_ref
+    scope = "local/" if reference is not None else f"local/{name}"
     library = Library(
         local_scope=scope,
         local={template.name: template for template in spec.templates},
         documents=documents,
+        referred_scope="" if reference is None else scope_of(reference),
     )
     lowering = Lowering(library, spec)
     calls = lowering.calls(scope, "", frozenset())
@@ -270,7 +277,7 @@ def lower(
         deadline_seconds=spec.active_deadline_seconds,
         suspended=bool(workflow.spec.suspend),
         archive_logs=bool(spec.archive_logs),
-        merged_spec=msgspec.to_builtins(spec) if referred else None,
+        merged_spec=None if reference is None else encode(spec),
         stored=lowering.stored,
     )
 

@@ -6,11 +6,11 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import msgspec
 
 from tiphys.expr.template import Text, compile_json, compile_text, reference_name
 from tiphys.model.arguments import Arguments, Parameter
 from tiphys.model.artifacts import Artifact
+from tiphys.model.codec import encode
 from tiphys.model.templates import DAGTask, LifecycleHook, TemplateRef, WorkflowStep
 from tiphys.model.templates import Sequence as SequenceModel
 from tiphys.model.templates import Template as TemplateModel
@@ -124,7 +124,7 @@ def _artifact(artifact: Artifact) -> ArtifactArgument:
         expression=optional_text(artifact.from_expression),
         sub_path=optional_text(artifact.sub_path),
         optional=bool(artifact.optional),
-        body=compile_json(msgspec.to_builtins(artifact)),
+        body=compile_json(encode(artifact)),
     )
 
 
