@@ -1,0 +1,197 @@
+"""Run a workflow in a simulated world: the real engine and shell, no processes, no waiting.
+
+What is simulated is told by `assume` or a script; the rest succeeds at once.
+Source: conformance/README.md, "Executing local: simulate".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import msgspec
+
+from tiphys.controller.engine import Engine
+from tiphys.controller.loop import Update
+from tiphys.errors import UserError
+from tiphys.messages import JobSpec, NodeSet
+from tiphys.model.arguments import Outputs
+from tiphys.model.base import JsonObject
+from tiphys.model.ids import NodeId
+from tiphys.ports import RunRow
+from tiphys.runtime.simulated import Outcome, Script, SimulatedRuntime
+from tiphys.service.documents import Source, load
+from tiphys.service.operations import Operator
+from tiphys.service.submit import Overrides, Submitter, from_template
+from tiphys.service.view import Viewer
+from tiphys.store.memory import MemoryStore
+from tiphys.testing.clock import JumpingClock, run
+
+ANY_TEXT: Final = "any text"
+"""What a suspend node is given for an output that nobody says anything about."""
+_SEEN_SECONDS: Final = 1.0
+
+
+def simulate(
+    documents: Sequence[str],
+    parameters: Mapping[str, str] | None = None,
+    assume: Mapping[str, str] | None = None,
+    operations: Sequence[Mapping[str, str]] = (),
+    script: Script | None = None,
+) -> JsonObject:
+    """Return a workflow as it is when nothing more happens to it.
+
+    `documents` hold the workflow and the templates it refers to. `assume` gives simulated parts
+    their answers, `result:<template>` a standard output; what a `script` says goes before it.
+    `operations` are `{"op": "resume|suspend|stop|terminate", "when": "<node> is <phase>"}`, where
+    `$WF` is the workflow's name and no `when` means "when a job runs". A workflow that waits for
+    a person is returned as it stands.
+
+    Raises UserError if the workflow is refused.
+    """
+    told = Told(assume or {}, script, _SEEN_SECONDS if operations else 0.0)
+    return run(_play(documents, parameters or {}, told, operations))
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What each job does. Where people act on a workflow its jobs last long enough to be seen."""
+
+    assume: Mapping[str, str]
+    script: Script | None
+    seconds: float
+
+    def outcome(self, job: JobSpec) -> Outcome:
+        """Return what a job does."""
+        told = self._scripted(job)
+        if told is not None:
+            return told
+        plain = Outcome(seconds=self.seconds)
+        text = self.assume.get(f"result:{job.template.name}")
+        return plain if text is None else replace(plain, result=text)
+
+    def _scripted(self, job: JobSpec) -> Outcome | None:
+        if self.script is None:
+            return None
+        if callable(self.script):
+            return self.script(job)
+        return self.script.get(job.node_name) or self.script.get(job.template.name)
+
+
+async def _play(
+    documents: Sequence[str],
+    parameters: Mapping[str, str],
+    told: Told,
+    operations: Sequence[Mapping[str, str]],
+) -> JsonObject:
+    clock, store = JumpingClock(), MemoryStore()
+    row = await _submit(Submitter(store, clock), documents, parameters)
+    operator = _Operators(row, Operator(store, store, clock), store, operations)
+    engine = Engine(
+        store, store, lambda _: SimulatedRuntime(clock, told.outcome), clock, store.owner
+    )
+    async with asyncio.TaskGroup() as group:
+        driving = group.create_task(engine.drive(row, operator.see))
+        acting = group.create_task(operator.act())
+        idle = group.create_task(clock.idle())
+        await asyncio.wait({driving, idle}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (driving, acting, idle):
+            task.cancel()
+    return await Viewer(store).whole(await store.find(None, row.name))
+
+
+async def _submit(
+    submitter: Submitter, documents: Sequence[str], parameters: Mapping[str, str]
+) -> RunRow:
+    """Submit as if the object lay in a cluster: read leniently, and with a name."""
+    sources = (Source(f"document {i}", text.encode()) for i, text in enumerate(documents, 1))
+    loaded = load(sources, strict=False)
+    workflows = [*loaded.workflows]
+    if not workflows and len(loaded.templates) == 1:
+        template, origin = loaded.templates[0]
+        workflows = [(from_template(template), origin)]
+    if len(workflows) != 1:
+        raise UserError(f"one workflow can be simulated, not {len(workflows)}")
+    workflow, origin = workflows[0]
+    named = workflow.metadata.name or workflow.metadata.generate_name
+    overrides = Overrides(
+        parameters=tuple(parameters.items()),
+        generate_name="" if named else "simulated-",
+        runtime="simulated",
+    )
+    return await submitter.submit(workflow, loaded.store(), overrides, origin)
+
+
+class _Operators:
+    """The people: each does one thing, once, when a node has a phase."""
+
+    def __init__(
+        self,
+        row: RunRow,
+        operator: Operator,
+        store: MemoryStore,
+        operations: Sequence[Mapping[str, str]],
+    ) -> None:
+        self._row = row
+        self._operator = operator
+        self._store = store
+        self._waiting = [*operations]
+        self._due: asyncio.Queue[Mapping[str, str]] = asyncio.Queue()
+
+    def see(self, update: Update) -> None:
+        """Look at what a commit changed."""
+        nodes = [msgspec.json.decode(data) for data in update.nodes] if self._waiting else []
+        for operation in [*self._waiting]:
+            if any(self._is_time(operation, node) for node in nodes):
+                self._waiting.remove(operation)
+                self._due.put_nowait(operation)
+
+    def _is_time(self, operation: Mapping[str, str], node: JsonObject) -> bool:
+        when = operation.get("when", "")
+        name, _, phase = when.replace("$WF", self._row.name).rpartition(" is ")
+        if not when:
+            return node["type"] == "Pod" and node["phase"] == "Running"
+        return node["name"] == name and node["phase"] == phase
+
+    async def act(self) -> None:
+        """Do what is due, for ever."""
+        while True:
+            operation = await self._due.get()
+            row = await self._store.find(None, self._row.name)
+            with contextlib.suppress(UserError):  # the workflow ended meanwhile
+                await self._do(row, operation["op"])
+
+    async def _do(self, row: RunRow, verb: str) -> None:
+        match verb:
+            case "resume":
+                await self._answer(row)
+                await self._operator.resume(row)
+            case "suspend":
+                await self._operator.suspend(row)
+            case "stop":
+                await self._operator.stop(row, "Stop")
+            case "terminate":
+                await self._operator.stop(row, "Terminate")
+            case _:
+                raise ValueError(f"there is no operation {verb}")
+
+    async def _answer(self, row: RunRow) -> None:
+        """Supply what suspend nodes wait for and have no default for."""
+        for node in await self._operator.waiting(row):
+            values = dict.fromkeys(_unanswered(node), ANY_TEXT)
+            if values:
+                key = NodeId(str(node["id"]))
+                await self._store.post(row.run, NodeSet(at=0.0, nodes=(key,), outputs=values))
+                await asyncio.sleep(_SEEN_SECONDS)
+
+
+def _unanswered(node: JsonObject) -> list[str]:
+    outputs = msgspec.convert(node.get("outputs") or {}, Outputs)
+    return [
+        item.name
+        for item in outputs.parameters
+        if item.value is None and item.value_from is not None and item.value_from.default is None
+    ]
