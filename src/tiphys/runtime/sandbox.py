@@ -13,6 +13,7 @@ What bubblewrap cannot do: limit cpu or memory.
 from __future__ import annotations
 
 import os
+import posixpath
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +25,7 @@ from tiphys.executor.layout import Layout, RootedLayout, mounts
 from tiphys.executor.stage import DriverOf, make_folder
 from tiphys.messages import JobSpec
 from tiphys.ports import Clock
-from tiphys.runtime.images import ImageRule
+from tiphys.runtime.images import HOST, ImageRule
 from tiphys.runtime.local import LocalRuntime
 from tiphys.runtime.rootfs import Rootfs, empty_folders, rootfs
 
@@ -100,6 +101,7 @@ class SandboxRuntime(LocalRuntime):
         cwd = (main.working_dir if main is not None else "") or "/"
         self._make_folders(layout, cwd)
         command = run.command_line(job, layout, rule.entrypoint, rule.cmd)
+        command[0] = self._stand_in(job, layout, command[0], env.get("PATH", ""), cwd)
         self._check(job, layout, command[0], env.get("PATH", ""), cwd)
         _, arguments = self._shown(job)
         return run.Launch(
@@ -136,6 +138,21 @@ class SandboxRuntime(LocalRuntime):
         place = layout.follow(cwd)
         if not os.path.isdir(place):
             make_folder(place)
+
+    def _stand_in(self, job: JobSpec, layout: Layout, name: str, path: str, cwd: str) -> str:
+        """Return the program to run: the host rarely keeps programs where an image does.
+
+        A path the host does not have (`/usr/local/bin/python`) is looked up by its last part.
+        """
+        if self._rule(job).root != HOST or not name.startswith("/"):
+            return name
+        if os.path.exists(layout.follow(name)):
+            return name
+        try:
+            run.find_in(layout, posixpath.basename(name), path, cwd)
+        except run.CannotStart:
+            return name
+        return posixpath.basename(name)
 
     def _check(self, job: JobSpec, layout: Layout, name: str, path: str, cwd: str) -> None:
         """Look for the command as the emissary does; bubblewrap would only exit with 1.
