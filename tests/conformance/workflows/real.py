@@ -139,7 +139,7 @@ def _drive(row: Row, folder: Path, runtime: str) -> dict[str, Any]:
             _until_running(session, name, item.get("when", ""))
             session.call(item["op"], name)
     if "resume" in row.data:
-        _resume(session, name, prepared)
+        _resume(session, name)
     session.call("wait", name, good=(0, 1))
     return session.get(name)
 
@@ -178,7 +178,7 @@ def _until_running(session: Session, name: str, when: str) -> None:
         session.pause()
 
 
-def _resume(session: Session, name: str, prepared: Prepared) -> None:
+def _resume(session: Session, name: str) -> None:
     """Answer every node that waits for a person, until the workflow is over."""
     while True:
         workflow = session.get(name)
@@ -186,13 +186,23 @@ def _resume(session: Session, name: str, prepared: Prepared) -> None:
             return
         waiting = [n for n in _nodes(workflow) if _waits_for_person(workflow, n)]
         for node in waiting:
-            for output in prepared.suspends.get(node.get("templateName", ""), []):
+            for output in _unanswered(node):
                 selector = f"displayName={node['displayName']}"
                 value = f"{output}=any text"
                 session.call("node", "set", name, "--node-field-selector", selector, "-p", value)
         if waiting:
             session.call("resume", name)
         session.pause()
+
+
+def _unanswered(node: dict[str, Any]) -> list[str]:
+    """Return the outputs that someone has to supply: they have neither value nor default."""
+    parameters = (node.get("outputs") or {}).get("parameters") or []
+    return [
+        item["name"]
+        for item in parameters
+        if "value" not in item and "default" not in (item.get("valueFrom") or {})
+    ]
 
 
 def _waits_for_person(workflow: dict[str, Any], node: dict[str, Any]) -> bool:
