@@ -14,6 +14,7 @@ from typing import Protocol
 
 from tiphys.messages import Event, Input, JobReport, JobSpec
 from tiphys.model.artifacts import Artifact
+from tiphys.model.base import Json
 from tiphys.model.ids import NodeId, RunId
 
 
@@ -135,6 +136,15 @@ class Changes:
     done: bool
     taken: int = 0
     """The last request of the intake that these events answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """One commit, for those who watch: the Workflow without nodes, and the nodes that changed."""
+
+    workflow: dict[str, Json]
+    nodes: Sequence[bytes]
+    done: bool
 
 
 class Journal(Protocol):

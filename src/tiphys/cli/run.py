@@ -17,8 +17,7 @@ from tiphys.errors import Conflict
 
 if TYPE_CHECKING:
     from tiphys.app import Choice, Local
-    from tiphys.controller.loop import Update
-    from tiphys.ports import RunRow
+    from tiphys.ports import RunRow, Update
 
 
 class Screen(Protocol):

@@ -6,10 +6,10 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from tiphys.controller.loop import Ports, RunLoop, Update
+from tiphys.controller.loop import Ports, RunLoop
 from tiphys.errors import LostOwnership, TiphysError
 from tiphys.model.ids import RunId
-from tiphys.ports import Clock, Intake, Journal, RunRow, Runtime
+from tiphys.ports import Clock, Intake, Journal, RunRow, Runtime, Update
 
 _log = logging.getLogger(__name__)
 

@@ -38,7 +38,7 @@ from tiphys.messages import (
 )
 from tiphys.model.base import Json
 from tiphys.model.ids import NodeId, RunId
-from tiphys.ports import Changes, Clock, Intake, Journal, Runtime
+from tiphys.ports import Changes, Clock, Intake, Journal, Runtime, Update
 
 _log = logging.getLogger(__name__)
 _SNAPSHOT_EVERY = 20_000
@@ -56,15 +56,6 @@ class Ports:
     clock: Clock
     owner: str
     watched: Callable[[Update], None] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Update:
-    """One commit, for those who watch: the Workflow without nodes, and the nodes that changed."""
-
-    workflow: dict[str, Json]
-    nodes: Sequence[bytes]
-    done: bool
 
 
 class RunLoop:
