@@ -232,7 +232,7 @@ class Template:
     group_of: Mapping[str, int] = field(default_factory=dict)
     dag: Dag | None = None
     suspend: Text | None = None
-    declared_outputs: Outputs = Outputs()
+    declared_outputs: Outputs = field(default_factory=Outputs)
     outputs: tuple[Output, ...] = ()
     output_artifacts: tuple[OutputArtifact, ...] = ()
     retry: Retry | None = None
@@ -248,8 +248,9 @@ class Template:
 class Program:
     """A workflow, ready to run.
 
-    `scope` is the workflow's own; `templates` are keyed "<scope> <name>"; `stored` names those that came by reference, with the
-    key Argo stores them under. `constants` are the workflow variables that never change.
+    `scope` is the workflow's own; `templates` are keyed "<scope> <name>"; `stored` names those
+    that came by reference, with the key Argo stores them under. `constants` are the workflow
+    variables that never change.
     """
 
     name: str

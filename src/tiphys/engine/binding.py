@@ -59,7 +59,7 @@ def pass_arguments(call: Call, caller: Caller) -> Passed:
     return Passed(parameters, artifacts)
 
 
-def _parameter(argument: Argument, caller: Caller) -> str | None | Missing:
+def _parameter(argument: Argument, caller: Caller) -> str | Missing | None:
     if argument.value is None:
         return MISSING
     if argument.whole and caller.scope.get(argument.whole) is None:
@@ -135,15 +135,15 @@ def bind(template: Template, passed: Passed, caller: Caller) -> Inputs:
     )
     artifacts = tuple(
         found
-        for item in _declared_artifacts(template, Layered(ConstantScope(own), caller.scope), context)
+        for item in _declared_artifacts(
+            template, Layered(ConstantScope(own), caller.scope), context
+        )
         if (found := _bind_artifact(item, passed)) is not None
     )
     return Inputs(parameters=parameters, artifacts=artifacts)
 
 
-def _declared_artifacts(
-    template: Template, scope: Names, context: Context
-) -> tuple[Artifact, ...]:
+def _declared_artifacts(template: Template, scope: Names, context: Context) -> tuple[Artifact, ...]:
     """Return the declared input artifacts with the tags of their locations resolved."""
     if template.input_body.literal:
         return template.inputs.artifacts
@@ -197,7 +197,16 @@ def has_location(artifact: Artifact) -> bool:
     return any(
         getattr(artifact, name) is not None
         for name in (
-            "local", "raw", "s3", "gcs", "azure", "oss", "hdfs", "http", "git", "artifactory",
+            "local",
+            "raw",
+            "s3",
+            "gcs",
+            "azure",
+            "oss",
+            "hdfs",
+            "http",
+            "git",
+            "artifactory",
             "plugin",
         )
     )

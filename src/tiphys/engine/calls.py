@@ -8,8 +8,10 @@ phase Error.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from tiphys.engine.run import Run
 
 MAX_DEPTH = 100
+_NO_VALUES: Final[Mapping[str, str | None]] = MappingProxyType({})
 _DISPLAY = re.compile(r"^[a-zA-Z0-9][a-zA-Z0-9-.]{0,61}[a-zA-Z0-9]$")
 TOO_DEEP = (
     "Maximum recursion depth exceeded. See "
@@ -50,13 +53,30 @@ class Place:
     on_exit: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Start:
+    """How a node begins."""
+
+    kind: Kind
+    phase: Phase
+    message: str = ""
+    attempt: int | None = None
+    values: Mapping[str, str | None] = field(default_factory=dict)
+
+
 def invoke(run: Run, call: Call, place: Place, scope: Names, mode: Mode) -> None:
     """Add the node of a call whose condition holds, or the Error node that says why not."""
     try:
         passed = pass_arguments(call, Caller(run, scope, mode, place.name))
-        enter(run, call, place, passed, scope)
     except CallError as exc:
         add_error(run, place, exc.message)
+        return
+    try:
+        enter(run, call, place, passed, scope)
+    except CallError as exc:
+        in_dag = place.call[:1] == ("task",)
+        prefix = f"task '{place.name}' errored: " if in_dag and exc.message != TOO_DEEP else ""
+        add_error(run, place, f"{prefix}{exc.message}")
 
 
 def enter(run: Run, call: Call, place: Place, passed: Passed, scope: Names) -> None:
@@ -66,7 +86,7 @@ def enter(run: Run, call: Call, place: Place, passed: Passed, scope: Names) -> N
     template = find_template(run, call, scope, place.name)
     inputs = bind(template, passed, Caller(run, run.globals(), LENIENT, place.name))
     if template.retry is not None:
-        _add(run, place, template, inputs, kind="Retry", phase="Running")
+        _add(run, place, template, inputs, Start("Retry", "Running"))
     else:
         add_node(run, place, template, inputs)
 
@@ -94,18 +114,22 @@ def find_template(run: Run, call: Call, scope: Names, name: str) -> Template:
 
 
 def add_node(
-    run: Run, place: Place, template: Template, inputs: Inputs, attempt: int | None = None,
-    values: dict[str, str | None] | None = None,
+    run: Run,
+    place: Place,
+    template: Template,
+    inputs: Inputs,
+    attempt: int | None = None,
+    values: Mapping[str, str | None] = _NO_VALUES,
 ) -> None:
-    """Add the node that does a template's work (under a Retry: one attempt of it)."""
+    """Add the node that does a template's work (under a Retry: one attempt of it).
+
+    Raises CallError.
+    """
     phase: Phase = "Pending" if template.kind == "Pod" else "Running"
     message = refusal(run, place) if template.kind in {"Pod", "Suspend"} else ""
     if message:
         phase = "Failed"
-    _add(
-        run, place, template, inputs,
-        kind=template.kind, phase=phase, message=message, attempt=attempt, values=values or {},
-    )
+    _add(run, place, template, inputs, Start(template.kind, phase, message, attempt, values))
 
 
 def refusal(run: Run, place: Place) -> str:
@@ -121,46 +145,35 @@ def refusal(run: Run, place: Place) -> str:
     return ""
 
 
-def _add(
-    run: Run,
-    place: Place,
-    template: Template,
-    inputs: Inputs,
-    *,
-    kind: Kind,
-    phase: Phase,
-    message: str = "",
-    attempt: int | None = None,
-    values: dict[str, str | None] | None = None,
-) -> None:  # noqa: PLR0913 - one event, one place that makes it
-    stored = dict(values or {})
-    if kind == "Pod":
-        stored |= volatile_values(run, template, stored)
-    names = _names_of(run, place, template, inputs, stored)
-    if kind == "DAG" and template.dag is not None and template.dag.target is not None:
+def _add(run: Run, place: Place, template: Template, inputs: Inputs, start: Start) -> None:
+    values = dict(start.values)
+    if start.kind == "Pod":
+        values |= volatile_values(run, template, values)
+    if start.kind == "DAG" and template.dag is not None and template.dag.target is not None:
+        names = _names_of(run, place, template, inputs, values)
         context = run.context(place.name)
-        stored["dag.target"] = resolve_text(template.dag.target, names, LENIENT, context)
+        values["dag.target"] = resolve_text(template.dag.target, names, LENIENT, context)
     run.emit(
         NodeAdded(
             at=run.at,
             name=place.name,
-            kind=kind,
-            phase=phase,
+            kind=start.kind,
+            phase=start.phase,
             owner=place.owner,
             boundary=place.boundary,
             parents=place.parents,
             call=place.call,
             item=place.item,
-            attempt=attempt,
+            attempt=start.attempt,
             template=template.key,
             inputs=inputs,
-            values=stored,
-            message=message,
+            values=values,
+            message=start.message,
             hooked=place.hooked,
             hook_of=place.hook_of,
             on_exit=place.on_exit,
-            outputs=_awaited(template, inputs) if kind == "Suspend" else None,
-            display_name=_own_display(run, place, template, names) or display_name(run, place),
+            outputs=_awaited(template, inputs) if start.kind == "Suspend" else None,
+            display_name=_shown_as(run, place, template, inputs, values),
         )
     )
 
@@ -170,16 +183,29 @@ def _names_of(
 ) -> Names:
     """Return the scope of a node that is about to exist."""
     node = Node(
-        id=NodeId(""), name=place.name, kind="Skipped", phase="Pending", started_at=run.at,
-        call=place.call, inputs=inputs, values=values, display_name=display_name(run, place),
+        id=NodeId(""),
+        name=place.name,
+        kind="Skipped",
+        phase="Pending",
+        started_at=run.at,
+        call=place.call,
+        inputs=inputs,
+        values=values,
+        display_name=display_name(run, place),
     )
     return NodeScope(run.state.name, node, template, run.globals())
 
 
-def _own_display(run: Run, place: Place, template: Template, names: Names) -> str:
-    """Return the display name a template's annotation gives, "" without one. Raises CallError."""
+def _shown_as(
+    run: Run, place: Place, template: Template, inputs: Inputs, values: dict[str, str | None]
+) -> str:
+    """Return a node's display name: by the template's annotation if it has one.
+
+    Raises CallError.
+    """
     if template.display_name is None:
-        return ""
+        return display_name(run, place)
+    names = _names_of(run, place, template, inputs, values)
     found = resolve_text(template.display_name, names, LENIENT, run.context(place.name))
     if not _DISPLAY.match(found):
         raise CallError(f"displayName must match the regex {_DISPLAY.pattern}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from tiphys.engine.state import Node
-from tiphys.messages import ClearTimer, NodeDone, Phase, StopJob, Usage
+from tiphys.messages import ClearTimer, NodeDone, Phase, StopJob
 from tiphys.model.arguments import Outputs
 from tiphys.model.ids import NodeId
 
@@ -27,7 +27,6 @@ def finish(
     *,
     outputs: Outputs | None = None,
     outbound: tuple[NodeId, ...] = (),
-    usage: Usage | None = None,
 ) -> None:
     """End a node for good."""
     run.emit(
@@ -38,7 +37,6 @@ def finish(
             message=message,
             outputs=outputs,
             outbound=outbound,
-            usage=usage,
         )
     )
 

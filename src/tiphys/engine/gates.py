@@ -78,7 +78,9 @@ class Gates:
         for key in run.state.live:
             node = run.state.nodes[key]
             if node.frame is not None and node.frame.waiting:
-                boundary = node.boundary if node.kind in {"StepGroup", "TaskGroup", "Retry"} else key
+                boundary = (
+                    node.boundary if node.kind in {"StepGroup", "TaskGroup", "Retry"} else key
+                )
                 self._for_boundary.setdefault(boundary or key, {})[key] = True
                 self._for_workflow.append(key)
 

@@ -17,6 +17,7 @@ from tiphys.messages import (
     JobReport,
     JobSettled,
     JobStarted,
+    NodeDone,
     NodePhaseChanged,
     NodeProgressed,
 )
@@ -44,9 +45,15 @@ def accept(run: Run, report: JobReport) -> None:
                 run.emit(NodeProgressed(node=node.id, progress=report.progress))
         case JobFinished():
             outputs.export(run, report.outputs)
-            finish(
-                run, node, report.phase, report.message,
-                outputs=report.outputs, usage=report.usage,
+            run.emit(
+                NodeDone(
+                    at=run.at,
+                    node=node.id,
+                    phase=report.phase,
+                    message=report.message,
+                    outputs=report.outputs,
+                    usage=report.usage,
+                )
             )
         case JobLost():
             finish(run, node, "Error", report.message)

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 
-from tiphys.engine import requests, reports, verdict
+from tiphys.engine import reports, requests, verdict
 from tiphys.engine.evolve import evolve, has_hooks
 from tiphys.engine.gates import Gates
 from tiphys.engine.nodes import dag, hooks, leaf, retry, steps, suspend, task_group
@@ -48,7 +48,12 @@ from tiphys.program import Call, Program, Template
 
 BEHAVIOUR: Mapping[str, Callable[[Run, Node], None]]
 _OF_A_NODE = (
-    JobSettled, NodeDone, NodePhaseChanged, NodeProgressed, OutputsSupplied, RetryScheduled,
+    JobSettled,
+    NodeDone,
+    NodePhaseChanged,
+    NodeProgressed,
+    OutputsSupplied,
+    RetryScheduled,
 )
 
 
@@ -208,9 +213,7 @@ class Run:
         self, boundary: Node, viewer: int | None = None, own: Node | None = None
     ) -> FrameScope:
         """Return what a step or task of a Steps or DAG node may refer to."""
-        return FrameScope(
-            self.program, self.state, boundary, self.own_scope(boundary), viewer, own
-        )
+        return FrameScope(self.program, self.state, boundary, self.own_scope(boundary), viewer, own)
 
     def viewer(self, node: Node) -> int:
         """Return where a step or task stands, to tell what it may see."""

@@ -247,7 +247,7 @@ class ConstantScope:
         if path.partition(".")[0] == "workflow":
             yield from (name for name in self._constants if touches(name, path))
 
-    def artifact(self, name: str) -> Artifact | None:
+    def artifact(self, _name: str) -> Artifact | None:
         """Return nothing: constants are text."""
         return None
 
@@ -409,7 +409,11 @@ class FrameScope:
             return
         call = self._call(step)
         node = self._state.find(self.node_name(step))
-        if call is not None and call.loop is not None and (node is None or node.kind == "TaskGroup"):
+        if (
+            call is not None
+            and call.loop is not None
+            and (node is None or node.kind == "TaskGroup")
+        ):
             yield from ("id", "startedAt", "finishedAt", "status")
             yield from aggregate.variables(self.loop_nodes(step), self._template.kind == "DAG")
         elif node is not None and node.fulfilled:
@@ -497,9 +501,7 @@ def _absent(program: Program, call: Call | None, rest: str) -> object | Missing:
     return MISSING
 
 
-def node_variables(
-    program: Program, state: State, node: Node, call: Call | None
-) -> Iterator[str]:
+def node_variables(program: Program, state: State, node: Node, call: Call | None) -> Iterator[str]:
     """Return the names `node_variable` answers for a node."""
     last = _last_attempt(state, node)
     for rest in ("id", "status", "startedAt", "finishedAt", "hostNodeName"):

@@ -71,9 +71,7 @@ def _open_hooks(run: Run) -> bool:
 
 
 def _exit(run: Run) -> None:
-    place = Place(
-        name=f"{run.state.name}.onExit", call=("exit",), hooked=True, on_exit=True
-    )
+    place = Place(name=f"{run.state.name}.onExit", call=("exit",), hooked=True, on_exit=True)
     call = run.program.on_exit
     if call is not None:
         invoke(run, call, place, run.globals(), LENIENT)

@@ -40,7 +40,7 @@ def _waits_for_room(run: Run, node: Node) -> bool:
 
 
 def _consider(run: Run, node: Node, hook: Hook) -> None:
-    place = _place(run, node, hook)
+    place = _place(node, hook)
     if run.state.find(place.name) is not None:
         return
     is_exit = hook.name == "exit"
@@ -80,7 +80,7 @@ def _fire(run: Run, node: Node, hook: Hook, place: Place) -> None:
     invoke(run, call, place, scope, LENIENT)
 
 
-def _place(run: Run, node: Node, hook: Hook) -> Place:
+def _place(node: Node, hook: Hook) -> Place:
     is_exit = hook.name == "exit"
     return Place(
         name=f"{node.name}.onExit" if is_exit else f"{node.name}.hooks.{hook.name}",

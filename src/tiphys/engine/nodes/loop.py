@@ -160,7 +160,9 @@ def parse_items(text: str) -> list[Json]:
     try:
         found = msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeEncodeError) as exc:
-        raise CallError(f"withParam value could not be parsed as a JSON list: {text}: {exc}") from exc
+        raise CallError(
+            f"withParam value could not be parsed as a JSON list: {text}: {exc}"
+        ) from exc
     if found is None:
         return []
     if not isinstance(found, list):

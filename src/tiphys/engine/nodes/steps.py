@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tiphys.engine import outputs
-from tiphys.engine.calls import Place, add_error, add_skipped
+from tiphys.engine.calls import TOO_DEEP, Place
 from tiphys.engine.ending import finish, outbound_of
 from tiphys.engine.nodes import loop
 from tiphys.engine.phases import BAD
@@ -122,19 +122,24 @@ def _fill(run: Run, node: Node, group: Node, call: Call, slot: tuple[int, int]) 
 
 
 def _verdict(run: Run, group: Node, calls: tuple[Call, ...]) -> None:
-    for key in group.children:
-        child = run.node(key)
+    children = [run.node(key) for key in group.children]
+    for child in children:
+        if _was_not_made(child):
+            said = f"step group deemed errored due to child {child.name} error: {child.message}"
+            finish(run, group, "Error", said)
+            return
+    for child in children:
         if child.hooked or child.phase not in BAD:
             continue
-        call = calls[int(child.call[2])]
-        if not continues(call, child):
-            if child.kind == "Skipped":
-                message = f"step group deemed errored due to child {child.name} error: {child.message}"
-                finish(run, group, "Error", message)
-            else:
-                finish(run, group, "Failed", f"child '{child.id}' failed")
+        if not continues(calls[int(child.call[2])], child):
+            finish(run, group, "Failed", f"child '{child.id}' failed")
             return
     finish(run, group, "Succeeded")
+
+
+def _was_not_made(child: Node) -> bool:
+    """A call that could not be made breaks its group, whatever its continueOn says."""
+    return child.kind == "Skipped" and child.phase == "Error" and child.message != TOO_DEEP
 
 
 def continues(call: Call, node: Node) -> bool:
@@ -142,6 +147,3 @@ def continues(call: Call, node: Node) -> bool:
     return (call.continue_failed and node.phase == "Failed") or (
         call.continue_error and node.phase == "Error"
     )
-
-
-__all__ = ["add_error", "add_skipped", "continues", "react", "react_group"]
