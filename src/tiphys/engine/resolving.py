@@ -20,7 +20,9 @@ from tiphys.model.base import Json
 class CallError(UserError):
     """A call cannot be made: its node becomes Error with this text.
 
-    `missing` when it refers to a variable that does not exist.
+    `missing` when it refers to a variable that does not exist. Differs: Argo looks again and
+    again for such a variable, for ever. What a step or task may refer to is settled before it is
+    looked at, so a variable that is missing then will never appear, and waiting helps nobody.
     """
 
     def __init__(self, message: str, missing: bool = False) -> None:

@@ -89,7 +89,10 @@ def _add_group(run: Run, node: Node, index: int) -> None:
 
 
 def react_group(run: Run, group: Node) -> None:
-    """Add the steps there is room for; give the verdict when all are settled."""
+    """Add the steps there is room for; give the verdict when all are settled.
+
+    Differs: a group without steps succeeds at once; in Argo its workflow never ends.
+    """
     frame = group.frame
     if frame is None:
         return
