@@ -29,7 +29,7 @@ Kind: TypeAlias = Literal[
 Strategy: TypeAlias = Literal["Stop", "Terminate"]
 
 
-class Message(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
+class Message(msgspec.Struct, frozen=True, tag=True, omit_defaults=True, gc=False):
     """Base of all messages."""
 
 
@@ -158,13 +158,7 @@ class NodeSet(Message, frozen=True, kw_only=True):
 
 
 Input: TypeAlias = (
-    Began
-    | JobReported
-    | TimerFired
-    | StopRequested
-    | SuspendRequested
-    | ResumeRequested
-    | NodeSet
+    Began | JobReported | TimerFired | StopRequested | SuspendRequested | ResumeRequested | NodeSet
 )
 
 # -------------------------------------------------------------------------------------- events

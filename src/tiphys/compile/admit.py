@@ -24,7 +24,6 @@ from tiphys.model.spec import WorkflowSpec
 from tiphys.model.workflow import ClusterWorkflowTemplate, Workflow, WorkflowTemplate
 from tiphys.program import Program
 
-
 _CREATE = Options(offline=True)
 
 

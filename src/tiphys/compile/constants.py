@@ -19,9 +19,7 @@ _LETTERS = "BbmAadHIMSYypZzL"
 _SCHEDULED = "workflows.argoproj.io/scheduled-time"
 
 
-def workflow_constants(
-    workflow: Workflow, spec: WorkflowSpec, created_at: float
-) -> dict[str, str]:
+def workflow_constants(workflow: Workflow, spec: WorkflowSpec, created_at: float) -> dict[str, str]:
     """Return workflow.* for a workflow with its execution spec; `created_at` in epoch seconds."""
     metadata = workflow.metadata
     found = {

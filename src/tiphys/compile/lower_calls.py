@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-
 from tiphys.expr.template import Text, compile_json, compile_text, reference_name
 from tiphys.model.arguments import Arguments, Parameter
 from tiphys.model.artifacts import Artifact

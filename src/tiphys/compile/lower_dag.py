@@ -30,7 +30,8 @@ def lower_dag(model: DAGTemplate, calls: CallLowering) -> Dag:
 def _flags(task: DAGTask) -> ContinueFlags:
     continue_on = task.continue_on
     return ContinueFlags(
-        error=bool(continue_on and continue_on.error), failed=bool(continue_on and continue_on.failed)
+        error=bool(continue_on and continue_on.error),
+        failed=bool(continue_on and continue_on.failed),
     )
 
 

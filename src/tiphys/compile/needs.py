@@ -25,6 +25,7 @@ SPEC: Final[dict[str, str]] = {
     "artifactRepositoryRef": "artifact repositories other than the local one",
     "executorPlugins": "executor plugins",
     "podSpecPatch": "pod spec patches",
+    "shutdown": "workflows that are shut down before they start",
 }
 """Fields of a workflow's spec that are refused, and what to call them."""
 
@@ -50,13 +51,31 @@ CONTAINER: Final[dict[str, str]] = {
     "volumeMounts": "volume mounts",
     "envFrom": "environment from ConfigMaps and Secrets",
     "lifecycle": "container lifecycle hooks",
+    "livenessProbe": "probes",
+    "readinessProbe": "probes",
+    "startupProbe": "probes",
+    "restartPolicyRules": "restart rules",
 }
 """Fields of a container or script that are refused."""
 
+METADATA: Final[dict[str, str]] = {"labelsFrom": "labels from expressions"}
+"""Fields of workflowMetadata that are refused."""
+
 NOTED: Final[tuple[str, ...]] = (
-    "nodeSelector", "affinity", "tolerations", "imagePullSecrets", "hostNetwork", "dnsPolicy",
-    "dnsConfig", "schedulerName", "podPriorityClassName", "hostAliases", "podDisruptionBudget",
-    "resourceClaims", "podResources", "serviceAccountName",
+    "nodeSelector",
+    "affinity",
+    "tolerations",
+    "imagePullSecrets",
+    "hostNetwork",
+    "dnsPolicy",
+    "dnsConfig",
+    "schedulerName",
+    "podPriorityClassName",
+    "hostAliases",
+    "podDisruptionBudget",
+    "resourceClaims",
+    "podResources",
+    "serviceAccountName",
 )
 """Fields that mean something only in a cluster: accepted, and without effect on this machine."""
 
@@ -78,6 +97,9 @@ def unsupported(spec: WorkflowSpec, prefix: str = "spec") -> list[Finding]:
     """Return a finding for everything in a spec that this version refuses to run."""
     whole = encode(spec)
     found = list(_fields(whole, SPEC, prefix))
+    metadata = whole.get("workflowMetadata")
+    if isinstance(metadata, dict):
+        found += _fields(metadata, METADATA, f"{prefix}.workflowMetadata")
     found += _arguments(whole.get("arguments"), f"{prefix}.arguments")
     for index, template in enumerate(_list(whole.get("templates"))):
         found += _template(template, f"{prefix}.templates[{index}]")
@@ -85,6 +107,15 @@ def unsupported(spec: WorkflowSpec, prefix: str = "spec") -> list[Finding]:
     if isinstance(defaults, dict):
         found += _template(defaults, f"{prefix}.templateDefaults")
     return found
+
+
+def noted(spec: WorkflowSpec) -> list[str]:
+    """Return the fields a spec sets that have no effect on one machine."""
+    whole = encode(spec)
+    found = {name for name in NOTED if whole.get(name)}
+    for template in _list(whole.get("templates")):
+        found |= {name for name in NOTED if template.get(name)}
+    return sorted(found)
 
 
 def _list(value: Json) -> list[JsonObject]:

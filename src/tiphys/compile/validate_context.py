@@ -51,7 +51,7 @@ class Spot:
         return Spot(self.scope, (*self.path, *parts))
 
 
-class Stop(Exception):  # noqa: N818  # not an error: the unit is given up, its finding is noted
+class Stop(Exception):  # not an error: the unit is given up, its finding is noted
     """The current unit of checking is over."""
 
 

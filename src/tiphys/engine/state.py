@@ -19,7 +19,7 @@ Slot = tuple[int, int]
 """A place a node will be added at: index of the step or task, and of the item (-1: no loop)."""
 
 
-class Frame(msgspec.Struct, omit_defaults=True):
+class Frame(msgspec.Struct, omit_defaults=True, gc=False):
     """What a node that waits for others keeps.
 
     `open` counts the slots and hook nodes that are not settled. `queue[head:]` are the slots
@@ -46,7 +46,7 @@ class Frame(msgspec.Struct, omit_defaults=True):
         return self.queue[self.head] if self.head < len(self.queue) else None
 
 
-class Node(msgspec.Struct, omit_defaults=True, kw_only=True):
+class Node(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
     """One entry of `status.nodes`, with what the engine needs to go on from it.
 
     `owner` waits for this node; `boundary` is the Steps or DAG node whose template contains it.

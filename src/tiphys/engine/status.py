@@ -13,9 +13,8 @@ from tiphys.engine.clock import rfc3339
 from tiphys.engine.state import Node
 from tiphys.model.arguments import Inputs, Outputs, Parameter
 from tiphys.model.base import Json
-from tiphys.model.ids import NodeId
-from tiphys.model.status import Condition, NodeFlag, NodeStatus
-from tiphys.program import Call, Template
+from tiphys.model.status import Condition, NodeFlag, NodeStatus, NodeUsage
+from tiphys.program import Call
 
 if TYPE_CHECKING:
     from tiphys.engine.run import Run
@@ -41,7 +40,7 @@ def node_status(run: Run, node: Node) -> NodeStatus:
         message=node.message,
         started_at=rfc3339(node.started_at),
         finished_at=rfc3339(node.finished_at) if node.fulfilled else None,
-        progress=_progress(node),
+        progress=node.progress,
         resources_duration=_resources(node),
         node_flag=_flag(node),
         inputs=node.inputs if node.inputs != _EMPTY else None,
@@ -50,6 +49,7 @@ def node_status(run: Run, node: Node) -> NodeStatus:
         outbound_nodes=node.outbound,
         host_node_name=node.host,
         task_result_synced=True if node.kind == "Pod" else None,
+        usage=_usage(node),
     )
 
 
@@ -67,10 +67,6 @@ def _scope(run: Run, node: Node) -> str:
     return run.template(run.node(node.boundary)).scope
 
 
-def _progress(node: Node) -> str:
-    return node.progress
-
-
 def _resources(node: Node) -> dict[str, int]:
     """Return Argo's resource duration of a pod without requests: 100m cpu and 100Mi memory."""
     if node.kind != "Pod" or not node.fulfilled or node.usage is None:
@@ -78,6 +74,16 @@ def _resources(node: Node) -> dict[str, int]:
     seconds = int(node.usage.wall_seconds)
     cpu, memory = seconds // 10, seconds
     return {name: value for name, value in (("cpu", cpu), ("memory", memory)) if value}
+
+
+def _usage(node: Node) -> NodeUsage | None:
+    if node.usage is None:
+        return None
+    return NodeUsage(
+        cpu_milliseconds=round(node.usage.cpu_seconds * 1000),
+        peak_memory_bytes=node.usage.peak_memory_bytes,
+        wall_milliseconds=round(node.usage.wall_seconds * 1000),
+    )
 
 
 def _flag(node: Node) -> NodeFlag | None:
@@ -173,8 +179,3 @@ def _total_resources(run: Run) -> dict[str, Json]:
         for name, value in _resources(node).items():
             total[name] += value
     return {name: value for name, value in total.items() if value}
-
-
-def template_of(run: Run, key: NodeId) -> Template:
-    """Return the template of a node by id."""
-    return run.template(run.node(key))

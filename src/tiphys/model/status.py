@@ -90,6 +90,14 @@ class ArtGCStatus(Model, frozen=True, kw_only=True):
     not_specified: bool | None = None
 
 
+class NodeUsage(Model, frozen=True, kw_only=True):
+    """What a node's job used, by the kernel's accounting. Ours: Argo has no such field."""
+
+    cpu_milliseconds: Int64 = 0
+    peak_memory_bytes: Int64 = 0
+    wall_milliseconds: Int64 = 0
+
+
 class NodeStatus(Model, frozen=True, kw_only=True):
     """One entry of `status.nodes`."""
 
@@ -121,6 +129,7 @@ class NodeStatus(Model, frozen=True, kw_only=True):
     task_result_synced: bool | None = None
     failed_pod_restarts: Int32 | None = None
     restarting_pod_uid: str = field(default="", name="restartingPodUID")
+    usage: NodeUsage | None = None
 
 
 class WorkflowStatus(Model, frozen=True, kw_only=True):
