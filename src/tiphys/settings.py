@@ -65,7 +65,7 @@ def load_settings(
     values = _read(Path(path)) if path else {}
     base = Path(path).resolve().parent if path else Path()
     return Settings(
-        home=Path(home or environ.get("TIPHYS_HOME") or _default_home(environ)).expanduser(),
+        home=Path(home or environ.get("TIPHYS_HOME") or _default_home(environ)).expanduser().absolute(),
         runtime=_choice(runtime or _text(values, "runtime") or "auto", path),
         slots=_number(values, "slots", path),
         namespace=namespace
