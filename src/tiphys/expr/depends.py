@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final, Literal
 
 from tiphys.expr.errors import DependsError, ExprError, UnknownTask
-from tiphys.expr.evaluate import Expression, compile_expression
+from tiphys.expr.evaluate import compile_expression
 from tiphys.expr.values import Context, Struct, Value
 
 DependencyKind = Literal["task", "items"]
@@ -97,20 +97,21 @@ class Condition:
     dependencies: Mapping[str, DependencyKind]
     logic: str
     expression: str
-    _compiled: list[Expression] = field(default_factory=list, compare=False, repr=False)
 
     def evaluate(self, states: Mapping[str, TaskResults]) -> bool:
         """Return whether the task runs (true) or is omitted; every dependency is in `states`.
 
         Raises DependsError with Argo's text.
         """
-        env: dict[str, Value] = {
-            name.replace("-", "_"): _struct(results) for name, results in states.items()
-        }
+        members = {name: _struct(results) for name, results in states.items()}
+        value = _of_truths(_TASK.sub(lambda operand: _truth(operand.group(), members), self.logic))
+        return self._evaluate(members) if value is None else value
+
+    def _evaluate(self, members: Mapping[str, Struct]) -> bool:
+        """Evaluate the text itself: of what has an error in it."""
+        env: dict[str, Value] = {name.replace("-", "_"): item for name, item in members.items()}
         try:
-            if not self._compiled:
-                self._compiled.append(compile_expression(self.expression, env))
-            value = self._compiled[0].evaluate(env, _CONTEXT)
+            value = compile_expression(self.expression, env).evaluate(env, _CONTEXT)
         except ExprError as error:
             raise DependsError(
                 f"unable to evaluate expression '{self.expression}': {error.message}"
@@ -118,6 +119,27 @@ class Condition:
         if isinstance(value, bool):
             return value
         raise DependsError(f"unable to cast expression result '{value}' to bool")
+
+
+def _truth(operand: str, members: Mapping[str, Struct]) -> str:
+    """Return "true" or "false" for "task.Result", and as it is what is nothing of that kind."""
+    name, _, result = operand.partition(".")
+    known = members.get(name)
+    value = known.members.get(result) if known is not None else None
+    return operand if not isinstance(value, bool) else "true" if value else "false"
+
+
+@lru_cache(maxsize=4096)
+def _of_truths(text: str) -> bool | None:
+    """Return the value of a condition whose operands are truth values; None if it has none.
+
+    Few such texts exist, however many tasks a DAG has: no task's own condition is ever parsed.
+    """
+    try:
+        value = compile_expression(text).evaluate({}, _CONTEXT)
+    except ExprError:
+        return None
+    return value if isinstance(value, bool) else None
 
 
 @lru_cache(maxsize=512)
