@@ -25,8 +25,8 @@ class Owner:
         folder = home / "engines"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._path = folder / name
-        self._lock = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        self._lock = _lock(self._path)
+        _sweep(folder, name)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
         self._socket.bind(_address(home, name))
@@ -46,6 +46,31 @@ class Owner:
             with contextlib.suppress(BlockingIOError):
                 while self._socket.recv(64):
                     pass
+
+
+def _lock(path: Path) -> int:
+    """Return a locked descriptor of the file that has this name now."""
+    while True:
+        lock = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with contextlib.suppress(FileNotFoundError):
+            if os.stat(path).st_ino == os.fstat(lock).st_ino:
+                return lock
+        os.close(lock)  # swept away by another process before it was locked
+
+
+def _sweep(folder: Path, mine: str) -> None:
+    """Remove the files of processes that were killed."""
+    for name in os.listdir(folder):
+        if name == mine:
+            continue
+        with contextlib.suppress(FileNotFoundError, BlockingIOError):
+            lock = os.open(folder / name, os.O_RDWR | os.O_CLOEXEC)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.unlink(folder / name)  # under the lock: a process just starting looks again
+            finally:
+                os.close(lock)
 
 
 def is_alive(home: Path, name: str) -> bool:

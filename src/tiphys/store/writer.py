@@ -7,6 +7,7 @@ savepoint of its own, so that one that fails takes nothing with it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import sqlite3
 import threading
@@ -18,6 +19,7 @@ from tiphys.errors import Permanent
 _Result = TypeVar("_Result")
 Work = Callable[[sqlite3.Connection], _Result]
 _Job = tuple[Work[Any], "asyncio.Future[Any]", asyncio.AbstractEventLoop]
+_Answer = tuple[_Job, object, BaseException | None]
 
 
 class Writer:
@@ -46,32 +48,46 @@ class Writer:
         self._thread.join()
 
     def _run(self) -> None:
-        connection = self._connect()
-        open_ = True
-        while open_:
-            jobs = [self._queue.get()]
-            while not self._queue.empty():
-                jobs.append(self._queue.get_nowait())
-            open_ = None not in jobs
-            self._commit(connection, [job for job in jobs if job is not None])
-        connection.close()
+        """Write until told to end. Whatever happens, every job gets its answer."""
+        connection: sqlite3.Connection | None = None
+        while True:
+            jobs, open_ = self._take()
+            try:
+                connection = connection or self._connect()
+                results = _commit(connection, jobs) if jobs else []
+            except (sqlite3.Error, OSError, MemoryError) as exc:
+                results = _refused(jobs, exc)
+                if connection is not None:  # a new one next time: nothing half done is kept
+                    connection.close()
+                    connection = None
+            for (_, future, loop), value, error in results:
+                with contextlib.suppress(RuntimeError):  # whoever asked has gone
+                    loop.call_soon_threadsafe(_settle, future, value, error)
+            if not open_:
+                break
+        if connection is not None:
+            connection.close()
 
-    def _commit(self, connection: sqlite3.Connection, jobs: list[_Job]) -> None:
-        if not jobs:
-            return
-        results: list[tuple[_Job, object, BaseException | None]] = []
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            for job in jobs:
-                results.append((job, *_attempt(connection, job[0])))
-            connection.execute("COMMIT")
-        except sqlite3.Error as exc:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            fault = Permanent(f"the database cannot be written: {exc}")
-            results = [(job, None, fault) for job in jobs]
-        for (_, future, loop), value, error in results:
-            loop.call_soon_threadsafe(_settle, future, value, error)
+    def _take(self) -> tuple[list[_Job], bool]:
+        """Return what waits (at least one job), and whether more may come."""
+        jobs = [self._queue.get()]
+        while not self._queue.empty():
+            jobs.append(self._queue.get_nowait())
+        return [job for job in jobs if job is not None], None not in jobs
+
+
+def _commit(connection: sqlite3.Connection, jobs: list[_Job]) -> list[_Answer]:
+    connection.execute("BEGIN IMMEDIATE")
+    results = [(job, *_attempt(connection, job[0])) for job in jobs]
+    connection.execute("COMMIT")
+    return results
+
+
+def _refused(jobs: list[_Job], cause: Exception) -> list[_Answer]:
+    text = f"the database cannot be written: {cause}"
+    if "full" in str(cause) or "disk I/O" in str(cause):
+        text += "; is there space on the disk?"
+    return [(job, None, Permanent(text)) for job in jobs]
 
 
 def _attempt(
