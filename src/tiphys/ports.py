@@ -111,7 +111,9 @@ class ArtifactDriver(Protocol):
 class RunRow:
     """A run as the store knows it: who it is, who drives it, and its face for lists.
 
-    `summary` is the Workflow without `status.nodes`, as JSON; `owner` is "" when nobody drives it.
+    All three texts are JSON: `document` the Workflow as admitted, which never changes; `summary`
+    what of it changes with every commit; `extras` the large parts of its status that change
+    rarely. `owner` is "" when nobody drives it.
     `runtime` is the runtime chosen for its jobs, for all its life.
     """
 
@@ -123,17 +125,23 @@ class RunRow:
     owner: str
     epoch: int
     runtime: str
+    document: bytes
     summary: bytes
+    extras: bytes = b"{}"
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What one commit writes besides events: node rows and the summary, all JSON."""
+    """What one commit writes besides events: node rows and the summary, all JSON.
+
+    `extras` is None when they did not change.
+    """
 
     events: Sequence[Event]
     nodes: Sequence[tuple[NodeId, bytes]]
     summary: bytes
     done: bool
+    extras: bytes | None = None
     taken: int = 0
     """The last request of the intake that these events answer."""
 

@@ -5,17 +5,23 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from pathlib import Path
 
 from tiphys.controller.loop import Ports, RunLoop
-from tiphys.errors import LostOwnership, TiphysError
+from tiphys.errors import LostOwnership, WorldError
 from tiphys.model.ids import RunId
 from tiphys.ports import Clock, Intake, Journal, RunRow, Runtime, Update
 
 _log = logging.getLogger(__name__)
 
 
+_FIRST_PAUSE_SECONDS = 1.0
+_LONGEST_PAUSE_SECONDS = 60.0
+_LOOK_SECONDS = 0.1
+
+
 class Engine:
-    """Drives runs. `runtime_for` makes the runtime of one run."""
+    """Drives runs. `runtime_for` makes the runtime of one run; `bugs` is where bundles are kept."""
 
     def __init__(
         self,
@@ -24,8 +30,10 @@ class Engine:
         runtime_for: Callable[[RunRow], Runtime],
         clock: Clock,
         owner: str,
+        bugs: Path | None = None,
     ) -> None:
         """Prepare; nothing runs yet."""
+        self._bugs = bugs
         self._journal = journal
         self._intake = intake
         self._runtime_for = runtime_for
@@ -35,7 +43,11 @@ class Engine:
         self._refused: set[RunId] = set()
 
     async def drive(self, row: RunRow, watched: Callable[[Update], None] | None = None) -> bool:
-        """Drive one run to its end; return False if a living owner has it."""
+        """Drive one run to its end; return False if a living owner has it.
+
+        Raises LostOwnership if another takes it over, and what else keeps it from going on; the
+        run is as it was committed last then, and anyone may drive it further.
+        """
         loop = self._loop(row, watched)
         self._loops[row.run] = loop
         try:
@@ -62,29 +74,49 @@ class Engine:
             while True:
                 for row in await self._journal.claimable():
                     if row.run not in self._loops and row.run not in self._refused:
-                        self._loops[row.run] = loop = self._loop(row)
-                        group.create_task(self._safely(row.run, loop))
+                        self._loops[row.run] = self._loop(row)
+                        group.create_task(self._keep(row))
                 if self._loops:
                     idle_since = self._clock.now()
                 elif self._clock.now() - idle_since >= idle_seconds:
                     break
-                await self._clock.sleep_until(self._clock.now() + 0.1)
+                await self._clock.sleep_until(self._clock.now() + _LOOK_SECONDS)
             ear.cancel()
 
     def _loop(self, row: RunRow, watched: Callable[[Update], None] | None = None) -> RunLoop:
         runtime = self._runtime_for(row)
-        ports = Ports(self._journal, self._intake, runtime, self._clock, self._owner, watched)
+        ports = Ports(
+            self._journal, self._intake, runtime, self._clock, self._owner, watched, self._bugs
+        )
         return RunLoop(row.run, ports)
 
-    async def _safely(self, run: RunId, loop: RunLoop) -> None:
-        """The per-run boundary: what goes wrong with one run does not touch the others."""
+    async def _keep(self, row: RunRow) -> None:
+        """Drive a run; after a failure that may pass, load it again and go on."""
+        pause = _FIRST_PAUSE_SECONDS
+        try:
+            while not await self._safely(row.run, self._loops[row.run]):
+                await self._clock.sleep_until(self._clock.now() + pause)
+                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+                self._loops[row.run] = self._loop(row)
+        finally:
+            self._loops.pop(row.run, None)
+
+    async def _safely(self, run: RunId, loop: RunLoop) -> bool:
+        """The per-run boundary: what goes wrong with one run does not touch the others.
+
+        False: the run is to be loaded again, later.
+        """
+        again = False
         try:
             await loop.drive()
         except* LostOwnership:
             _log.info("run %s has another owner", run)
-        except* TiphysError:
+        except* WorldError:
+            again = True
+            _log.exception("run %s is interrupted", run)
+        except* Exception:  # noqa: BLE001 - the per-run boundary
             self._refused.add(run)
             _log.exception("run %s cannot be driven", run)
         finally:
-            self._loops.pop(run, None)
             await loop.close()
+        return not again

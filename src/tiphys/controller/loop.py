@@ -1,8 +1,9 @@
 """The loop of one run: inputs, handle, append, dispatch. Commit, then act.
 
 There is one such loop for each run that this process owns. A failed commit throws the run in
-memory away; there is no undo. What the world may have lost is sent again from the state when the
-run is loaded (`outstanding`), what it has too much is found by asking it (`_resync`).
+memory away; there is no undo: whoever made the loop makes a new one. What the world may have lost
+is sent again from the state when the run is loaded (`outstanding`), what it has too much is found
+by asking it (`_resync`).
 """
 
 from __future__ import annotations
@@ -11,31 +12,35 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 
-from tiphys.compile.admit import recompile
+from tiphys.controller import bundle
 from tiphys.controller.mailbox import Mailbox
 from tiphys.controller.timers import Timers
 from tiphys.engine.outstanding import outstanding
 from tiphys.engine.run import Run
-from tiphys.engine.state import State
-from tiphys.engine.status import node_status, workflow_document
-from tiphys.errors import Corrupt, EngineBug, LostOwnership
+from tiphys.engine.status import document_of, extras, node_status, summary
+from tiphys.errors import LostOwnership, Permanent, WorldError
 from tiphys.messages import (
     Began,
     ClearTimer,
     Command,
     Event,
     Input,
+    JobFinished,
     JobReported,
+    JobSpec,
     RunAdmitted,
     RunDone,
     SetTimer,
     StartJob,
+    Step,
     StopJob,
     TimerFired,
 )
+from tiphys.model.arguments import Outputs
 from tiphys.model.base import Json
 from tiphys.model.ids import NodeId, RunId
 from tiphys.ports import Changes, Clock, Intake, Journal, Runtime, Update
@@ -43,12 +48,15 @@ from tiphys.ports import Changes, Clock, Intake, Journal, Runtime, Update
 _log = logging.getLogger(__name__)
 _SNAPSHOT_EVERY = 20_000
 _GRACE_SECONDS = 30.0
-_STATE = msgspec.msgpack.Decoder(State)
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """What a run's loop works with. `watched` is called after each commit with what changed."""
+    """What a run's loop works with.
+
+    `watched` is called after each commit with what changed. `bugs` is a folder for bundles of runs
+    on which the engine broke, None to keep none.
+    """
 
     journal: Journal
     intake: Intake
@@ -56,6 +64,7 @@ class Ports:
     clock: Clock
     owner: str
     watched: Callable[[Update], None] | None = None
+    bugs: Path | None = None
 
 
 class RunLoop:
@@ -72,6 +81,8 @@ class RunLoop:
         self._taken = 0
         self._last_snapshot = 0
         self._workflow: dict[str, Json] = {}
+        self._rare: dict[str, Json] = {}
+        self._used = -1
         self._asked = asyncio.Event()
 
     async def drive(self) -> bool:
@@ -91,10 +102,13 @@ class RunLoop:
         return True
 
     async def _release(self) -> None:
+        """Let others claim the run; who cannot is found dead or gone by them."""
         try:
             await self._ports.journal.release(self._id, self._epoch)
         except LostOwnership:
             _log.info("run %s has another owner", self._id)
+        except WorldError as exc:
+            _log.warning("run %s could not be released: %s", self._id, exc)
 
     async def close(self) -> None:
         """Let the runtime go; jobs go on."""
@@ -108,14 +122,10 @@ class RunLoop:
 
     async def _load(self) -> Run:
         snapshot, events, self._seq = await self._ports.journal.load(self._id)
+        run = bundle.revive(snapshot, events)
         first = events[0]
-        if not isinstance(first, RunAdmitted):
-            raise Corrupt(f"the journal of run {self._id} does not begin with its documents")
-        if isinstance(first.workflow, dict):
+        if isinstance(first, RunAdmitted) and isinstance(first.workflow, dict):
             self._workflow = first.workflow
-        state = _STATE.decode(snapshot) if snapshot is not None else None
-        run = Run(recompile(first), first, state)
-        run.fold(events)
         self._last_snapshot = self._seq
         return run
 
@@ -145,25 +155,30 @@ class RunLoop:
     # ----------------------------------------------------------------------------- turning
 
     async def _turn(self, run: Run, batch: Sequence[tuple[Input, int]]) -> None:
-        try:
-            step = run.handle_all(item for item, _ in batch)
-        except EngineBug as bug:
-            _log.exception("run %s met a defect of the engine", self._id)
-            await self._give_up(run, bug)
-            return
+        step = await self._handle(run, [item for item, _ in batch])
         self._taken = max([self._taken, *(number for _, number in batch)])
         if step.events:
             await self._commit(run, step.events)
         await self._dispatch(step.commands)
 
+    async def _handle(self, run: Run, inputs: list[Input]) -> Step:
+        """Ask the engine what follows. A run on which it breaks is brought to an end."""
+        try:
+            return run.handle_all(inputs)
+        except Exception as bug:  # noqa: BLE001 - the engine is pure: whatever it is, it is its defect
+            _log.exception("run %s met a defect of the engine", self._id)
+            await self._give_up(run, bug, inputs)
+            return Step(events=(), commands=())
+
     async def _commit(self, run: Run, events: Sequence[Event]) -> None:
         rows = self._rows(run)
-        document = workflow_document(run, self._workflow)
+        changing, rare = summary(run), self._extras(run)
         changes = Changes(
             events=events,
             nodes=rows,
-            summary=msgspec.json.encode(document),
+            summary=msgspec.json.encode(changing),
             done=run.state.done,
+            extras=None if rare is None else msgspec.json.encode(rare),
             taken=self._taken,
         )
         self._seq = await self._ports.journal.append(self._id, self._seq, self._epoch, changes)
@@ -173,7 +188,16 @@ class RunLoop:
             await self._ports.journal.snapshot(self._id, self._seq, self._epoch, state)
         if self._ports.watched is not None:
             nodes = [row for _, row in rows]
+            document = document_of(self._workflow, changing, self._rare)
             self._ports.watched(Update(document, nodes, run.state.done))
+
+    def _extras(self, run: Run) -> dict[str, Json] | None:
+        """Return the large parts of the status if a template was used for the first time."""
+        if len(run.state.used) == self._used:
+            return None
+        self._used = len(run.state.used)
+        self._rare = extras(run)
+        return self._rare
 
     def _rows(self, run: Run) -> list[tuple[NodeId, bytes]]:
         rows = [
@@ -183,21 +207,34 @@ class RunLoop:
         run.changed.clear()
         return rows
 
-    async def _give_up(self, run: Run, bug: EngineBug) -> None:
+    async def _give_up(self, run: Run, bug: Exception, inputs: list[Input]) -> None:
         """End a run whose engine broke: as Error, with what was decided before kept."""
+        said = await self._save_bundle(bug, inputs)
         fresh = await self._load()
-        event = RunDone(at=self._ports.clock.now(), phase="Error", message=str(bug))
+        message = f"defect of the engine: {type(bug).__name__}: {bug}{said}"
+        event = RunDone(at=self._ports.clock.now(), phase="Error", message=message)
         fresh.emit(event)
         run.state = fresh.state
         await self._commit(fresh, [event])
         for job in await self._ports.runtime.present(self._id):
             await self._ports.runtime.stop(job, 0.0)
 
+    async def _save_bundle(self, bug: Exception, inputs: list[Input]) -> str:
+        if self._ports.bugs is None:
+            return ""
+        snapshot, events, _ = await self._ports.journal.load(self._id)
+        kept = bundle.Bundle(self._id, bundle.trace_of(bug), snapshot, [*events], inputs)
+        try:
+            path = await asyncio.to_thread(bundle.save, self._ports.bugs, kept)
+        except OSError as exc:
+            return f"; its report could not be saved: {exc.strerror}"
+        return f"; please report it with the file {path}"
+
     async def _dispatch(self, commands: Sequence[Command]) -> None:
         for command in commands:
             match command:
                 case StartJob():
-                    await self._ports.runtime.start(command.job)
+                    await self._start(command.job)
                 case StopJob():
                     await self._ports.runtime.stop(command.job, command.grace)
                 case SetTimer():
@@ -205,11 +242,28 @@ class RunLoop:
                 case ClearTimer():
                     self._timers.clear(command.timer)
 
+    async def _start(self, job: JobSpec) -> None:
+        """Start a job; one that its runtime refuses for good has ended with an error."""
+        try:
+            await self._ports.runtime.start(job)
+        except Permanent as exc:
+            now = self._ports.clock.now()
+            report = JobFinished(
+                job=job.id,
+                phase="Error",
+                message=f"cannot be started: {exc}",
+                outputs=Outputs(),
+                started_at=now,
+                finished_at=now,
+            )
+            self._mailbox.put(JobReported(at=now, report=report))
+
     # ----------------------------------------------------------------------------- sources
 
     async def _reports(self) -> None:
         async for report in self._ports.runtime.watch():
             self._mailbox.put(JobReported(at=self._ports.clock.now(), report=report))
+        raise WorldError(f"the runtime says nothing more of the jobs of run {self._id}")
 
     def _ring(self, timer: str) -> None:
         self._mailbox.put(TimerFired(at=self._ports.clock.now(), timer=timer))

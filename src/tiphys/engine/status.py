@@ -98,25 +98,51 @@ def _flag(node: Node) -> NodeFlag | None:
 # ---------------------------------------------------------------------------------- workflow
 
 
-def workflow_document(run: Run, workflow: dict[str, Json]) -> dict[str, Json]:
-    """Return the Workflow as clients read it, without `status.nodes`.
-
-    `workflow` is the document as admitted.
-    """
+def summary(run: Run) -> dict[str, Json]:
+    """Return what of a Workflow changes with every commit: labels, flags, the small of `status`."""
     state = run.state
-    metadata = dict(_object(workflow.get("metadata")))
-    labels = dict(_object(metadata.get("labels")))
-    labels["workflows.argoproj.io/completed"] = "true" if state.done else "false"
-    labels["workflows.argoproj.io/phase"] = state.phase or "Pending"
-    metadata["labels"] = labels
+    return {
+        "labels": {
+            "workflows.argoproj.io/completed": "true" if state.done else "false",
+            "workflows.argoproj.io/phase": state.phase or "Pending",
+        },
+        "shutdown": state.shutdown,
+        "suspend": state.suspend,
+        "status": _status(run),
+    }
+
+
+def extras(run: Run) -> dict[str, Json]:
+    """Return the large parts of `status` that change when a template is used first."""
+    found: dict[str, Json] = {}
+    stored = _stored_templates(run)
+    if stored:
+        found["storedTemplates"] = stored
+    if run.program.merged_spec is not None:
+        found["storedWorkflowTemplateSpec"] = run.program.merged_spec
+    return found
+
+
+def document_of(
+    workflow: dict[str, Json], changing: dict[str, Json], rare: dict[str, Json]
+) -> dict[str, Json]:
+    """Return the Workflow as clients read it, without nodes, from its admitted form and the rest.
+
+    The parts are shared, not copied: do not change them.
+    """
+    metadata = _object(workflow.get("metadata"))
+    labels = {**_object(metadata.get("labels")), **_object(changing.get("labels"))}
     spec = dict(_object(workflow.get("spec")))
-    if state.shutdown:
-        spec["shutdown"] = state.shutdown
-    if state.suspend:
-        spec["suspend"] = True
-    else:
-        spec.pop("suspend", None)
-    return {**workflow, "metadata": metadata, "spec": spec, "status": _status(run)}
+    spec.pop("suspend", None)
+    for flag in ("shutdown", "suspend"):
+        if changing.get(flag):
+            spec[flag] = changing[flag]
+    return {
+        **workflow,
+        "metadata": {**metadata, "labels": labels},
+        "spec": spec,
+        "status": {**_object(changing.get("status")), **rare},
+    }
 
 
 def _object(value: Json) -> dict[str, Json]:
@@ -138,11 +164,6 @@ def _status(run: Run) -> dict[str, Json]:
     outputs = _global_outputs(run)
     if outputs is not None:
         status["outputs"] = msgspec.to_builtins(outputs)
-    stored = _stored_templates(run)
-    if stored:
-        status["storedTemplates"] = stored
-    if run.program.merged_spec is not None:
-        status["storedWorkflowTemplateSpec"] = run.program.merged_spec
     resources = _total_resources(run) if state.done else {}
     if resources:
         status["resourcesDuration"] = resources

@@ -17,10 +17,10 @@ from tiphys.compile.admit import admit
 from tiphys.compile.validate_context import Options
 from tiphys.engine.clock import rfc3339
 from tiphys.engine.run import Run
-from tiphys.engine.status import workflow_document
+from tiphys.engine.status import extras, summary
 from tiphys.errors import Finding, InvalidDocument, Unsupported, UserError
 from tiphys.model.arguments import Parameter
-from tiphys.model.codec import Document, encode
+from tiphys.model.codec import Document
 from tiphys.model.ids import RunId
 from tiphys.model.meta import ObjectMeta
 from tiphys.model.spec import WorkflowTemplateRef
@@ -156,7 +156,6 @@ class Submitter:
                 raise
             raise type(exc)(placed(exc.findings, origin)) from exc
         run = Run(admitted.program, admitted.event)
-        document = workflow_document(run, encode(ready))
         row = RunRow(
             run=RunId(ready.metadata.uid),
             namespace=ready.metadata.namespace,
@@ -166,7 +165,9 @@ class Submitter:
             owner="",
             epoch=0,
             runtime=options.runtime,
-            summary=msgspec.json.encode(document),
+            document=msgspec.json.encode(admitted.event.workflow),
+            summary=msgspec.json.encode(summary(run)),
+            extras=msgspec.json.encode(extras(run)),
         )
         await self.journal.create(row, admitted.event)
         return row

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from tiphys.engine.status import document_of
 from tiphys.model.base import JsonObject
 from tiphys.ports import Queries, RunRow
 
@@ -23,7 +24,7 @@ class Viewer:
 
     async def whole(self, row: RunRow) -> JsonObject:
         """Return a row's workflow with its nodes."""
-        workflow: JsonObject = msgspec.json.decode(row.summary)
+        workflow = self.bare(row)
         nodes: JsonObject = {}
         for data in await self.queries.nodes(row.run):
             node = msgspec.json.decode(data)
@@ -35,9 +36,9 @@ class Viewer:
 
     def bare(self, row: RunRow) -> JsonObject:
         """Return a row's workflow without its nodes."""
-        workflow: JsonObject = msgspec.json.decode(row.summary)
-        return workflow
+        decode = msgspec.json.decode
+        return document_of(decode(row.document), decode(row.summary), decode(row.extras))
 
     async def list(self, namespace: str | None) -> Sequence[JsonObject]:
         """Return all workflows without their nodes, newest first."""
-        return [msgspec.json.decode(row.summary) for row in await self.queries.list(namespace)]
+        return [self.bare(row) for row in await self.queries.list(namespace)]

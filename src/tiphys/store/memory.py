@@ -114,7 +114,10 @@ class MemoryStore:
         data = _ENCODER.encode(list(changes.events))
         stored.seq = after + len(changes.events)
         stored.commits.append((stored.seq, data))
-        stored.row = replace(stored.row, summary=changes.summary, done=changes.done)
+        extras = stored.row.extras if changes.extras is None else changes.extras
+        stored.row = replace(
+            stored.row, summary=changes.summary, extras=extras, done=changes.done
+        )
         stored.nodes.update(changes.nodes)
         for number in [number for number in stored.requests if number <= changes.taken]:
             del stored.requests[number]

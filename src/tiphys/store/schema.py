@@ -18,7 +18,9 @@ STATEMENTS: tuple[str, ...] = (
         runtime TEXT NOT NULL,
         seq INTEGER NOT NULL,
         taken INTEGER NOT NULL,
-        summary BLOB NOT NULL
+        document BLOB NOT NULL,
+        summary BLOB NOT NULL,
+        extras BLOB NOT NULL
     ) WITHOUT ROWID
     """,
     "CREATE UNIQUE INDEX which_run_has_this_name ON runs (namespace, name)",

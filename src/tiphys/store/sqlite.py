@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -23,7 +24,8 @@ from tiphys.store.writer import Writer
 _EVENTS = msgspec.msgpack.Decoder(list[Event])
 _INPUT = msgspec.msgpack.Decoder(Input)
 _ENCODER = msgspec.msgpack.Encoder()
-_ROW = "uid, namespace, name, created_at, done, owner, epoch, runtime, summary"
+_ROW = "uid, namespace, name, created_at, done, owner, epoch, runtime, document,"
+_ROW += " summary, extras"
 _POLL_SECONDS = 2.0
 
 
@@ -37,8 +39,10 @@ class SqliteStore:
         self._owner = owner
         try:
             self._reader = _prepare(self._path)
-        except sqlite3.Error as exc:
+        except sqlite3.OperationalError as exc:
             raise Permanent(f"the database {self._path} cannot be opened: {exc}") from exc
+        except sqlite3.Error as exc:
+            raise _unusable(self._path, exc) from exc
         self._writer = Writer(lambda: _connect(self._path))
 
     def close(self) -> None:
@@ -58,8 +62,11 @@ class SqliteStore:
             if taken:
                 raise Conflict(f'workflows.argoproj.io "{row.name}" already exists')
             db.execute(
-                "INSERT INTO runs VALUES (?, ?, ?, ?, 0, '', 0, ?, 1, 0, ?)",
-                (row.run, row.namespace, row.name, row.created_at, row.runtime, row.summary),
+                "INSERT INTO runs VALUES (?, ?, ?, ?, 0, '', 0, ?, 1, 0, ?, ?, ?)",
+                (
+                    *(row.run, row.namespace, row.name, row.created_at, row.runtime),
+                    *(row.document, row.summary, row.extras),
+                ),
             )
             db.execute("INSERT INTO events VALUES (?, 1, ?)", (row.run, _ENCODER.encode([first])))
 
@@ -94,21 +101,20 @@ class SqliteStore:
 
         The first event is always among them.
         """
-        db = self._reader
-        snapshot = db.execute("SELECT at, data FROM snapshots WHERE run = ?", (run,)).fetchone()
-        after = snapshot[0] if snapshot else 0
-        rows = db.execute(
+        snapshot = self._read("SELECT at, data FROM snapshots WHERE run = ?", (run,))
+        after = snapshot[0][0] if snapshot else 0
+        rows = self._read(
             "SELECT data FROM events WHERE run = ? AND (last > ? OR last = 1) ORDER BY last",
             (run, after),
-        ).fetchall()
-        last = db.execute("SELECT seq FROM runs WHERE uid = ?", (run,)).fetchone()
-        if last is None or not rows:
+        )
+        last = self._read("SELECT seq FROM runs WHERE uid = ?", (run,))
+        if not last or not rows:
             raise NotFound(f"there is no run {run}")
         try:
             events = [event for (data,) in rows for event in _EVENTS.decode(data)]
         except msgspec.MsgspecError as exc:
             raise Corrupt(f"the journal of run {run} cannot be read: {exc}") from exc
-        return (snapshot[1] if snapshot else None), events, int(last[0])
+        return (snapshot[0][1] if snapshot else None), events, int(last[0][0])
 
     async def append(self, run: RunId, after: int, epoch: int, changes: Changes) -> int:
         """Commit in one transaction and return the new last sequence number."""
@@ -117,9 +123,13 @@ class SqliteStore:
 
         def work(db: sqlite3.Connection) -> int:
             cursor = db.execute(
-                "UPDATE runs SET seq = ?, summary = ?, done = ?, taken = MAX(taken, ?)"
+                "UPDATE runs SET seq = ?, summary = ?, done = ?, taken = MAX(taken, ?),"
+                " extras = COALESCE(?, extras)"
                 " WHERE uid = ? AND seq = ? AND epoch = ?",
-                (last, changes.summary, changes.done, changes.taken, run, after, epoch),
+                (
+                    *(last, changes.summary, changes.done, changes.taken, changes.extras),
+                    *(run, after, epoch),
+                ),
             )
             if cursor.rowcount != 1:
                 raise LostOwnership(f"run {run} has another owner")
@@ -152,9 +162,9 @@ class SqliteStore:
 
     async def claimable(self) -> Sequence[RunRow]:
         """Return the unfinished runs that nobody alive drives."""
-        rows = self._reader.execute(
+        rows = self._read(
             f"SELECT {_ROW} FROM runs WHERE done = 0 ORDER BY created_at"  # noqa: S608
-        ).fetchall()
+        )
         found = [_row(row) for row in rows]
         alive: dict[str, bool] = {"": False}
         for row in found:
@@ -182,10 +192,13 @@ class SqliteStore:
 
     async def pending(self, run: RunId, after: int) -> Sequence[tuple[int, Input]]:
         """Return the requests with a higher number that no commit has answered."""
-        rows = self._reader.execute(
+        rows = self._read(
             "SELECT id, data FROM requests WHERE run = ? AND id > ? ORDER BY id", (run, after)
-        ).fetchall()
-        return [(int(number), _INPUT.decode(data)) for number, data in rows]
+        )
+        try:
+            return [(int(number), _INPUT.decode(data)) for number, data in rows]
+        except msgspec.MsgspecError as exc:
+            raise Corrupt(f"a request to run {run} cannot be read: {exc}") from exc
 
     async def wait(self) -> None:
         """Return when a request may have come for any run of this owner."""
@@ -205,34 +218,34 @@ class SqliteStore:
             where.append("name = ?")
             values.append(name)
         clause = f"WHERE {' AND '.join(where)}" if where else ""
-        found = self._reader.execute(
+        found = self._read(
             f"SELECT {_ROW} FROM runs {clause} ORDER BY created_at DESC LIMIT 1",  # noqa: S608
             values,
-        ).fetchone()
-        if found is None:
+        )
+        if not found:
             raise NotFound(f'workflows.argoproj.io "{name}" not found')
-        return _row(found)
+        return _row(found[0])
 
     async def list(self, namespace: str | None) -> Sequence[RunRow]:
         """Return all runs, newest first."""
         clause = "" if namespace is None else "WHERE namespace = ?"
-        rows = self._reader.execute(
+        rows = self._read(
             f"SELECT {_ROW} FROM runs {clause} ORDER BY created_at DESC",  # noqa: S608
             () if namespace is None else (namespace,),
-        ).fetchall()
+        )
         return [_row(row) for row in rows]
 
     async def nodes(self, run: RunId) -> Sequence[bytes]:
         """Return the node rows of a run, each the JSON of one NodeStatus."""
-        rows = self._reader.execute("SELECT data FROM nodes WHERE run = ?", (run,)).fetchall()
+        rows = self._read("SELECT data FROM nodes WHERE run = ?", (run,))
         return [data for (data,) in rows]
 
     async def version(self, run: RunId) -> int:
         """Return a number that grows with every commit of the run. Raises NotFound."""
-        found = self._reader.execute("SELECT seq FROM runs WHERE uid = ?", (run,)).fetchone()
-        if found is None:
+        found = self._read("SELECT seq FROM runs WHERE uid = ?", (run,))
+        if not found:
             raise NotFound(f"there is no run {run}")
-        return int(found[0])
+        return int(found[0][0])
 
     async def delete(self, run: RunId) -> None:
         """Forget a run and all its rows."""
@@ -244,11 +257,27 @@ class SqliteStore:
 
         await self._writer.do(work)
 
+    def _read(self, query: str, values: Sequence[object] = ()) -> Sequence[tuple[Any, ...]]:
+        """Return the rows of a query. Raises Permanent and Corrupt."""
+        try:
+            return self._reader.execute(query, values).fetchall()
+        except sqlite3.OperationalError as exc:
+            raise Permanent(f"the database {self._path} cannot be read: {exc}") from exc
+        except sqlite3.Error as exc:
+            raise _unusable(self._path, exc) from exc
 
-def _row(found: tuple[str, str, str, float, int, str, int, str, bytes]) -> RunRow:
-    uid, namespace, name, created_at, done, owner, epoch, runtime, summary = found
+
+def _unusable(path: Path, cause: sqlite3.Error) -> Corrupt:
+    return Corrupt(
+        f"the database {path} cannot be read: {cause}; move it away to begin anew, or choose "
+        "another home with --home"
+    )
+
+
+def _row(found: tuple[Any, ...]) -> RunRow:
+    uid, namespace, name, created_at, done, owner, epoch, runtime, *texts = found
     return RunRow(
-        RunId(uid), namespace, name, created_at, bool(done), owner, epoch, runtime, summary
+        RunId(uid), namespace, name, created_at, bool(done), owner, epoch, runtime, *texts
     )
 
 
@@ -268,7 +297,10 @@ def _prepare(path: Path) -> sqlite3.Connection:
     found = db.execute("PRAGMA user_version").fetchone()[0]
     if found > VERSION:
         db.execute("ROLLBACK")
-        raise Permanent(f"{path} was written by a newer version of tiphys (schema {found})")
+        raise Permanent(
+            f"the database {path} was written by a newer version of tiphys (schema {found}, this "
+            f"one knows {VERSION}); update tiphys or choose another home with --home"
+        )
     if found < VERSION:
         for statement in STATEMENTS:
             db.execute(statement)

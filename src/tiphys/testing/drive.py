@@ -15,7 +15,7 @@ import msgspec
 
 from tiphys.compile.admit import Admitted, admit
 from tiphys.engine.run import Run
-from tiphys.engine.status import node_status, workflow_document
+from tiphys.engine.status import document_of, extras, node_status, summary
 from tiphys.errors import UserError
 from tiphys.messages import (
     Began,
@@ -243,7 +243,7 @@ class Driver:
     def document(self) -> JsonObject:
         """Return the Workflow as clients read it, with its nodes."""
         workflow = self.admitted.event.workflow
-        found = workflow_document(self.run, workflow if isinstance(workflow, dict) else {})
+        found = document_of(workflow if isinstance(workflow, dict, summary(self.run), extras(self.run)) else {})
         status = found["status"]
         nodes: JsonObject = {
             key: msgspec.to_builtins(node_status(self.run, node))

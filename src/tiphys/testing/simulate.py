@@ -15,13 +15,12 @@ from typing import Final
 import msgspec
 
 from tiphys.controller.engine import Engine
-from tiphys.controller.loop import Update
 from tiphys.errors import UserError
 from tiphys.messages import JobSpec, NodeSet
 from tiphys.model.arguments import Outputs
 from tiphys.model.base import JsonObject
 from tiphys.model.ids import NodeId
-from tiphys.ports import RunRow
+from tiphys.ports import RunRow, Update
 from tiphys.runtime.simulated import Outcome, Script, SimulatedRuntime
 from tiphys.service.documents import Source, load
 from tiphys.service.operations import Operator

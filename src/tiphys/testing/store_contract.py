@@ -61,6 +61,7 @@ def row_of(run: RunId = ONE, name: str = "", created_at: float = 100.0) -> RunRo
         owner="",
         epoch=0,
         runtime="simulated",
+        document=b"{}",
         summary=b"{}",
     )
 

@@ -1,0 +1,65 @@
+"""What is kept of a run whose engine broke: enough to break it again, anywhere.
+
+The engine is pure, so a bundle is a failing test: `replay` raises what was raised then.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from tiphys.compile.admit import recompile
+from tiphys.engine.run import Run
+from tiphys.engine.state import State
+from tiphys.errors import Corrupt
+from tiphys.messages import Event, Input, RunAdmitted, Step
+from tiphys.model.ids import RunId
+
+_STATE = msgspec.msgpack.Decoder(State)
+
+
+class Bundle(msgspec.Struct, frozen=True):
+    """A run's journal, and the inputs the engine broke on. `trace` is for people."""
+
+    run: RunId
+    trace: list[str]
+    snapshot: bytes | None
+    events: list[Event]
+    inputs: list[Input]
+
+
+def revive(snapshot: bytes | None, events: Sequence[Event]) -> Run:
+    """Return the run that a journal tells of. Raises Corrupt."""
+    first = events[0]
+    if not isinstance(first, RunAdmitted):
+        raise Corrupt("a journal does not begin with the documents of its run")
+    state = _STATE.decode(snapshot) if snapshot is not None else None
+    run = Run(recompile(first), first, state)
+    run.fold(events)
+    return run
+
+
+def replay(bundle: Bundle) -> Step:
+    """Give a run the inputs its engine broke on."""
+    return revive(bundle.snapshot, bundle.events).handle_all(bundle.inputs)
+
+
+def save(folder: Path, bundle: Bundle) -> Path:
+    """Write a bundle below `folder` and return its file."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / f"{bundle.run}.json"
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(bundle), indent=1))
+    return path
+
+
+def load(path: Path) -> Bundle:
+    """Return a bundle that was saved."""
+    return msgspec.json.decode(path.read_bytes(), type=Bundle)
+
+
+def trace_of(error: BaseException) -> list[str]:
+    """Return an error's traceback as lines."""
+    return "".join(traceback.format_exception(error)).splitlines()
