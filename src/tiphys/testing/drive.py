@@ -243,7 +243,8 @@ class Driver:
     def document(self) -> JsonObject:
         """Return the Workflow as clients read it, with its nodes."""
         workflow = self.admitted.event.workflow
-        found = document_of(workflow if isinstance(workflow, dict, summary(self.run), extras(self.run)) else {})
+        whole = workflow if isinstance(workflow, dict) else {}
+        found = document_of(whole, summary(self.run), extras(self.run))
         status = found["status"]
         nodes: JsonObject = {
             key: msgspec.to_builtins(node_status(self.run, node))
