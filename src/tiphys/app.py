@@ -91,13 +91,14 @@ class Local:
             self.runtime,
             self.clock,
             self.owner.name,
+            self.settings.home / "bugs",
         )
 
     async def forget(self, row: RunRow) -> None:
         """Delete a run, its job directories and its artifacts; what runs of it is killed."""
         runtime = self.runtime(row)
         try:
-            await self.operator.delete(row, runtime)
+            await self.operator.delete(row, runtime, self.store.is_driven(row))
         finally:
             await runtime.close()
         folder = self.settings.home / "artifacts" / row.name

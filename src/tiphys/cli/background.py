@@ -9,10 +9,19 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from tiphys.cli.session import Session, is_asynchronous, with_session
+from tiphys.errors import Permanent
+
+if TYPE_CHECKING:
+    from tiphys.app import Local
+    from tiphys.ports import RunRow
+
+_LOOK_SECONDS = 1.0
+_MOST_STARTS = 5
 
 
 def _lock_file(home: Path) -> Path:
@@ -24,16 +33,49 @@ def _only_engine(home: Path) -> Iterator[bool]:
     """Hold the home's engine lock; False if another process has it."""
     lock = os.open(_lock_file(home), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield True
-    except BlockingIOError:
-        yield False
+        yield _locked(lock)
     finally:
         os.close(lock)
 
 
-def ensure_engine(session: Session) -> None:
-    """Start a background engine if none serves the session's home.
+def _locked(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+class Keeper:
+    """Sees to it that a run somebody waits for is driven, also when its engine is killed."""
+
+    def __init__(self, session: Session, home: Local) -> None:
+        """Prepare to look after runs."""
+        self._session = session
+        self._home = home
+        self._next = 0.0
+        self._left = _MOST_STARTS
+
+    def look(self, row: RunRow) -> None:
+        """Start an engine if nobody drives the run. To be called often; it seldom does anything.
+
+        Raises Permanent if engines come and go and none of them drives it.
+        """
+        now = self._home.clock.now()
+        if now < self._next:
+            return
+        self._next = now + _LOOK_SECONDS
+        if self._home.store.is_driven(row):
+            self._left = _MOST_STARTS
+        elif ensure_engine(self._session):
+            self._left -= 1
+            if self._left < 0:
+                log = self._session.settings.home / "engine.log"
+                raise Permanent(f"no engine drives workflow {row.name}; the reason is in {log}")
+
+
+def ensure_engine(session: Session) -> bool:
+    """Start a background engine if none serves the session's home; tell whether one was started.
 
     Called after a run was stored: an engine about to end looks once more after it has let its
     lock go, so that either it or the new one sees the run.
@@ -41,7 +83,7 @@ def ensure_engine(session: Session) -> None:
     home = session.settings.home
     with _only_engine(home) as free:
         if not free:
-            return
+            return False
     command = [sys.executable, "-m", "tiphys.cli.main", "engine", "--home", str(home)]
     if session.settings_file:
         command += ["--settings", os.path.abspath(session.settings_file)]
@@ -62,6 +104,7 @@ def ensure_engine(session: Session) -> None:
     finally:
         os.close(log)
         os.close(null)
+    return True
 
 
 @click.command(hidden=True)
@@ -71,9 +114,7 @@ async def engine(session: Session) -> None:
     """Drive the runs of a home until there are none."""
     from tiphys.app import local
 
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s"
-    )
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     settings = session.settings
     with local(settings, drives=True) as home:
         while True:

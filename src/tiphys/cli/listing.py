@@ -65,13 +65,13 @@ def _wanted(workflow: dict[str, Any], filters: dict[str, Any]) -> bool:
     done = status.get("finishedAt") is not None
     phases = [part for part in filters["status"].split(",") if part]
     created = instant(workflow["metadata"].get("creationTimestamp")) or 0.0
+    ended = instant(status.get("finishedAt")) or 0.0
     tests = (
         not phases or (status.get("phase") or "Pending") in phases,
         not filters["completed"] or done,
         not filters["running"] or not done,
         workflow["metadata"]["name"].startswith(filters["prefix"]),
         not filters["since"] or created > time.time() - _seconds(filters["since"]),
-        not filters["older"]
-        or (done and (instant(status["finishedAt"]) or 0) < time.time() - _seconds(filters["older"])),
+        not filters["older"] or (done and ended < time.time() - _seconds(filters["older"])),
     )
     return all(tests)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from tiphys.cli.session import Session, is_asynchronous, with_session, write
-from tiphys.errors import NotFound
+from tiphys.errors import NotFound, UserError
 
 if TYPE_CHECKING:
     from tiphys.app import Local
@@ -28,29 +29,50 @@ _POLL_SECONDS = 0.1
 @with_session
 @is_asynchronous
 async def logs(
-    session: Session, name: str, pod: str | None, follow: bool, tail: int, grep: str, container: str
+    session: Session, name: str, pod: str | None, follow: bool, tail: int, **values: str
 ) -> None:
     """Show what the steps of a workflow wrote; @latest is the newest."""
     from tiphys.app import local
 
-    _ = container  # every pod has one container so far
+    wanted = _pattern(values["grep"])
     with local(session.settings) as home:
         row = await home.store.find(session.namespace, name)
-        printer = Printer(session.colour, re.compile(grep) if grep else None, tail)
-        seen: set[str] = set()
-        tasks: list[asyncio.Task[None]] = []
-        while True:
-            done = (await home.store.find(row.namespace, row.name)).done
-            for node in await _pods(home, row):
-                if node["id"] not in seen and pod in {None, node["pod"], node["id"], node["name"]}:
+        printer = Printer(session.colour, wanted, tail)
+        async with asyncio.TaskGroup() as group:
+            seen: set[str] = set()
+            async for node in _pods_as_they_come(home, row, follow):
+                if pod in {None, node["pod"], node["id"], node["name"]}:
                     seen.add(node["id"])
-                    tasks.append(asyncio.ensure_future(printer.copy(home, row, node, follow)))
-            if done or not follow:
-                break
-            await asyncio.sleep(_POLL_SECONDS)
-        await asyncio.gather(*tasks)
+                    group.create_task(printer.copy(home, row, node, follow))
         if pod is not None and not seen:
-            raise NotFound(f'workflow "{row.name}" has no pod "{pod}"')
+            raise NotFound(f'workflow "{row.name}" has no pod "{pod}"; `tiphys get` lists them')
+
+
+def _pattern(text: str) -> re.Pattern[str] | None:
+    try:
+        return re.compile(text) if text else None
+    except re.error as exc:
+        raise UserError(f"--grep {text}: {exc}") from exc
+
+
+async def _pods_as_they_come(
+    home: Local, row: RunRow, follow: bool
+) -> AsyncIterator[dict[str, Any]]:
+    """Yield each pod once; with `follow` until the workflow ends or is deleted."""
+    known: set[str] = set()
+    version = -1
+    while True:
+        fresh = await home.store.find(row.namespace, row.name)
+        latest = await home.store.version(row.run)
+        if latest != version:
+            version = latest
+            for node in await _pods(home, fresh):
+                if node["id"] not in known:
+                    known.add(node["id"])
+                    yield node
+        if fresh.done or not follow:
+            return
+        await asyncio.sleep(_POLL_SECONDS)
 
 
 async def _pods(home: Local, row: RunRow) -> list[dict[str, Any]]:

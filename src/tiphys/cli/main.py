@@ -57,16 +57,16 @@ HELP: Final[dict[str, str]] = {
 class Verbs(click.Group):
     """A group whose commands are imported when needed."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, _: click.Context) -> list[str]:
         """Return the verbs, without importing them."""
         return list(HELP)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, _: click.Context, cmd_name: str) -> click.Command | None:
         """Return a verb's command, None if there is none."""
         target = COMMANDS.get(cmd_name)
         if target is None:
             return None
-        module, _, name = target.partition(":")
+        module, name = target.split(":")
         command: click.Command = getattr(importlib.import_module(module), name)
         return command
 
@@ -82,7 +82,7 @@ class Verbs(click.Group):
             ctx.fail(f"there is no command `{args[0]}`{hint}")
         return super().resolve_command(ctx, args)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, _: click.Context, formatter: click.HelpFormatter) -> None:
         """List the verbs from the table."""
         with formatter.section("Commands"):
             formatter.write_dl(list(HELP.items()))
@@ -90,11 +90,15 @@ class Verbs(click.Group):
 
 @click.group(
     cls=Verbs,
+    invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Argo workflows simulated, on this machine, or on Kubernetes.",
 )
-def cli() -> None:
-    """Carry out one verb."""
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """Carry out one verb; without one, say which there are."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 def main() -> None:
@@ -106,20 +110,48 @@ def main() -> None:
     except click.Abort:
         sys.exit(130)
     except click.ClickException as exc:
-        exc.show()
-        sys.exit(2)
+        sys.exit(_say(_with_usage(exc)))
     except TiphysError as exc:
-        _say(exc)
-        sys.exit(2)
+        sys.exit(_say(str(exc)))
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(1)
+    except OSError as exc:
+        sys.exit(_say(f"{exc.filename}: {exc.strerror}" if exc.filename else str(exc)))
+    except Exception as exc:  # noqa: BLE001 - whatever it is, a person gets a line, not a traceback
+        sys.exit(_say(_defect(exc)))
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _say(error: TiphysError) -> None:
-    for line in str(error).splitlines():
+def _say(text: str) -> int:
+    for line in text.splitlines():
         sys.stderr.write(f"Error: {line}\n")
+    return 2
+
+
+def _with_usage(error: click.ClickException) -> str:
+    """Return one line that says what is wrong with the command line, and where help is."""
+    text = error.format_message().rstrip(".")
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if context is None:
+        return text
+    return f"{text}; see `{context.command_path} --help`"
+
+
+def _defect(error: Exception) -> str:
+    """Keep the traceback in a file and return what is said of it."""
+    import tempfile
+    import traceback
+
+    said = f"this is a defect of tiphys: {type(error).__name__}: {error}"
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="tiphys-", suffix=".txt", delete=False, encoding="utf-8"
+        ) as file:
+            traceback.print_exception(error, file=file)
+    except OSError:
+        return said
+    return f"{said}; please report it with the file {file.name}"
 
 
 if __name__ == "__main__":

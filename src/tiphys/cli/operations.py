@@ -31,7 +31,9 @@ async def _each(session: Session, names: tuple[str, ...], act: _Act, said: str) 
 
 @click.command()
 @click.argument("names", nargs=-1)
-@click.option("--node-field-selector", "selector", default="", help="Fail only these suspend nodes.")
+@click.option(
+    "--node-field-selector", "selector", default="", help="Fail only these suspend nodes."
+)
 @click.option("--message", default="", help="The message of the nodes.")
 @with_session
 @is_asynchronous
@@ -78,9 +80,7 @@ async def suspend(session: Session, names: tuple[str, ...]) -> None:
 async def resume(session: Session, names: tuple[str, ...], selector: str) -> None:
     """Let suspended workflows go on."""
     _need(names, "requires either node field selector or workflow")
-    await _each(
-        session, names, lambda home, row: home.operator.resume(row, selector), "resumed"
-    )
+    await _each(session, names, lambda home, row: home.operator.resume(row, selector), "resumed")
 
 
 def _need(names: tuple[str, ...], text: str) -> None:

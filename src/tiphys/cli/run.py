@@ -6,18 +6,22 @@ import asyncio
 import signal
 import sys
 import time
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 import msgspec
 
-from tiphys.cli.session import Session, is_asynchronous, with_session, write
+from tiphys.cli.session import Session, first_of, is_asynchronous, with_session, write
 from tiphys.cli.submit import options_of, submit_files, submit_options
-from tiphys.errors import Conflict
+from tiphys.errors import LostOwnership, Permanent, TiphysError, WorldError
 
 if TYPE_CHECKING:
     from tiphys.app import Choice, Local
+    from tiphys.messages import Strategy
     from tiphys.ports import RunRow, Update
+
+_POLL_SECONDS = 0.1
 
 
 class Screen(Protocol):
@@ -93,7 +97,8 @@ async def run(
         options = options_of(session, choice.name, values)
         rows = await submit_files(home, files, options, bool(values["strict"]))
         _introduce(choice, output)
-        return max([await _run_one(session, home, row, output) for row in rows])
+        with _Interrupts(home, rows):
+            return max([await _run_one(session, home, row, output) for row in rows])
 
 
 def _introduce(choice: Choice, output: str | None) -> None:
@@ -105,15 +110,14 @@ async def _run_one(session: Session, home: Local, row: RunRow, output: str | Non
     from tiphys.cli import printing
     from tiphys.cli.render import Style
 
-    with _interrupts(home, row):
-        if output is not None:
-            await home.engine().drive(row, Silence().show)
-        elif sys.stdout.isatty():
-            tree = Tree(session.colour)
-            with tree.view:
-                await home.engine().drive(row, tree.show)
-        else:
-            await home.engine().drive(row, Lines().show)
+    if output is not None:
+        await _drive(home, row, Silence().show)
+    elif sys.stdout.isatty():
+        tree = Tree(session.colour)
+        with tree.view:
+            await _drive(home, row, tree.show)
+    else:
+        await _drive(home, row, Lines().show)
     workflow = await home.viewer.get(row.namespace, row.name)
     if output is not None:
         style = Style("wide" if output == "wide" else "default", session.colour)
@@ -122,12 +126,53 @@ async def _run_one(session: Session, home: Local, row: RunRow, output: str | Non
     return 0 if isinstance(status, dict) and status.get("phase") == "Succeeded" else 1
 
 
-class _interrupts:  # noqa: N801 - used as a statement
-    """Ctrl-C once stops the workflow, twice terminates it, three times leaves it running."""
+async def _drive(home: Local, row: RunRow, show: Callable[[Update], None]) -> None:
+    """Bring a run to its end; while another engine has it, look on.
 
-    def __init__(self, home: Local, row: RunRow) -> None:
+    Raises Permanent if that is not possible here and now.
+    """
+    try:
+        while not await _is_mine(home, row, show) and not await _look_on(home, row, show):
+            pass
+    except WorldError as exc:
+        text = f"{exc}; workflow {row.name} is kept, `tiphys wait {row.name}` goes on with it"
+        raise Permanent(text) from exc
+
+
+async def _is_mine(home: Local, row: RunRow, show: Callable[[Update], None]) -> bool:
+    """Drive a run; False if another engine has it or takes it over."""
+    try:
+        return await home.engine().drive(row, show)
+    except BaseExceptionGroup as group:
+        error = first_of(group)
+    if isinstance(error, LostOwnership):
+        return False
+    raise error
+
+
+async def _look_on(home: Local, row: RunRow, show: Callable[[Update], None]) -> bool:
+    """Show a run that another engine drives; False if that engine has let it go."""
+    from tiphys.ports import Update
+
+    seen = -1
+    while True:
+        fresh = await home.store.find(row.namespace, row.name)
+        version = await home.store.version(row.run)
+        if version != seen:
+            seen = version
+            nodes = await home.store.nodes(row.run)
+            show(Update(home.viewer.bare(fresh), nodes, fresh.done))
+        if fresh.done or not home.store.is_driven(fresh):
+            return fresh.done
+        await asyncio.sleep(_POLL_SECONDS)
+
+
+class _Interrupts:
+    """Ctrl-C once stops the workflows, twice terminates them, three times leaves them running."""
+
+    def __init__(self, home: Local, rows: Sequence[RunRow]) -> None:
         self._home = home
-        self._row = row
+        self._rows = rows
         self._count = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -147,15 +192,17 @@ class _interrupts:  # noqa: N801 - used as a statement
             sys.stderr.write("leaving; `tiphys wait` goes on with the workflow\n")
             raise KeyboardInterrupt
         word = "stopping" if self._count == 1 else "terminating"
-        sys.stderr.write(f"{word} {self._row.name}\n")
-        task = asyncio.ensure_future(self._ask())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        strategy: Strategy = "Stop" if self._count == 1 else "Terminate"
+        for row in self._rows:
+            task = asyncio.ensure_future(self._ask(row, word, strategy))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
-    async def _ask(self) -> None:
+    async def _ask(self, row: RunRow, word: str, strategy: Strategy) -> None:
         try:
-            await self._home.operator.stop(
-                self._row, "Stop" if self._count == 1 else "Terminate"
-            )
-        except Conflict:
-            return  # it ended in the meantime
+            fresh = await self._home.store.find(row.namespace, row.name)
+            if not fresh.done:
+                sys.stderr.write(f"{word} {row.name}\n")
+                await self._home.operator.stop(fresh, strategy)
+        except TiphysError as exc:
+            sys.stderr.write(f"Error: {exc}\n")

@@ -12,4 +12,5 @@ import tiphys
 def version(short: bool) -> None:
     """Show the version."""
     number = tiphys.__version__
-    click.echo(f"tiphys: v{number}" if short else f"tiphys: v{number}\n  Argo Workflows: v4.1.2\n", nl=False)
+    more = "" if short else "\n  Argo Workflows: v4.1.2"
+    click.echo(f"tiphys: v{number}{more}")

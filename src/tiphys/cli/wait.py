@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from tiphys.cli.background import Keeper
 from tiphys.cli.session import Session, is_asynchronous, with_session, write
 from tiphys.errors import NotFound
 
@@ -19,10 +21,14 @@ if TYPE_CHECKING:
 _POLL_SECONDS = 0.1
 
 
-async def until_done(home: Local, name: str, namespace: str) -> RunRow:
+async def until_done(session: Session, home: Local, name: str) -> RunRow:
     """Return a workflow's row when it has ended. Raises NotFound."""
-    while not (row := await home.store.find(namespace, name)).done:
+    keeper = Keeper(session, home)
+    row = await home.store.find(session.namespace, name)
+    while not row.done:
+        keeper.look(row)
         await asyncio.sleep(_POLL_SECONDS)
+        row = await home.store.find(row.namespace, row.name)
     return row
 
 
@@ -40,7 +46,7 @@ async def _wait_one(session: Session, home: Local, name: str, quiet: bool, lenie
     from tiphys.cli.render.times import go_time, instant
 
     try:
-        row = await until_done(home, name, session.namespace)
+        row = await until_done(session, home, name)
     except NotFound:
         return 0 if lenient else 1
     workflow = await home.viewer.whole(row)
@@ -59,10 +65,8 @@ async def _wait_one(session: Session, home: Local, name: str, quiet: bool, lenie
 async def wait(session: Session, names: tuple[str, ...], lenient: bool) -> int:
     """Wait for workflows to end; exit 1 if one of them failed."""
     from tiphys.app import local
-    from tiphys.cli.background import ensure_engine
 
     with local(session.settings) as home:
-        ensure_engine(session)
         return await wait_for(session, home, list(names), lenient=lenient)
 
 
@@ -75,16 +79,18 @@ async def watch_one(session: Session, home: Local, name: str) -> None:
     row = await home.store.find(session.namespace, name)
     if not sys.stdout.isatty():
         log = PlainLog()
-        async for workflow in _changes(home, row):
+        async for workflow in _changes(session, home, row):
             for line in log.workflow(workflow, time.time()):
                 write(f"{line}\n")
         return
     with LiveTree(time.time, Style(colour=session.colour)) as tree:
-        async for workflow in _changes(home, row):
+        async for workflow in _changes(session, home, row):
             tree.update(workflow)
 
 
-async def _changes(home: Local, row: RunRow) -> Any:
+async def _changes(session: Session, home: Local, row: RunRow) -> AsyncIterator[dict[str, Any]]:
+    """Yield a workflow at each of its commits, until it ends."""
+    keeper = Keeper(session, home)
     seen = -1
     while True:
         version = await home.store.version(row.run)
@@ -94,6 +100,7 @@ async def _changes(home: Local, row: RunRow) -> Any:
             yield await home.viewer.whole(fresh)
             if fresh.done:
                 return
+        keeper.look(await home.store.find(row.namespace, row.name))
         await asyncio.sleep(_POLL_SECONDS)
 
 
@@ -104,8 +111,6 @@ async def _changes(home: Local, row: RunRow) -> Any:
 async def watch(session: Session, name: str) -> None:
     """Show a workflow until it ends."""
     from tiphys.app import local
-    from tiphys.cli.background import ensure_engine
 
     with local(session.settings) as home:
-        ensure_engine(session)
         await watch_one(session, home, name)

@@ -90,14 +90,10 @@ def placed(findings: Sequence[Finding], document: Document) -> list[Finding]:
             found.append(replace(item, file=item.file or document.file))
             continue
         place = document.place(path_of(item.path))
-        found.append(
-            replace(item, file=document.file, line=place[0], column=place[1])
-        )
+        found.append(replace(item, file=document.file, line=place[0], column=place[1]))
     return found
 
 
 def path_of(text: str) -> tuple[str | int, ...]:
     """Return "spec.templates[0].name" as a path of keys and indexes."""
-    return tuple(
-        int(index) if index else name for name, index in _PART.findall(text)
-    )
+    return tuple(int(index) if index else name for name, index in _PART.findall(text))

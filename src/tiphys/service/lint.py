@@ -98,8 +98,6 @@ def _check(report: Report, document: Document, store: TemplateStore, strict: boo
         report.faults.append(Fault(document.label, document.kind, text, decoded.findings))
     if decoded.value is None or decoded.findings:
         return
-    options = Options(
-        lint=True, offline=True, namespace=document.namespace, sources={"": document}
-    )
+    options = Options(lint=True, offline=True, namespace=document.namespace, sources={"": document})
     for finding in validate(decoded.value, store, options):
         report.faults.append(Fault(document.label, document.kind, finding.reason, [finding]))

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from tiphys.expr.selectors import NodeFieldSelector
 
 
+_PATIENCE_SECONDS = 10.0
+_POLL_SECONDS = 0.05
+
+
 @dataclass(frozen=True, slots=True)
 class Operator:
     """Asks things of runs."""
@@ -61,6 +65,16 @@ class Operator:
         if not row.done:
             await self.intake.post(row.run, ResumeRequested(self.clock.now()))
 
+    async def _until_over(self, row: RunRow, runtime: Runtime) -> None:
+        """Kill what runs of a terminated run until its owner has seen it all."""
+        patience = self.clock.now() + _PATIENCE_SECONDS
+        while self.clock.now() < patience:
+            for job in await runtime.present(row.run):
+                await runtime.stop(job, 0.0)
+            if (await self.queries.find(row.namespace, row.name)).done:
+                return
+            await self.clock.sleep_until(self.clock.now() + _POLL_SECONDS)
+
     async def waiting(self, row: RunRow) -> list[JsonObject]:
         """Return the suspend nodes of a run that wait."""
         nodes = [msgspec.json.decode(data) for data in await self.queries.nodes(row.run)]
@@ -96,10 +110,14 @@ class Operator:
             ),
         )
 
-    async def delete(self, row: RunRow, runtime: Runtime) -> None:
-        """Forget a workflow and all that belongs to it; what runs of it is stopped first."""
-        for job in await runtime.present(row.run):
-            await runtime.stop(job, 0.0)
+    async def delete(self, row: RunRow, runtime: Runtime, driven: bool = False) -> None:
+        """Forget a workflow and all that belongs to it; what runs of it is stopped first.
+
+        One that is `driven` is terminated before, so that nothing new is started meanwhile.
+        """
+        if driven and not row.done:
+            await self.intake.post(row.run, StopRequested(self.clock.now(), "Terminate"))
+            await self._until_over(row, runtime)
         await runtime.drop(row.run)
         await self.queries.delete(row.run)
 

@@ -147,9 +147,7 @@ class Submitter:
         try:
             ready = named(apply_options(workflow, options), options.namespace, now)
             sources = {} if origin is None else {"": origin}
-            checks = Options(
-                offline=True, namespace=ready.metadata.namespace, sources=sources
-            )
+            checks = Options(offline=True, namespace=ready.metadata.namespace, sources=sources)
             admitted = admit(ready, documents, now, checks)
         except (InvalidDocument, Unsupported) as exc:
             if origin is None:

@@ -81,9 +81,7 @@ class SqliteStore:
                 return None
             if found[0] and found[0] != owner and is_alive(self._home, found[0]):
                 return None
-            db.execute(
-                "UPDATE runs SET owner = ?, epoch = epoch + 1 WHERE uid = ?", (owner, run)
-            )
+            db.execute("UPDATE runs SET owner = ?, epoch = epoch + 1 WHERE uid = ?", (owner, run))
             return int(found[1]) + 1
 
         return await self._writer.do(work)
@@ -140,9 +138,7 @@ class SqliteStore:
                 [(run, node, row) for node, row in changes.nodes],
             )
             if changes.taken:
-                db.execute(
-                    "DELETE FROM requests WHERE run = ? AND id <= ?", (run, changes.taken)
-                )
+                db.execute("DELETE FROM requests WHERE run = ? AND id <= ?", (run, changes.taken))
             return last
 
         return await self._writer.do(work)
@@ -171,6 +167,10 @@ class SqliteStore:
             if row.owner not in alive:
                 alive[row.owner] = is_alive(self._home, row.owner)
         return [row for row in found if not alive[row.owner]]
+
+    def is_driven(self, row: RunRow) -> bool:
+        """Tell whether a row names a living owner."""
+        return bool(row.owner) and is_alive(self._home, row.owner)
 
     # ------------------------------------------------------------------------------- intake
 
