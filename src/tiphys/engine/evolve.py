@@ -190,7 +190,6 @@ def _enter(state: State, event: NodeAdded, node: Node) -> None:
         return
     owner = state.nodes[event.owner]
     frame = _frame(owner)
-    frame.waiting = ""
     if event.hooked and event.hook_of is not None:
         frame.open += 1
     elif owner.kind == "Steps":
@@ -199,6 +198,7 @@ def _enter(state: State, event: NodeAdded, node: Node) -> None:
     elif owner.kind == "Retry":
         frame.attempts.append(node.id)
         frame.until = 0.0
+        frame.waiting = ""
         frame.open += 1
     else:
         _fill(frame, event, node.id)
@@ -212,7 +212,7 @@ def _fill(frame: Frame, event: NodeAdded, key: NodeId) -> None:
         frame.made.setdefault(slot[0], []).append(key)
     frame.head += 1
     if frame.head == len(frame.queue):
-        frame.queue, frame.head = [], 0
+        frame.queue, frame.head, frame.waiting = [], 0, ""
 
 
 def _new_frame(program: Program, state: State, node: Node) -> Frame:

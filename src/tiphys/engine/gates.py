@@ -8,7 +8,6 @@ Source: reference/engine.md 2.7.
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING
 
 from tiphys.engine.state import Node
@@ -24,7 +23,7 @@ class Gates:
 
     def __init__(self) -> None:
         """Start with nobody waiting."""
-        self._for_workflow: deque[NodeId] = deque()
+        self._for_workflow: dict[NodeId, bool] = {}
         self._for_boundary: dict[NodeId, dict[NodeId, bool]] = {}
         self._freed: list[NodeId] = []
 
@@ -32,7 +31,7 @@ class Gates:
         """Return whether `frame` may add a node now; if not, it is touched when it may."""
         if not _workflow_has_room(run):
             self._wait(run, frame, "the workflow's parallelism")
-            self._for_workflow.append(frame.id)
+            self._for_workflow[frame.id] = True
             return False
         limit = run.template(boundary).parallelism if boundary.template else None
         if limit is not None and boundary.active >= limit:
@@ -67,7 +66,9 @@ class Gates:
                 found = True
         self._freed.clear()
         if self._for_workflow and _workflow_has_room(run):
-            run.touch(self._for_workflow.popleft())
+            longest = next(iter(self._for_workflow))
+            del self._for_workflow[longest]
+            run.touch(longest)
             found = True
         return found
 
@@ -82,7 +83,7 @@ class Gates:
                     node.boundary if node.kind in {"StepGroup", "TaskGroup", "Retry"} else key
                 )
                 self._for_boundary.setdefault(boundary or key, {})[key] = True
-                self._for_workflow.append(key)
+                self._for_workflow[key] = True
 
 
 def _workflow_has_room(run: Run) -> bool:

@@ -61,6 +61,7 @@ def job_spec(run: Run, node: Node) -> JobSpec:
         capture_result=_captures(run, node),
         archive_logs=run.program.archive_logs,
         deadline_seconds=_deadline(run, node, template),
+        deadline_at=_deadline_at(run, node),
     )
 
 
@@ -106,6 +107,24 @@ def _deadline(run: Run, node: Node, template: Template) -> float | None:
         return float(int(own))
     except ValueError as exc:
         raise CallError(f"activeDeadlineSeconds: {own!r} is not a number of seconds") from exc
+
+
+def _deadline_at(run: Run, node: Node) -> float | None:
+    """Return the instant at which the job ends itself, whether the engine lives or not.
+
+    That is the workflow's deadline (not for exit handlers), or the end of all retries.
+    Source: reference/kubernetes.md 3.5 (ARGO_DEADLINE), engine.md 5.3.
+    """
+    limits = []
+    if run.program.deadline_seconds is not None and not node.on_exit:
+        limits.append(int(run.state.started_at) + run.program.deadline_seconds)
+    retry = run.template(node).retry
+    if node.attempt and retry is not None and retry.backoff is not None:
+        longest = _timeout(run, node, retry.backoff.max_duration)
+        frame = run.node(node.owner).frame
+        if longest is not None and frame is not None:
+            limits.append(run.node(frame.attempts[0]).started_at + longest)
+    return min(limits, default=None)
 
 
 def _first_start(run: Run, node: Node) -> float:

@@ -40,7 +40,8 @@ def react(run: Run) -> None:
         place = Place(name=run.state.name, call=("entry",))
         invoke(run, run.program.entry, place, run.globals(), LENIENT)
         return
-    _hooks(run, root)
+    if run.program.hooks:
+        _hooks(run, root)
     if not root.fulfilled or _open_hooks(run):
         return
     exit_node = run.state.find(f"{run.state.name}.onExit")

@@ -56,8 +56,6 @@ class Prepared:
 
     workflow: str
     helpers: list[str]
-    suspends: dict[str, list[str]]
-    """For each template that waits for a person: the outputs that must be supplied."""
 
 
 def load(directory: Path) -> Iterator[Row]:
@@ -81,7 +79,7 @@ def prepare(row: Row, moment: int) -> Prepared:
     for other in row.data.get("with", []):
         helpers += [text for text in split(row.folder / other) if _kind(text) in HELPERS]
     helpers += [json.dumps(item) for item in row.data.get("setup", [])]
-    return Prepared(_workflow(row, moment), helpers, _supplied(row.documents))
+    return Prepared(_workflow(row, moment), helpers)
 
 
 def _workflow(row: Row, moment: int) -> str:
@@ -121,27 +119,3 @@ def _object(meta: dict[str, Any], spec: dict[str, Any]) -> dict[str, Any]:
 def _kind(text: str) -> str:
     found = re.search(r"^kind:\s*[\"']?(\w+)", text, re.MULTILINE)
     return found.group(1) if found else ""
-
-
-def _supplied(documents: list[str]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for document in documents:
-        for template in _templates(document):
-            names = [
-                parameter["name"]
-                for parameter in (template.get("outputs") or {}).get("parameters") or []
-                if "supplied" in (parameter.get("valueFrom") or {})
-                and "default" not in parameter["valueFrom"]
-            ]
-            if "suspend" in template and names:
-                found[template.get("name", "")] = names
-    return found
-
-
-def _templates(document: str) -> list[dict[str, Any]]:
-    try:
-        body = yaml.safe_load(document)
-    except yaml.YAMLError:
-        return []
-    spec = body.get("spec") if isinstance(body, dict) else None
-    return list((spec or {}).get("templates") or []) if isinstance(spec, dict) else []

@@ -37,6 +37,9 @@ class Command:
                         "type": kind,
                         "phase": "Running",
                         "templateName": "ask",
+                        "outputs": {
+                            "parameters": [{"name": "answer", "valueFrom": {"supplied": {}}}]
+                        },
                     }
                 },
             },

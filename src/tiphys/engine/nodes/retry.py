@@ -51,7 +51,8 @@ def react(run: Run, node: Node) -> None:
     if last.phase not in BAD:
         finish(run, node, "Succeeded", outputs=last.outputs)
         return
-    if frame.until and run.at < frame.until and not run.state.shutdown:
+    ending = run.state.shutdown or run.state.deadline_passed
+    if frame.until and run.at < frame.until and not ending:
         return
     verdict = judge(run, node, last)
     if verdict.wait_until:
