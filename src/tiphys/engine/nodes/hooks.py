@@ -95,7 +95,9 @@ def _place(node: Node, hook: Hook) -> Place:
 
 
 def find(run: Run, node: Node, name: str) -> Hook:
-    """Return the hook a hook node was made for."""
+    """Return the hook a hook node (or an attempt of one) was made for."""
+    if node.attempt is not None:
+        node = run.node(node.owner)
     declared = run.program.hooks
     if node.hook_of is not None:
         declared = run.call(run.node(node.hook_of)).hooks
