@@ -7,16 +7,19 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from tiphys.errors import InvalidDocument
 from tiphys.expr import (
     conditions,
     cron,
     depends,
     durations,
     environment,
+    errors,
     evaluate,
     goregex,
     gotime,
     int_or_string,
+    jq_filter,
     jsonpath,
     jsonpath_kubectl,
     labels,
@@ -53,6 +56,8 @@ from tiphys.expr.values import (
     Weekday,
     Zone,
 )
+from tiphys.model.yaml_reader import read_yaml
+from tiphys.model.yaml_scalars import json_integer
 
 CONTEXT = Context(datetime(2026, 3, 1, 10, 20, 30, tzinfo=UTC), b"seed")
 INF = float("inf")
@@ -657,3 +662,60 @@ def jsonpath_expr_check(vector):
 
 
 CHECKS.update(jsonpath_kubectl=jsonpath_kubectl_check, jsonpath_expr=jsonpath_expr_check)
+
+
+def jq_check(vector):
+    want = {"parse": errors.JqParseError, "jq": errors.JqError}.get(vector.get("error"))
+
+    def run():
+        try:
+            return jq_filter.run_filter(vector["filter"], vector["doc"], CONTEXT)
+        except LanguageError as error:
+            if want is not None and type(error) is not want:
+                raise AssertionError(f"{type(error).__name__}: {error.message!r}") from None
+            raise
+
+    return expect(vector, run, lambda result: differs("result", result, vector["result"]))
+
+
+CHECKS["jq"] = jq_check
+
+
+def yaml_piece(text, expected):
+    """Compare one document: its value, or the texts of both kinds of refusal."""
+    try:
+        located = read_yaml(text)
+    except InvalidDocument as error:
+        if "error" not in expected:
+            return f"unexpected error {error.findings[0].reason!r}"
+        got, want = error.findings[0].reason, expected["message"]
+        return None if got == want else f"message: got {got!r}, want {want!r}"
+    if "error" in expected:
+        return f"expected error {expected['message']!r}, got {located.value!r}"
+    want = json.loads(expected["json"], parse_int=json_integer)
+    twice = [f'line {found.place[0]}: key "{found.key}"' for found in located.duplicates]
+    lines = [f"{line} already set in map" for line in twice]
+    refusal = "\n  ".join(["yaml: unmarshal errors:", *lines]) if lines else None
+    return first(
+        differs(
+            "value", json.dumps(located.value, sort_keys=True), json.dumps(want, sort_keys=True)
+        ),
+        differs("strict error", refusal, expected.get("strict_error")),
+    )
+
+
+def yaml_check(vector):
+    if vector.get("mode") != "split":
+        return yaml_piece(vector["yaml"], vector)
+    pieces, documents = vector["yaml"].split("\n---"), vector["documents"]
+    if len(pieces) != len(documents):
+        return f"got {len(pieces)} pieces, want {len(documents)}"
+    return first(
+        *(
+            differs("piece", piece.strip(), "") if part.get("skipped") else yaml_piece(piece, part)
+            for piece, part in zip(pieces, documents, strict=True)
+        )
+    )
+
+
+CHECKS["yaml"] = yaml_check

@@ -88,6 +88,14 @@ class JsonPathError(LanguageError):
     """The JSON path cannot be parsed or does not fit the document."""
 
 
+class JqError(LanguageError):
+    """The filter uses what does not exist, or failed."""
+
+
+class JqParseError(JqError):
+    """The filter is not well formed."""
+
+
 class CronError(LanguageError):
     """The schedule cannot be parsed."""
 

@@ -120,9 +120,10 @@ def _below(value: Json) -> list[Json]:
 
 
 def _everything(value: Json, depth: int = 0) -> Iterator[Json]:
+    """Yield all that has parts below it; a Go string has bytes."""
     if depth > 200:
         raise JsonPathError("document nests too deeply")
-    if isinstance(value, (dict, list)):
+    if isinstance(value, (dict, list, str)) and value:
         yield value
         for item in _below(value):
             yield from _everything(item, depth + 1)

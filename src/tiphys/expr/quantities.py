@@ -50,12 +50,14 @@ class Quantity:
     """An exact amount and the family its suffixes come from.
 
     `written` is the text to print instead of the canonical form, when that is how Kubernetes
-    treats the text the quantity was read from.
+    treats the text the quantity was read from. Short texts are `fast`: they become an int64 and a
+    scale, long ones a big decimal, and the two are read as whole numbers in different ways.
     """
 
     amount: Decimal
     family: Family
     written: str = ""
+    fast: bool = True
 
     @property
     def sign(self) -> int:
@@ -63,12 +65,27 @@ class Quantity:
         return (self.amount > 0) - (self.amount < 0)
 
     def value(self) -> int:
-        """Return whole units, rounded away from zero."""
-        return wrap64(_rounded(self.amount))
+        """Return whole units."""
+        return self._scaled(0)
 
     def milli(self) -> int:
-        """Return thousandths, rounded away from zero."""
-        return wrap64(_rounded(self.amount.scaleb(3, _CONTEXT)))
+        """Return thousandths."""
+        return self._scaled(3)
+
+    def _scaled(self, digits: int) -> int:
+        """Return the amount times a power of ten as an int64.
+
+        Rounded away from zero and 0 when too large; big decimals are rounded up and wrap.
+        Source: apimachinery math.go positiveScaleInt64, scale_int.go scaledValue.
+        """
+        if self.fast:
+            whole = _rounded(self.amount.scaleb(digits, _CONTEXT))
+            return whole if whole == wrap64(whole) else 0
+        nanos = int(self.amount.scaleb(9, _CONTEXT))
+        if nanos < 0:
+            nanos = wrap64(nanos)
+        size, rest = divmod(abs(nanos), 10 ** (9 - digits))
+        return wrap64((size if nanos >= 0 else -size) + (rest > 0))
 
     def compare(self, other: Quantity) -> int:
         """Return -1, 0 or 1."""
@@ -109,7 +126,15 @@ def parse_quantity(text: str) -> Quantity:
             amount = min(amount, _LARGEST)
         amount = -amount if match["sign"] == "-" else amount
     written = text if _keeps_text(amount, family, exponent, whole, part) else ""
-    return Quantity(amount, family, written)
+    return Quantity(amount, family, written, _is_short(family, exponent, whole, part))
+
+
+def _is_short(family: Family, exponent: int, whole: str, part: str) -> bool:
+    """Return whether the text is read without big decimals. Source: ParseQuantity."""
+    digits = len(whole.lstrip("0") or "0") + len(part)
+    if family == "binary":
+        return not part and 15 - digits - int(exponent * 3 / 10) - 1 >= 0
+    return digits <= 18 and exponent - len(part) >= -9
 
 
 def _suffix(text: str) -> tuple[Family, int]:
