@@ -29,7 +29,8 @@ async def get(
     """Show workflows and their trees; @latest is the newest."""
     from tiphys.app import local
     from tiphys.cli import printing
-    from tiphys.cli.render import Style, node_filter
+    from tiphys.cli.render import Style
+    from tiphys.service.operations import node_filter
 
     if status and selector:
         raise UserError("cannot use both --status and --node-field-selector")

@@ -37,6 +37,8 @@ async def list_(
 
     if filters["completed"] and filters["running"]:
         raise UserError("--completed and --running cannot be used together")
+    for text in filter(None, (filters["since"], filters["older"])):
+        _seconds(text)
     with local(session.settings) as home:
         rows = await home.store.list(None if everywhere else session.namespace)
         wide = output in {"wide", "json", "yaml"}

@@ -135,7 +135,8 @@ def _with_usage(error: click.ClickException) -> str:
     context = error.ctx if isinstance(error, click.UsageError) else None
     if context is None:
         return text
-    return f"{text}; see `{context.command_path} --help`"
+    then = "" if text.endswith("?") else ";"
+    return f"{text}{then} see `{context.command_path} --help`"
 
 
 def _defect(error: Exception) -> str:

@@ -88,9 +88,12 @@ def _need(names: tuple[str, ...], text: str) -> None:
         raise click.UsageError(text)
 
 
-@click.group()
-def node() -> None:
+@click.group(invoke_without_command=True)
+@click.pass_context
+def node(context: click.Context) -> None:
     """Answer the suspend nodes of a workflow."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 @node.command(name="set")

@@ -5,8 +5,9 @@ Source: reference/engine-operations.md 12.3-12.8.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import msgspec
 
@@ -15,10 +16,6 @@ from tiphys.messages import NodeSet, ResumeRequested, StopRequested, Strategy, S
 from tiphys.model.base import Json, JsonObject
 from tiphys.model.ids import NodeId
 from tiphys.ports import Clock, Intake, Queries, RunRow, Runtime
-
-if TYPE_CHECKING:
-    from tiphys.expr.selectors import NodeFieldSelector
-
 
 _PATIENCE_SECONDS = 10.0
 _POLL_SECONDS = 0.05
@@ -87,10 +84,8 @@ class Operator:
                 "'set' currently only targets suspend nodes, use a node field selector to target "
                 "them"
             )
-        from tiphys.expr.selectors import parse_node_fields
-
-        wanted = parse_node_fields(selector)
-        nodes = [node for node in await self.waiting(row) if _matches(wanted, node)]
+        matches = node_filter(selector)
+        nodes = [node for node in await self.waiting(row) if matches(node)]
         if not nodes:
             raise UserError(
                 "currently, set only targets suspend nodes: no suspend nodes matching "
@@ -171,8 +166,19 @@ def _check_output(node: JsonObject, name: str) -> None:
     raise UserError(f"node is not expecting output parameter '{name}'")
 
 
-def _matches(selector: NodeFieldSelector, node: JsonObject) -> bool:
-    return selector.matches(node_fields(node))
+def node_filter(text: str) -> Callable[[JsonObject], bool]:
+    """Return the test that a selector such as `phase=Failed,displayName!=a` stands for.
+
+    Raises UserError if it cannot be parsed.
+    """
+    from tiphys.expr.errors import SelectorError
+    from tiphys.expr.selectors import parse_node_fields
+
+    try:
+        selector = parse_node_fields(text)
+    except SelectorError as exc:
+        raise UserError(f"unable to parse node field selector '{text}': {exc}") from exc
+    return lambda node: selector.matches(node_fields(node))
 
 
 def node_fields(node: JsonObject) -> dict[str, str]:

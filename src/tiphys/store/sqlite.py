@@ -223,7 +223,10 @@ class SqliteStore:
             values,
         )
         if not found:
-            raise NotFound(f'workflows.argoproj.io "{name}" not found')
+            raise NotFound(
+                f'workflows.argoproj.io "{name}" not found in namespace {namespace or "any"} of '
+                f"{self._home}; `tiphys list -A` lists what is there"
+            )
         return _row(found[0])
 
     async def list(self, namespace: str | None) -> Sequence[RunRow]:

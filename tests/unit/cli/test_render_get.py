@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from tests.unit.cli.samples import NOW, WORKFLOW, ZONE, deploy, etl
 
-from tiphys.cli.render import Style, node_filter, render_get, render_header, render_tree
+from tiphys.cli.render import Style, render_get, render_header, render_tree
+from tiphys.service.operations import node_filter
 
 STYLE = Style(zone=ZONE)
 

@@ -7,7 +7,6 @@ a foot in the terminal, `live` and `colour.wanted`, say so.
 
 from __future__ import annotations
 
-from tiphys.cli.render.filters import node_filter
 from tiphys.cli.render.header import render_header, status_text
 from tiphys.cli.render.listing import ListStyle, render_list, sort_workflows
 from tiphys.cli.render.page import render_get
@@ -17,7 +16,6 @@ from tiphys.cli.render.tree import render_tree
 __all__ = [
     "ListStyle",
     "Style",
-    "node_filter",
     "render_get",
     "render_header",
     "render_list",
