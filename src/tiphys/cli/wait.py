@@ -47,8 +47,11 @@ async def _wait_one(session: Session, home: Local, name: str, quiet: bool, lenie
 
     try:
         row = await until_done(session, home, name)
-    except NotFound:
-        return 0 if lenient else 1
+    except NotFound as exc:
+        if lenient:
+            return 0
+        sys.stderr.write(f"Error: {exc}\n")
+        return 1
     workflow = await home.viewer.whole(row)
     status: dict[str, Any] = workflow["status"]  # type: ignore[assignment]  # always an object
     if not quiet:

@@ -5,7 +5,7 @@ Source: reference/engine-operations.md 12.3-12.8.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -166,7 +166,7 @@ def _check_output(node: JsonObject, name: str) -> None:
     raise UserError(f"node is not expecting output parameter '{name}'")
 
 
-def node_filter(text: str) -> Callable[[JsonObject], bool]:
+def node_filter(text: str) -> Callable[[Mapping[str, Json]], bool]:
     """Return the test that a selector such as `phase=Failed,displayName!=a` stands for.
 
     Raises UserError if it cannot be parsed.
@@ -181,7 +181,7 @@ def node_filter(text: str) -> Callable[[JsonObject], bool]:
     return lambda node: selector.matches(node_fields(node))
 
 
-def node_fields(node: JsonObject) -> dict[str, str]:
+def node_fields(node: Mapping[str, Json]) -> dict[str, str]:
     """Return the fields of a node that a selector may name."""
     fields = {name: _text(node.get(name)) for name in ("displayName", "templateName", "phase")}
     fields |= {name: _text(node.get(name)) for name in ("name", "id")}
