@@ -6,6 +6,8 @@ no environment, no further input and no clock but the one handed in.
 
 Known impurity: a filter runs in C and cannot be interrupted, and jq programs can loop for ever.
 Whoever runs one must do so in a process that may be killed (the executor's), not in the engine's.
+Differs: a string cannot be indexed by number, integer literals beyond 2^53 are rounded, a map made
+by the program keeps its order where its parts are listed by `.[]`, and some error texts are jq's.
 Source: Argo workflow/executor/resource.go; gojq 0.12; language.md 14.2.
 """
 
@@ -116,7 +118,7 @@ def run_filter(source: str, document: str, context: Context) -> str:
 
 
 def _as_go(value: Value) -> Value:
-    """Return large numbers as the floats they are in Go; only literals are longer."""
+    """Return large numbers as the floats they are in Go, which prints fewer digits."""
     if isinstance(value, int) and abs(value) > _EXACT and value == int(float(value)):
         return float(value)
     if isinstance(value, list):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from tiphys.expr.sprig_base import functions
+from tiphys.expr.sprig_crypto import CRYPTO
 from tiphys.expr.sprig_dicts import DICTS
 from tiphys.expr.sprig_lists import LISTS
 from tiphys.expr.sprig_misc import MISC
@@ -18,5 +19,5 @@ from tiphys.expr.sprig_time import TIMES
 from tiphys.expr.values import Value
 
 SPRIG: Final[dict[str, Value]] = functions(
-    {**TEXT, **NUMBERS, **LISTS, **DICTS, **TIMES, **REGEX, **MISC}
+    {**TEXT, **NUMBERS, **LISTS, **DICTS, **TIMES, **REGEX, **MISC, **CRYPTO}
 )

@@ -1,7 +1,6 @@
 """The sprig functions on versions, URLs, paths and chance.
 
-Differs: functions that need a cipher, a key pair, certificates, bcrypt or the network are present
-and fail with a clear text. Source: sprig; language.md 12.8.
+Source: sprig; language.md 12.8.
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ from urllib.parse import quote as escape
 from urllib.parse import unquote
 
 from tiphys.expr.functions import text, whole
-from tiphys.expr.functions_text import decode_base64
 from tiphys.expr.gotext import quote
 from tiphys.expr.running import Fault, Running
 from tiphys.expr.semver import Version, compare_versions, parse_version, satisfies
@@ -164,32 +162,6 @@ def _rand_bytes(running: Running, arguments: list[Value]) -> Value:
     return base64.b64encode(running.draw(max(whole(arguments[0]), 0))).decode()
 
 
-def _absent(name: str) -> Implementation:
-    def run(_: Running, __: list[Value]) -> Value:
-        raise Fault(f"sprig.{name} is not supported")
-
-    return run
-
-
-def _htpasswd(_: Running, arguments: list[Value]) -> Value:
-    user = text(arguments[0])
-    if ":" in user:
-        return f"invalid username: {user}"
-    raise Fault("sprig.htpasswd is not supported")
-
-
-def _private_key(_: Running, arguments: list[Value]) -> Value:
-    kind = text(arguments[0])
-    if kind in ("", "rsa", "dsa", "ecdsa", "ed25519"):
-        raise Fault("sprig.genPrivateKey is not supported")
-    return f"Unknown type {kind}"
-
-
-def _decrypt(_: Running, arguments: list[Value]) -> Value:
-    decode_base64(text(arguments[1]))
-    raise Fault("sprig.decryptAES is not supported")
-
-
 _PATHS: Final[Table] = {
     "base": _path(_base),
     "dir": _path(_dir),
@@ -198,23 +170,9 @@ _PATHS: Final[Table] = {
     "isAbs": _path(lambda path: path.startswith("/")),
 }
 _OS_PATHS: Final = {f"os{name[0].upper()}{name[1:]}": entry for name, entry in _PATHS.items()}
-_ABSENT: Final = {
-    "bcrypt": "s",
-    "encryptAES": "ss",
-    "buildCustomCert": "ss",
-    "genCA": "si",
-    "genCAWithKey": "sis",
-    "genSelfSignedCert": "saai",
-    "genSelfSignedCertWithKey": "saais",
-    "genSignedCert": "saaia",
-    "genSignedCertWithKey": "saaias",
-    "getHostByName": "s",
-    "derivePassword": "ussss",
-}
 MISC: Final[Table] = {
     **_PATHS,
     **_OS_PATHS,
-    **{name: (signature, _absent(name)) for name, signature in _ABSENT.items()},
     "semver": ("s", _semver),
     "semverCompare": ("ss", _semver_compare),
     "urlParse": ("s", _url_parse),
@@ -225,8 +183,5 @@ MISC: Final[Table] = {
     "randAscii": ("i", _random_text(_PRINTABLE)),
     "randBytes": ("i", _rand_bytes),
     "uuidv4": ("", _uuid),
-    "htpasswd": ("ss", _htpasswd),
-    "genPrivateKey": ("s", _private_key),
-    "decryptAES": ("ss", _decrypt),
     "hello": ("", lambda _, __: "Hello!"),
 }
