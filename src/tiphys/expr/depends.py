@@ -15,8 +15,10 @@ from typing import Final, Literal
 
 from tiphys.expr.errors import DependsError, ExprError, UnknownTask
 from tiphys.expr.evaluate import compile_expression
+from tiphys.expr.lexer import WORD_OPERATORS
 from tiphys.expr.values import Context, Struct, Value
 
+_RESERVED: Final = WORD_OPERATORS | {"true", "false", "nil"}
 DependencyKind = Literal["task", "items"]
 
 RESULTS: Final = (
@@ -122,9 +124,12 @@ class Condition:
 
 
 def _truth(operand: str, members: Mapping[str, Struct]) -> str:
-    """Return "true" or "false" for "task.Result", and as it is what is nothing of that kind."""
+    """Return "true" or "false" for "task.Result", and as it is what is nothing of that kind.
+
+    A name that no expression can use stays too, and is the error it is in Argo.
+    """
     name, _, result = operand.partition(".")
-    known = members.get(name)
+    known = None if name[:1].isdigit() or name in _RESERVED else members.get(name)
     value = known.members.get(result) if known is not None else None
     return operand if not isinstance(value, bool) else "true" if value else "false"
 
