@@ -87,6 +87,7 @@ def enter(run: Run, call: Call, place: Place, passed: Passed, scope: Names) -> N
     inputs = bind(template, passed, Caller(run, run.globals(), LENIENT, place.name))
     if template.retry is not None:
         _add(run, place, template, inputs, Start("Retry", "Running"))
+        run.go_on(run.state.id_of(place.name))  # its attempt takes the room that was found for it
     else:
         add_node(run, place, template, inputs)
 

@@ -297,6 +297,8 @@ def _change(state: State, event: NodePhaseChanged, touch: Touch) -> None:
     _check(node.name, node.phase, node, event.phase)
     node.phase, node.message = event.phase, event.message
     node.host = event.host or node.host
+    if node.kind == "Retry":
+        _frame(node).until = 0.0
     touch(node.id)
 
 

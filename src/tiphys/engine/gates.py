@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tiphys.engine.evolve import has_hooks
 from tiphys.engine.state import Node
 from tiphys.messages import Event, NodeDone, WaitStarted
 from tiphys.model.ids import NodeId
@@ -44,12 +45,6 @@ class Gates:
         if frame.frame is not None and not frame.frame.waiting:
             run.emit(WaitStarted(node=frame.id, reason=f"waiting for room under {reason}"))
 
-    def waits(self, frame: NodeId) -> bool:
-        """Return whether a frame waits for room."""
-        return frame in self._for_workflow or any(
-            frame in frames for frames in self._for_boundary.values()
-        )
-
     def note(self, run: Run, event: Event) -> None:
         """Remember that a node ended, which may have made room."""
         if isinstance(event, NodeDone):
@@ -76,14 +71,26 @@ class Gates:
         """Find who waits, after the state was folded from events."""
         self._for_workflow.clear()
         self._for_boundary.clear()
-        for key in run.state.live:
-            node = run.state.nodes[key]
-            if node.frame is not None and node.frame.waiting:
-                boundary = (
-                    node.boundary if node.kind in {"StepGroup", "TaskGroup", "Retry"} else key
-                )
-                self._for_boundary.setdefault(boundary or key, {})[key] = True
-                self._for_workflow[key] = True
+        for node in run.state.nodes.values():
+            places = _waited_for(run, node)
+            for place in places:
+                self._for_boundary.setdefault(place, {})[node.id] = True
+            if places:
+                self._for_workflow[node.id] = True
+
+
+def _waited_for(run: Run, node: Node) -> list[NodeId]:
+    """Return the boundaries in which a node, or a hook of it, may wait for room.
+
+    Whether a hook waits is not stored: its node is touched once too often rather than never.
+    """
+    found: list[NodeId] = []
+    if not node.fulfilled and node.frame is not None and node.frame.waiting:
+        is_inner = node.kind in {"StepGroup", "TaskGroup", "Retry"}
+        found.append((node.boundary if is_inner else None) or node.id)
+    if not node.settled and node.boundary is not None and has_hooks(run.program, run.state, node):
+        found.append(node.boundary)
+    return found
 
 
 def _workflow_has_room(run: Run) -> bool:

@@ -168,6 +168,11 @@ class Run:
             self._waiting.add(key)
             self._touched.append(key)
 
+    def go_on(self, key: NodeId) -> None:
+        """Have a new node do its first thing at once, before anything else is decided."""
+        node = self.state.nodes[key]
+        BEHAVIOUR[node.kind](self, node)
+
     def touch_live(self) -> None:
         """Have every unfulfilled node look again: only for a person's resume."""
         for key in [*self.state.live]:

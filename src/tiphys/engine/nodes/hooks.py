@@ -27,35 +27,33 @@ if TYPE_CHECKING:
 
 def react(run: Run, node: Node) -> None:
     """Fire the hooks whose time has come; settle the node when it and its hooks are over."""
+    waits = False
     if node.phase not in {"Skipped", "Omitted"} and node.kind != "Skipped":
         for hook in run.call(node).hooks:
-            _consider(run, node, hook)
-    waits = node.hooks_open or not node.fulfilled
-    if not waits and not node.settled and not _waits_for_room(run, node):
+            waits |= not _consider(run, node, hook)
+    if node.fulfilled and not (node.hooks_open or node.settled or waits):
         run.emit(NodeSettled(node=node.id))
 
 
-def _waits_for_room(run: Run, node: Node) -> bool:
-    return run.gates.waits(node.id)
-
-
-def _consider(run: Run, node: Node, hook: Hook) -> None:
+def _consider(run: Run, node: Node, hook: Hook) -> bool:
+    """Fire a hook if its time has come; return False if it has but there is no room."""
     place = _place(node, hook)
     if run.state.find(place.name) is not None:
-        return
+        return True
     is_exit = hook.name == "exit"
     if is_exit and (node.phase not in COMPLETED or run.state.shutdown == "Terminate"):
-        return
+        return True
     scope = run.frame_scope(run.node(node.boundary), run.viewer(node), node)
     try:
         if hook.expression is not None and not holds(run, hook, scope, place.name):
-            return
+            return True
     except CallError as exc:
         add_error(run, place, exc.message)
-        return
+        return True
     if not run.gates.has_room(run, node, run.node(node.boundary)):
-        return
+        return False
     _fire(run, node, hook, place)
+    return True
 
 
 def holds(run: Run, hook: Hook, scope: Names, name: str) -> bool:

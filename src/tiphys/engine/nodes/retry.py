@@ -76,11 +76,11 @@ def _attempt(run: Run, node: Node) -> None:
     if frame is None:
         return
     boundary = node if node.boundary is None else run.node(node.boundary)
+    if node.message:  # the wait before this attempt is over, even if there is no room yet
+        run.emit(NodePhaseChanged(at=run.at, node=node.id, phase="Running"))
     if frame.attempts and not run.gates.has_room(run, node, boundary):
         return
     number = len(frame.attempts)
-    if node.message:
-        run.emit(NodePhaseChanged(at=run.at, node=node.id, phase="Running"))
     place = Place(
         name=f"{node.name}({number})",
         call=node.call,
