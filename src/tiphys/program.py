@@ -21,12 +21,21 @@ TemplateKind: TypeAlias = Literal["Pod", "Steps", "DAG", "Suspend"]
 
 
 @dataclass(frozen=True, slots=True)
+class ConfigSource:
+    """A value in a ConfigMap; name and key may hold tags."""
+
+    name: Text
+    key: Text
+    default: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Argument:
-    """A parameter a caller passes: `value` if it has one, else what `value_from` says."""
+    """A parameter a caller passes: `value` if it has one, else from its `source`."""
 
     name: str
     value: Text | None
-    value_from: bool = False
+    source: ConfigSource | None = None
     whole: str = ""
     """The reference, when the value is exactly one simple tag."""
 
@@ -221,6 +230,7 @@ class Template:
     kind: TemplateKind
     scope: str
     inputs: Inputs
+    input_sources: Mapping[str, ConfigSource]
     body: Body
     uses: frozenset[str]
     input_body: Body
@@ -250,7 +260,8 @@ class Program:
 
     `scope` is the workflow's own; `templates` are keyed "<scope> <name>"; `stored` names those
     that came by reference, with the key Argo stores them under. `constants` are the workflow
-    variables that never change.
+    variables that never change, `configs` the ConfigMaps by name. `fault` says why the workflow
+    fails before it starts, "" if it does not.
     """
 
     name: str
@@ -262,6 +273,8 @@ class Program:
     hooks: tuple[Hook, ...]
     templates: Mapping[str, Template]
     constants: Mapping[str, str]
+    configs: Mapping[str, Json]
+    fault: str
     parallelism: int | None
     deadline_seconds: float | None
     suspended: bool

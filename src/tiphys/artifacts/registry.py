@@ -9,7 +9,7 @@ from typing import Final, cast
 from msgspec.structs import replace
 
 from tiphys.errors import Finding, Permanent, Unsupported
-from tiphys.model.artifacts import Artifact, LocalArtifact
+from tiphys.model.artifacts import KEY_FIELDS, Artifact, LocalArtifact, location_type
 from tiphys.ports import ArtifactDriver
 
 BUILTIN: Final[Mapping[str, str]] = {
@@ -17,18 +17,7 @@ BUILTIN: Final[Mapping[str, str]] = {
     "raw": "tiphys.artifacts.raw:RawDriver",
 }
 """Field of the artifact that is set -> `module:class` of the driver."""
-TYPES: Final = (
-    *("local", "raw", "s3", "gcs", "azure", "oss", "hdfs", "http", "artifactory", "git", "plugin"),
-)
-
-
-_KEYS: Final = {"local": "key", "s3": "key", "gcs": "key", "oss": "key", "azure": "blob"}
 _PLACES: Final = ("bucket", "endpoint", "container")
-
-
-def location_type(where: Artifact) -> str:
-    """Return the name of the location that is set, "" if none is."""
-    return next((name for name in TYPES if getattr(where, name) is not None), "")
 
 
 def in_default_repository(where: Artifact) -> Artifact:
@@ -40,9 +29,9 @@ def in_default_repository(where: Artifact) -> Artifact:
     """
     kind = location_type(where)
     location = getattr(where, kind, None)
-    if kind == "local" or kind not in _KEYS or any(getattr(location, p, "") for p in _PLACES):
+    if kind == "local" or kind not in KEY_FIELDS or any(getattr(location, p, "") for p in _PLACES):
         return where
-    key = getattr(location, _KEYS[kind])
+    key = getattr(location, KEY_FIELDS[kind])
     return replace(where, **{kind: None}, local=LocalArtifact(key=key))
 
 

@@ -86,7 +86,7 @@ async def submit_files(
         said = f"; there is only {', '.join(kinds)}" if kinds else ""
         raise UserError(f"{files[0]}: no workflow found in given files{said}")
     return [
-        await home.submitter.submit(workflow, loaded.store(), options, origin)
+        await home.submitter.submit(workflow, loaded.beside(), options, origin)
         for workflow, origin in workflows
     ]
 

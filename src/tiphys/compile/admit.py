@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tiphys.compile.constants import workflow_constants
 from tiphys.compile.lower import lower
 from tiphys.compile.needs import unsupported
 from tiphys.compile.references import TemplateStore, find_document, join_specs, template_store
@@ -17,7 +16,7 @@ from tiphys.compile.validate import validate_workflow
 from tiphys.compile.validate_context import Options
 from tiphys.errors import Finding, InvalidDocument, Unsupported
 from tiphys.messages import RunAdmitted
-from tiphys.model.base import JsonObject
+from tiphys.model.base import Json, JsonObject
 from tiphys.model.codec import convert, encode
 from tiphys.model.ids import RunId
 from tiphys.model.spec import WorkflowSpec
@@ -66,7 +65,9 @@ def admit(
     `workflow` has its name, namespace and uid; `documents` are the templates it may refer to.
     Raises InvalidDocument and Unsupported.
     """
+    documents = list(documents)
     store = template_store(documents)
+    configs = _configs(documents)
     problems = validate_workflow(workflow, store, options)
     if problems:
         raise InvalidDocument(problems)
@@ -78,9 +79,20 @@ def admit(
         run=RunId(workflow.metadata.uid),
         created_at=created_at,
         workflow=encode(workflow),
-        documents=[encode(document) for document in store.values()],
+        documents=[*(encode(document) for document in store.values()), *configs.values()],
     )
-    return Admitted(_compile(workflow, spec, store, created_at), event)
+    return Admitted(_compile(workflow, spec, store, event), event)
+
+
+def _configs(documents: Iterable[object]) -> dict[str, Json]:
+    """Return the ConfigMaps among some documents by name."""
+    found: dict[str, Json] = {}
+    for item in documents:
+        if isinstance(item, dict) and item.get("kind") == "ConfigMap":
+            metadata = item.get("metadata")
+            if isinstance(metadata, dict):
+                found[str(metadata.get("name"))] = item
+    return found
 
 
 def recompile(event: RunAdmitted) -> Program:
@@ -88,16 +100,20 @@ def recompile(event: RunAdmitted) -> Program:
     workflow = convert(event.workflow, Workflow)
     documents = (item for item in event.documents if isinstance(item, dict))
     store = template_store(_document(item) for item in documents)
-    return _compile(workflow, execution_spec(workflow, store), store, event.created_at)
+    return _compile(workflow, execution_spec(workflow, store), store, event)
 
 
-def _document(value: JsonObject) -> WorkflowTemplate | ClusterWorkflowTemplate:
-    if value.get("kind") == "ClusterWorkflowTemplate":
-        return convert(value, ClusterWorkflowTemplate)
-    return convert(value, WorkflowTemplate)
+def _document(value: JsonObject) -> WorkflowTemplate | ClusterWorkflowTemplate | None:
+    match value.get("kind"):
+        case "ClusterWorkflowTemplate":
+            return convert(value, ClusterWorkflowTemplate)
+        case "WorkflowTemplate":
+            return convert(value, WorkflowTemplate)
+        case _:
+            return None
 
 
 def _compile(
-    workflow: Workflow, spec: WorkflowSpec, store: TemplateStore, created_at: float
+    workflow: Workflow, spec: WorkflowSpec, store: TemplateStore, event: RunAdmitted
 ) -> Program:
-    return lower(workflow, spec, store, workflow_constants(workflow, spec, created_at))
+    return lower(workflow, spec, store, event.created_at, _configs(event.documents))

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from msgspec.structs import replace
+
 from tiphys.expr.gotime import rfc3339, strftime
 from tiphys.expr.render import to_json
 from tiphys.expr.values import Time
 from tiphys.model.base import Json
 from tiphys.model.codec import encode
+from tiphys.model.configmaps import ConfigFault, config_value
 from tiphys.model.spec import WorkflowSpec
 from tiphys.model.workflow import Workflow
 
@@ -43,6 +46,29 @@ def workflow_constants(workflow: Workflow, spec: WorkflowSpec, created_at: float
         | _mapping("labels", labels, metadata.labels)
         | _mapping("annotations", annotations, metadata.annotations)
     )
+
+
+def with_config_values(spec: WorkflowSpec, configs: Mapping[str, Json]) -> tuple[WorkflowSpec, str]:
+    """Return a spec whose arguments have the values of the ConfigMaps they name.
+
+    The second result says why the workflow fails because one is missing, "" if none is.
+    Source: reference/engine.md 2.3.
+    """
+    found, fault = [], ""
+    for item in spec.arguments.parameters:
+        source = item.value_from
+        value = item.value
+        if value is None and source is not None and source.config_map_key_ref is not None:
+            reference = source.config_map_key_ref
+            try:
+                value = config_value(configs, reference.name, reference.key)
+            except ConfigFault as exc:
+                value = source.default
+                if value is None:
+                    fault = fault or f"failed to set global parameters: {exc.message}"
+        found.append(replace(item, value=value))
+    arguments = replace(spec.arguments, parameters=tuple(found))
+    return replace(spec, arguments=arguments), fault
 
 
 def _created(created_at: float) -> dict[str, str]:

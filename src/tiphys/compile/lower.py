@@ -12,12 +12,13 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
+from tiphys.compile.constants import with_config_values, workflow_constants
 from tiphys.compile.defaults import apply_template_defaults
-from tiphys.compile.lower_calls import CallLowering, optional_text
+from tiphys.compile.lower_calls import CallLowering, config_source, optional_text
 from tiphys.compile.lower_dag import lower_dag
 from tiphys.compile.references import TemplateStore, find_template, scope_of
 from tiphys.expr.template import Text, compile_json
-from tiphys.model.arguments import Outputs, Parameter
+from tiphys.model.arguments import Inputs, Outputs, Parameter
 from tiphys.model.artifacts import Artifact
 from tiphys.model.base import Json, JsonObject
 from tiphys.model.codec import encode
@@ -30,6 +31,7 @@ from tiphys.model.workflow import Workflow
 from tiphys.program import (
     Backoff,
     Call,
+    ConfigSource,
     Hook,
     Output,
     OutputArtifact,
@@ -132,6 +134,7 @@ class Lowering:
             kind=_KINDS.get(template_type(model), "Pod"),
             scope=scope,
             inputs=model.inputs,
+            input_sources=_input_sources(model.inputs),
             body=body,
             uses=body.names,
             input_body=compile_json(encode(model.inputs)),
@@ -178,6 +181,11 @@ def _output_paths(outputs: Outputs) -> dict[str, str]:
     }
     artifacts = (item for item in outputs.artifacts if item.path)
     return paths | {f"outputs.artifacts.{item.name}.path": item.path for item in artifacts}
+
+
+def _input_sources(inputs: Inputs) -> dict[str, ConfigSource]:
+    found = {item.name: config_source(item) for item in inputs.parameters}
+    return {name: source for name, source in found.items() if source is not None}
 
 
 def _default(parameter: Parameter) -> Text | None:
@@ -239,16 +247,18 @@ def lower(
     workflow: Workflow,
     spec: WorkflowSpec,
     documents: TemplateStore,
-    constants: Mapping[str, str],
+    created_at: float,
+    configs: Mapping[str, Json],
 ) -> Program:
     """Return the Program of a checked workflow.
 
     `spec` is the execution spec (defaults and workflowTemplateRef merged in), `documents` the
-    templates it may refer to, `constants` the workflow variables that never change.
+    templates it may refer to, `configs` the ConfigMaps by name.
     """
     name = workflow.metadata.name
     reference = workflow.spec.workflow_template_ref
     scope = "local/" if reference is not None else f"local/{name}"
+    spec, fault = with_config_values(spec, configs)
     library = Library(
         local_scope=scope,
         local={template.name: template for template in spec.templates},
@@ -272,7 +282,9 @@ def lower(
         on_exit=on_exit or _exit_hook(hooks, calls, spec),
         hooks=tuple(hook for hook in hooks if hook.name != "exit"),
         templates=lowering.templates,
-        constants=constants,
+        constants=workflow_constants(workflow, spec, created_at),
+        configs=configs,
+        fault=fault,
         parallelism=spec.parallelism,
         deadline_seconds=spec.active_deadline_seconds,
         suspended=bool(workflow.spec.suspend),

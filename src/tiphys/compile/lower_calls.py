@@ -13,7 +13,16 @@ from tiphys.model.codec import encode
 from tiphys.model.templates import DAGTask, LifecycleHook, TemplateRef, WorkflowStep
 from tiphys.model.templates import Sequence as SequenceModel
 from tiphys.model.templates import Template as TemplateModel
-from tiphys.program import Argument, ArtifactArgument, Call, Hook, Loop, Sequence, Target
+from tiphys.program import (
+    Argument,
+    ArtifactArgument,
+    Call,
+    ConfigSource,
+    Hook,
+    Loop,
+    Sequence,
+    Target,
+)
 
 _WHOLE = re.compile(r"^\{\{([^{}=][^{}]*)\}\}$")
 
@@ -105,9 +114,18 @@ class CallLowering:
         )
 
 
+def config_source(parameter: Parameter) -> ConfigSource | None:
+    """Return the ConfigMap value a parameter is read from, None if it is not."""
+    source = parameter.value_from
+    if source is None or source.config_map_key_ref is None:
+        return None
+    reference = source.config_map_key_ref
+    return ConfigSource(compile_text(reference.name), compile_text(reference.key), source.default)
+
+
 def _argument(parameter: Parameter) -> Argument:
     if parameter.value is None:
-        return Argument(parameter.name, None, value_from=parameter.value_from is not None)
+        return Argument(parameter.name, None, source=config_source(parameter))
     whole = _WHOLE.match(parameter.value)
     return Argument(
         parameter.name,

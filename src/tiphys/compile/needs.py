@@ -130,7 +130,7 @@ def _fields(value: JsonObject, table: dict[str, str], path: str) -> Iterator[Fin
 
 def refusal(what: str, path: str) -> Finding:
     """Return the finding that says that something is not supported yet."""
-    return Finding(f"{what} are not supported yet: {path}", path=path)
+    return Finding(f"{what}: not supported yet ({path})", path=path)
 
 
 def _template(template: JsonObject, path: str) -> list[Finding]:
@@ -172,12 +172,7 @@ def _environment(container: JsonObject, path: str) -> Iterator[Finding]:
 def _arguments(arguments: Json, path: str) -> list[Finding]:
     if not isinstance(arguments, dict):
         return []
-    found = []
-    for index, parameter in enumerate(_list(arguments.get("parameters"))):
-        source = parameter.get("valueFrom")
-        if isinstance(source, dict) and source.get("configMapKeyRef") is not None:
-            place = f"{path}.parameters[{index}].valueFrom.configMapKeyRef"
-            found.append(refusal("parameters from ConfigMaps", place))
+    found: list[Finding] = []
     for index, artifact in enumerate(_list(arguments.get("artifacts"))):
         found += _artifact(artifact, f"{path}.artifacts[{index}]")
     return found

@@ -16,11 +16,12 @@ import msgspec
 from tiphys.engine.expressions import value_of
 from tiphys.engine.resolving import CallError, resolve_body, resolve_text
 from tiphys.engine.scope import ConstantScope, Layered, Names, environment
-from tiphys.expr.template import LENIENT, Mode, Text, compile_text
+from tiphys.expr.template import LENIENT, STRICT, Mode, Text, compile_text
 from tiphys.expr.values import MISSING, Context, Missing
 from tiphys.model.arguments import Inputs, Parameter
-from tiphys.model.artifacts import Artifact
-from tiphys.program import Argument, ArtifactArgument, Call, Template
+from tiphys.model.artifacts import KEY_FIELDS, Artifact, location_type
+from tiphys.model.configmaps import ConfigFault, config_value
+from tiphys.program import Argument, ArtifactArgument, Call, ConfigSource, Template
 
 if TYPE_CHECKING:
     from tiphys.engine.run import Run
@@ -28,10 +29,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """Resolved arguments. A parameter that is None refers to an absent optional output."""
+    """Resolved arguments. A parameter that is None refers to an absent optional output.
+
+    `sources` are the parameters that are passed without a value, to be read from a ConfigMap.
+    """
 
     parameters: dict[str, str | None]
     artifacts: dict[str, Artifact]
+    sources: dict[str, ConfigSource]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +61,8 @@ def pass_arguments(call: Call, caller: Caller) -> Passed:
         found = _artifact(item, caller)
         if found is not None:
             artifacts[item.name] = found
-    return Passed(parameters, artifacts)
+    sources = {item.name: item.source for item in call.parameters if item.source is not None}
+    return Passed(parameters, artifacts, sources)
 
 
 def _parameter(argument: Argument, caller: Caller) -> str | Missing | None:
@@ -103,9 +109,11 @@ def _by_expression(text: str, caller: Caller) -> Artifact | None:
 def narrow(artifact: Artifact, name: str, sub_path: str | None) -> Artifact:
     """Return an artifact under another name, and of it what lies at `sub_path`."""
     changes: dict[str, object] = {"name": name, "from_": "", "global_name": "", "optional": None}
-    local = artifact.local
-    if sub_path and local is not None:
-        changes["local"] = msgspec.structs.replace(local, key=f"{local.key}/{sub_path}")
+    kind = location_type(artifact)
+    if sub_path and kind in KEY_FIELDS:
+        location, field = getattr(artifact, kind), KEY_FIELDS[kind]
+        key = f"{getattr(location, field)}/{sub_path}"
+        changes[kind] = msgspec.structs.replace(location, **{field: key})
     return msgspec.structs.replace(artifact, **changes)
 
 
@@ -119,7 +127,7 @@ def bind(template: Template, passed: Passed, caller: Caller) -> Inputs:
     CallError for a missing input.
     """
     context = caller.run.context(caller.name)
-    first = [_bind_parameter(item, passed) for item in template.inputs.parameters]
+    first = [_bind_parameter(item, template, passed, caller) for item in template.inputs.parameters]
     own = {
         f"inputs.parameters.{item.name}": resolve_raw(item.value or "", caller.scope, context)
         for item in first
@@ -158,7 +166,15 @@ def resolve_raw(text: str, scope: Names, context: Context) -> str:
     return resolve_text(compile_text(text), scope, LENIENT, context)
 
 
-def _bind_parameter(declared: Parameter, passed: Passed) -> Parameter:
+def _bind_parameter(
+    declared: Parameter, template: Template, passed: Passed, caller: Caller
+) -> Parameter:
+    source = passed.sources.get(declared.name)
+    if source is None and declared.name not in passed.parameters:
+        source = template.input_sources.get(declared.name)
+    if source is not None:
+        read = _from_config(source, declared.name, caller)
+        return msgspec.structs.replace(declared, value=read, value_from=None)
     given = passed.parameters.get(declared.name, declared.value)
     value = given if given is not None else declared.value
     value = value if value is not None else declared.default
@@ -173,10 +189,24 @@ def _bind_parameter(declared: Parameter, passed: Passed) -> Parameter:
     return msgspec.structs.replace(declared, value=value)
 
 
+def _from_config(source: ConfigSource, name: str, caller: Caller) -> str:
+    context = caller.run.context(caller.name)
+    try:
+        config = resolve_text(source.name, caller.run.globals(), STRICT, context)
+        key = resolve_text(source.key, caller.run.globals(), STRICT, context)
+        return config_value(caller.run.program.configs, config, key)
+    except ConfigFault as exc:
+        if exc.absent and source.default is not None:
+            return source.default
+        raise CallError(
+            f"unable to retrieve inputs.parameters.{name} from ConfigMap: {exc.message}"
+        ) from exc
+
+
 def _bind_artifact(declared: Artifact, passed: Passed) -> Artifact | None:
     given = passed.artifacts.get(declared.name)
     if given is None:
-        if has_location(declared):
+        if location_type(declared):
             return declared
         if declared.optional:
             return None
@@ -189,26 +219,6 @@ def _bind_artifact(declared: Artifact, passed: Passed) -> Artifact | None:
         recurse_mode=declared.recurse_mode,
         optional=declared.optional,
         archive=given.archive,
-    )
-
-
-def has_location(artifact: Artifact) -> bool:
-    """Return whether an artifact says itself where it is."""
-    return any(
-        getattr(artifact, name) is not None
-        for name in (
-            "local",
-            "raw",
-            "s3",
-            "gcs",
-            "azure",
-            "oss",
-            "hdfs",
-            "http",
-            "git",
-            "artifactory",
-            "plugin",
-        )
     )
 
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tiphys.engine.binding import has_location
 from tiphys.engine.resolving import CallError, resolve_body, resolve_text
 from tiphys.engine.scope import ConstantScope
 from tiphys.engine.state import Node
@@ -20,7 +19,7 @@ from tiphys.expr.durations import parse_argo_duration
 from tiphys.expr.errors import DurationError
 from tiphys.expr.template import LENIENT, Text
 from tiphys.messages import JobSpec
-from tiphys.model.artifacts import Artifact, LocalArtifact
+from tiphys.model.artifacts import Artifact, LocalArtifact, location_type
 from tiphys.model.ids import pod_name
 from tiphys.model.templates import Template
 
@@ -74,7 +73,7 @@ def located(artifact: Artifact, prefix: str) -> Artifact:
 
     Its own key is kept; otherwise the key is the pod's place in the repository and a file name.
     """
-    if has_location(artifact):
+    if location_type(artifact):
         return artifact
     return msgspec.structs.replace(
         artifact, local=LocalArtifact(key=f"{prefix}/{file_name(artifact)}")

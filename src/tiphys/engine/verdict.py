@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 
 def begin(run: Run) -> None:
-    """Set the workflow's deadline when it starts."""
+    """Set the workflow's deadline when it starts; a workflow that cannot start fails."""
+    if run.program.fault:
+        run.emit(RunDone(at=run.at, phase="Failed", message=run.program.fault))
+        return
     at = deadline_at(run)
     if at is not None:
         run.command(SetTimer(timer="deadline", at=at))

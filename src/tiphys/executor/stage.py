@@ -21,16 +21,13 @@ from tiphys.errors import NotFound, Permanent, TiphysError
 from tiphys.executor import archive, contract
 from tiphys.executor.layout import Layout, mounts
 from tiphys.messages import JobSpec
-from tiphys.model.artifacts import Artifact, ArtifactLocation
+from tiphys.model.artifacts import Artifact, location_type
 from tiphys.ports import ArtifactDriver
 
 DriverOf = Callable[[Artifact], ArtifactDriver]
 """Finds the driver for an artifact's location. Raises a TiphysError if there is none."""
 
 _encode: Final = msgspec.json.Encoder().encode
-_LOCATIONS: Final = tuple(
-    name for name in ArtifactLocation.__struct_fields__ if name != "archive_logs"
-)
 
 
 def has_inputs(job: JobSpec) -> bool:
@@ -62,15 +59,10 @@ def make_folder(path: str) -> None:
 async def load_inputs(job: JobSpec, layout: Layout, drivers: DriverOf) -> None:
     """Place the input artifacts, in order. The first failure is raised, in Argo's words."""
     for artifact in job.template.inputs.artifacts:
-        if has_location(artifact):
+        if location_type(artifact):
             await _load(artifact, layout, drivers)
         elif not artifact.optional:
             raise Permanent(f"required artifact '{artifact.name}' not supplied")
-
-
-def has_location(artifact: Artifact) -> bool:
-    """Tell whether any store is set."""
-    return any(getattr(artifact, name) is not None for name in _LOCATIONS)
 
 
 async def _load(artifact: Artifact, layout: Layout, drivers: DriverOf) -> None:

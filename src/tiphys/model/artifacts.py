@@ -6,6 +6,8 @@ Source: reference/resources.md 5.6.
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec import field
 
 from tiphys.model.base import Int32, Model, UInt64, always
@@ -292,3 +294,17 @@ class Artifact(ArtifactLocation, frozen=True, kw_only=True):
     from_expression: str = ""
     artifact_gc: ArtifactGC | None = field(default=None, name="artifactGC")
     deleted: bool | None = None
+
+
+LOCATIONS: Final = (
+    *("local", "raw", "s3", "gcs", "azure", "oss", "hdfs", "http", "artifactory", "git", "plugin"),
+)
+"""The fields of an artifact that say where it is."""
+
+KEY_FIELDS: Final = {"local": "key", "s3": "key", "gcs": "key", "oss": "key", "azure": "blob"}
+"""Of the locations with a plain key: the field that holds it."""
+
+
+def location_type(artifact: ArtifactLocation) -> str:
+    """Return the name of the location that is set, "" if none is."""
+    return next((name for name in LOCATIONS if getattr(artifact, name) is not None), "")

@@ -36,9 +36,9 @@ class Loaded:
     bindings: list[tuple[WorkflowEventBinding, Document]] = field(default_factory=list)
     others: list[tuple[JsonObject, Document]] = field(default_factory=list)
 
-    def store(self) -> list[WorkflowTemplate | ClusterWorkflowTemplate]:
-        """Return the template documents."""
-        return [template for template, _ in self.templates]
+    def beside(self) -> list[object]:
+        """Return what a workflow may refer to: templates, ConfigMaps."""
+        return [*(item for item, _ in self.templates), *(item for item, _ in self.others)]
 
 
 def load(sources: Iterable[Source], strict: bool = True) -> Loaded:

@@ -65,7 +65,7 @@ def admitted(text: str, at: float = BEGINNING) -> Admitted:
         raise UserError("a text with one workflow is needed")
     workflow = named(loaded.workflows[0][0], "default", at)
     fixed = msgspec.structs.replace(workflow.metadata, uid=_UID)
-    return admit(msgspec.structs.replace(workflow, metadata=fixed), loaded.store(), at)
+    return admit(msgspec.structs.replace(workflow, metadata=fixed), loaded.beside(), at)
 
 
 @dataclass(slots=True)

@@ -121,7 +121,7 @@ async def _submit(
         generate_name="" if named else "simulated-",
         runtime="simulated",
     )
-    return await submitter.submit(workflow, loaded.store(), overrides, origin)
+    return await submitter.submit(workflow, loaded.beside(), overrides, origin)
 
 
 class _Operators:
