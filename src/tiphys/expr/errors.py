@@ -40,7 +40,7 @@ class DependsError(LanguageError):
     """The `depends` text cannot be used."""
 
 
-class UnknownTask(DependsError):  # noqa: N818 - named like the errors of tiphys.errors
+class UnknownTask(DependsError):
     """A `depends` text names a task that does not exist; the message is its name."""
 
 

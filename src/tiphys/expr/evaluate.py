@@ -6,15 +6,15 @@ condition fields use. Source: expr-lang 1.17 vm; Argo util/expr/argoexpr; langua
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
-from tiphys.expr import operate
+from tiphys.expr import closures, operate
 from tiphys.expr.builtins_table import IMPLEMENTATIONS
 from tiphys.expr.check import check
+from tiphys.expr.closures import Closure
 from tiphys.expr.errors import ExprBoolError, ExprError, ExprRuntimeError
-from tiphys.expr.lexer import runtime_fault
 from tiphys.expr.methods import call_method
 from tiphys.expr.names import BUILTINS, PREDICATES
 from tiphys.expr.parse import parse_expression
@@ -40,11 +40,11 @@ from tiphys.expr.tree import (
     Slice,
     Unary,
     identifiers,
+    top_names,
 )
-from tiphys.expr.types import Type, type_of
-from tiphys.expr.values import Context, Function, Value
+from tiphys.expr.types import Shape, shape_of, type_of
+from tiphys.expr.values import MISSING, Context, Function, Value
 
-Closure = Callable[[Running], Value]
 _DEEP: Final = "expression nests too deeply"
 _ARITHMETIC: Final[dict[str, operate.Operation]] = {
     "+": operate.add,
@@ -56,6 +56,7 @@ _ARITHMETIC: Final[dict[str, operate.Operation]] = {
     "^": operate.power,
     "..": operate.span,
 }
+_NOTHING: Final[frozenset[str]] = frozenset()
 _TEXT_TESTS: Final = frozenset({"contains", "startsWith", "endsWith", "matches"})
 
 
@@ -64,14 +65,18 @@ class _NilError(Exception):
 
 
 class Expression:
-    """A parsed expression; checked against each new shape of environment once."""
+    """A parsed expression; checked against each new shape of environment once.
+
+    A shape is the types of the top-level names that the expression uses; `$env` uses all.
+    """
 
     def __init__(self, source: str, hidden: frozenset[str] = frozenset()) -> None:
         """Parse; raises ExprParseError."""
         self.source = source
         self.tree = parse_expression(source, hidden)
         self.identifiers = identifiers(self.tree)
-        self._checked: set[tuple[tuple[str, Type], ...]] = set()
+        self._names = top_names(self.tree)
+        self._checked: set[tuple[Shape, ...]] = set()
         self._closure: Closure | None = None
 
     def check(self, env: Mapping[str, Value]) -> None:
@@ -79,11 +84,12 @@ class Expression:
 
         Only top-level names have known types. Source: language.md 3.3 point 5.
         """
-        shape = tuple(sorted(((name, type_of(value)) for name, value in env.items()), key=_first))
-        if shape in self._checked:
+        names = sorted(env) if "$env" in self._names else self._names
+        shape = tuple([shape_of(env.get(name, MISSING)) for name in names])
+        if shape in self._checked and "$env" not in self._names:
             return
         try:
-            check(self.source, self.tree, dict(shape))
+            check(self.source, self.tree, {name: type_of(value) for name, value in env.items()})
         except RecursionError:
             raise ExprError(f"compilation failed: {_DEEP}") from None
         if len(self._checked) > 64:
@@ -103,10 +109,6 @@ class Expression:
             return None
 
 
-def _first(pair: tuple[str, Type]) -> str:
-    return pair[0]
-
-
 @lru_cache(maxsize=4096)
 def _parsed(source: str, hidden: frozenset[str]) -> Expression:
     return Expression(source, hidden)
@@ -117,7 +119,7 @@ def compile_expression(source: str, env: Mapping[str, Value] | None = None) -> E
 
     Raises ExprParseError and ExprTypeError with expr-lang's texts.
     """
-    hidden = frozenset(env) & BUILTINS if env else frozenset()
+    hidden = _NOTHING if env is None or BUILTINS.isdisjoint(env) else BUILTINS.intersection(env)
     expression = _parsed(source, hidden)
     if env is not None:
         expression.check(env)
@@ -218,15 +220,7 @@ class _Builder:
 
     def _guard(self, at: int, run: Closure) -> Closure:
         """Give every Fault of `run` its place in the source."""
-        source = self._source
-
-        def guarded(running: Running) -> Value:
-            try:
-                return run(running)
-            except Fault as fault:
-                raise runtime_fault(source, fault.message, at) from fault
-
-        return guarded
+        return closures.guarded((self._source, at), run)
 
     def _identifier(self, node: Identifier) -> Closure:
         name = node.name
@@ -245,10 +239,12 @@ class _Builder:
         operator = node.operator
         if operator == "??":
             return _coalesce(left, right)
-        if operator in ("==", "!="):
-            wanted = operator == "=="
-            return lambda running: operate.equal(left(running), right(running)) is wanted
-        return self._guard(node.at, _operation(operator, left, right))
+        if operator not in ("==", "!="):
+            return _operation((self._source, node.at), operator, left, right)
+        constant = node.right.value if isinstance(node.right, Constant) else None
+        if type(constant) is str or type(constant) is int:
+            return closures.equality_with(left, constant, operator == "==")
+        return closures.equality(left, right, operator == "==")
 
     def _unary(self, node: Unary) -> Closure:
         operand = self.build(node.operand)
@@ -259,6 +255,9 @@ class _Builder:
         return operand
 
     def _member(self, node: Member) -> Closure:
+        plain = self._plain_path(node)
+        if plain is not None:
+            return plain
         base, key = self.build(node.base), self.build(node.key)
         if node.optional:
 
@@ -271,7 +270,24 @@ class _Builder:
                 return operate.fetch(found, key(running))
 
             return self._guard(node.at, optional)
-        return self._guard(node.at, lambda running: operate.fetch(base(running), key(running)))
+        return closures.member((self._source, node.at), base, key)
+
+    def _plain_path(self, node: Member) -> Closure | None:
+        """Return the closure of constant names below a variable of the environment or `#`."""
+        keys: list[tuple[str, int]] = []
+        base: Node = node
+        while isinstance(base, Member) and not base.optional:
+            if not (isinstance(base.key, Constant) and isinstance(base.key.value, str)):
+                return None
+            keys.insert(0, (base.key.value, base.at))
+            base = base.base
+        if isinstance(base, Pointer) and not base.name and len(keys) == 1:
+            return closures.item_member((self._source, keys[0][1]), keys[0][0])
+        if not isinstance(base, Identifier) or base.name == "$env":
+            return None
+        if any(name == base.name for name, _ in self._variables):
+            return None
+        return closures.path(self._source, base.name, keys)
 
     def _chain(self, node: Chain) -> Closure:
         inner = self.build(node.inner)
@@ -319,10 +335,7 @@ class _Builder:
             arguments = [self.build(argument) for argument in node.arguments]
             return self._guard(node.at, PREDICATE_IMPLEMENTATIONS[name](arguments))
         parts = [self.build(argument) for argument in node.arguments]
-        function = IMPLEMENTATIONS[name]
-        return self._guard(
-            node.at, lambda running: function(running, [part(running) for part in parts])
-        )
+        return closures.call((self._source, node.at), IMPLEMENTATIONS[name], parts)
 
     def _pointer(self, node: Pointer) -> Closure:
         index = {"": 0, "index": 1, "acc": 2}[node.name]
@@ -417,18 +430,22 @@ def _coalesce(left: Closure, right: Closure) -> Closure:
     return coalesce
 
 
-def _operation(operator: str, left: Closure, right: Closure) -> Closure:
+def _operation(place: closures.Place, operator: str, left: Closure, right: Closure) -> Closure:
     arithmetic = _ARITHMETIC.get(operator)
     if arithmetic is not None:
-        return lambda running: arithmetic(running, left(running), right(running))
+        return closures.calculation(place, arithmetic, left, right)
     if operator in ("and", "&&"):
-        return lambda running: operate.truth(left(running)) and operate.truth(right(running))
+        return closures.both(place, left, right)
     if operator in ("or", "||"):
-        return lambda running: operate.truth(left(running)) or operate.truth(right(running))
+        return closures.either(place, left, right)
     if operator == "in":
-        return lambda running: operate.contained(left(running), right(running))
-    test = operate.text_test if operator in _TEXT_TESTS else operate.compare
-    return lambda running: test(operator, left(running), right(running))
+        run: Closure = lambda running: operate.contained(left(running), right(running))  # noqa: E731
+        return closures.guarded(place, run)
+    if operator not in _TEXT_TESTS:
+        return closures.ordering(place, operator, left, right)
+    return closures.guarded(
+        place, lambda running: operate.text_test(operator, left(running), right(running))
+    )
 
 
 def invoke(running: Running, function: Value, arguments: list[Value]) -> Value:

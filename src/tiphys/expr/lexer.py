@@ -14,22 +14,25 @@ WORD_OPERATORS: Final = frozenset(
     ["in", "or", "and", "not", "matches", "contains", "startsWith", "endsWith", "let", "if", "else"]
 )
 _NEXT: Final = re.compile(
-    r"""(?P<number>0[xX][0-9a-fA-F_]*|0[bB][01_]*|0[oO][0-7_]*
+    r"""[\s\x85\xa0]*(?:
+    ((?!b['"])[^\W\d][\w$]*|\$[\w$]*)
+    |(\?[.?]?|\|\|?|::?|\.\.|\.(?!\d)|[&!=*<>][&=*]?|[,;%+\-^\#]|/(?![/*]))
+    |([()\[\]{}])
+    |('[^'\\\n]*'|"[^"\\\n]*")
+    |(0[xX][0-9a-fA-F_]*|0[bB][01_]*|0[oO][0-7_]*
         |[0-9][0-9_]*(?:\.(?!\.)[0-9_]*)?(?:[eE][+-]?[0-9_]*)?
         |\.[0-9][0-9_]*(?:[eE][+-]?[0-9_]*)?)
-    |(?P<bytes>b(?=['"]))
-    |(?P<word>[^\W\d][\w$]*|\$[\w$]*)
-    |(?P<string>['"`])
-    |(?P<comment>//[^\n]*|/\*)
-    |(?P<bracket>[()\[\]{}])
-    |(?P<operator>\?[.?]?|\|\|?|::?|\.\.?|[&!=*<>][&=*]?|[,;%+\-^/\#])""",
+    |(['"`]|b(?=['"]))
+    |(//[^\n]*|/\*)
+    )""",
     re.VERBOSE,
 )
+_WORD, _OPERATOR, _BRACKET, _PLAIN, _NUMBER, _QUOTE = range(1, 7)
 _SPACE: Final = re.compile(r"[\s\x85\xa0]*")
 _ALNUM: Final = re.compile(r"[\w$]")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Token:
     """One token; `kind` is Identifier, Number, String, Bytes, Operator, Bracket or EOF."""
 
@@ -82,37 +85,39 @@ def tokenize(source: str) -> list[Token]:
     tokens: list[Token] = []
     position = 0
     while True:
-        space = _SPACE.match(source, position)
-        position = space.end() if space else position
-        if position >= len(source):
+        match = _NEXT.match(source, position)
+        if match is None:
+            _check_end(source, position)
             tokens.append(Token("EOF", "", max(len(source) - 1, 0)))
             return tokens
-        token, position = _read(source, position)
-        if token is not None:
+        group = match.lastindex or 0
+        text, at, position = match[group], match.start(group), match.end()
+        if group == _WORD:
+            kind = "Operator" if text in WORD_OPERATORS else "Identifier"
+            tokens.append(Token(kind, text, at))
+        elif group == _OPERATOR:
+            tokens.append(Token("Operator", text, at))
+        elif group == _BRACKET:
+            tokens.append(Token("Bracket", text, at))
+        elif group == _PLAIN:
+            tokens.append(Token("String", text[1:-1], at))
+        elif group == _NUMBER:
+            tokens.append(_number(source, text, at, position))
+        elif group == _QUOTE:
+            token, position = _quoted(source, at, text)
             tokens.append(token)
+        else:
+            position = _after_comment(source, text, at, position)
 
 
-def _read(source: str, at: int) -> tuple[Token | None, int]:
-    match = _NEXT.match(source, at)
-    if match is None or match.lastgroup is None:
+def _check_end(source: str, position: int) -> None:
+    """Raise ExprParseError unless only space is left."""
+    space = _SPACE.match(source, position)
+    at = space.end() if space else position
+    if at < len(source):
         char = source[at]
         shown = f" '{char}'" if char.isprintable() and char != "\ufeff" else ""
         raise parse_fault(source, f"unrecognized character: U+{ord(char):04X}{shown}", at)
-    text, end = match.group(), match.end()
-    match match.lastgroup:
-        case "number":
-            return _number(source, text, at, end)
-        case "string" | "bytes":
-            return _quoted(source, at, text)
-        case "word":
-            kind = "Operator" if text in WORD_OPERATORS else "Identifier"
-            return Token(kind, text, at), end
-        case "comment":
-            return None, _after_comment(source, text, at, end)
-        case "bracket":
-            return Token("Bracket", text, at), end
-        case _:
-            return Token("Operator", text, at), end
 
 
 def _after_comment(source: str, text: str, at: int, end: int) -> int:
@@ -124,11 +129,11 @@ def _after_comment(source: str, text: str, at: int, end: int) -> int:
     return close + 2
 
 
-def _number(source: str, text: str, at: int, end: int) -> tuple[Token, int]:
+def _number(source: str, text: str, at: int, end: int) -> Token:
     if end < len(source) and _ALNUM.match(source[end]):
         word = source[at : end + 1]
         raise parse_fault(source, f"bad number syntax: {quote(word)}", end)
-    return Token("Number", text, at), end
+    return Token("Number", text, at)
 
 
 def _quoted(source: str, at: int, opening: str) -> tuple[Token, int]:

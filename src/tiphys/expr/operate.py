@@ -111,7 +111,7 @@ def divide(_: Running, left: Value, right: Value) -> Value:
 
 def modulo(_: Running, left: Value, right: Value) -> Value:
     """`%`: integers, with the sign of the dividend."""
-    if not (is_int(left) and is_int(right)):
+    if not (type(left) is type(right) is int or (is_int(left) and is_int(right))):
         raise _mismatch("%", left, right)
     if right == 0:
         raise Fault("runtime error: integer divide by zero")

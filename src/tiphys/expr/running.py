@@ -17,7 +17,7 @@ MAX_STEPS: Final = 5_000_000
 MAX_TEXT: Final = 1 << 24
 
 
-class Fault(Exception):  # noqa: N818 - named like the errors of tiphys.errors
+class Fault(Exception):
     """What went wrong in an operation, before anybody knows where in the source."""
 
     def __init__(self, message: str) -> None:
@@ -28,7 +28,9 @@ class Fault(Exception):  # noqa: N818 - named like the errors of tiphys.errors
 class Running:
     """The state of one evaluation."""
 
-    __slots__ = ("_drawn", "_memory", "_steps", "context", "env", "scopes", "variables")
+    _memory = 0
+    _steps = 0
+    _drawn = 0
 
     def __init__(self, env: Mapping[str, Value], context: Context) -> None:
         """Start an evaluation; nothing is spent yet."""
@@ -36,9 +38,6 @@ class Running:
         self.context = context
         self.scopes: list[list[Value]] = []
         self.variables: dict[int, Value] = {}
-        self._memory = 0
-        self._steps = 0
-        self._drawn = 0
 
     def charge(self, elements: int) -> None:
         """Count elements allocated; raises Fault beyond the budget."""
@@ -46,9 +45,9 @@ class Running:
         if self._memory > MAX_MEMORY:
             raise Fault("memory budget exceeded")
 
-    def step(self) -> None:
-        """Count one turn of a loop; raises Fault beyond the limit."""
-        self._steps += 1
+    def step(self, turns: int = 1) -> None:
+        """Count turns of a loop; raises Fault beyond the limit."""
+        self._steps += turns
         if self._steps > MAX_STEPS:
             raise Fault("step budget exceeded")
 

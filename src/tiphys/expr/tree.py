@@ -252,6 +252,18 @@ def _spine(node: Node) -> Iterator[int]:
         node = node.inner if isinstance(node, Chain) else node.base
 
 
+def top_names(root: Node) -> tuple[str, ...]:
+    """Return every name without a base, sorted: what an environment is checked for."""
+    found: set[str] = set()
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, Identifier):
+            found.add(node.name)
+        stack.extend(children(node))
+    return tuple(sorted(found))
+
+
 def consumed_paths(root: Node) -> tuple[str, ...]:
     """Return the longest constant paths the expression reads: what an environment must hold.
 

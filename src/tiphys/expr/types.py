@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from tiphys.expr.values import (
+    MISSING,
     AnyMap,
     Duration,
     Function,
@@ -112,6 +113,22 @@ _SIMPLE: Final[dict[type, Type]] = {
     Weekday: WEEKDAY,
     NilPointer: TIME_POINTER,
 }
+
+
+Shape: TypeAlias = type | tuple[str, int, int] | Type
+
+
+def shape_of(value: Value) -> Shape:
+    """Return what two values have in common when their types are the same; quick to compare."""
+    kind = type(value)
+    if kind in _PLAIN:
+        return kind
+    if isinstance(value, Function):
+        return "func", value.least, value.most
+    return type_of(value)
+
+
+_PLAIN: Final[frozenset[type]] = frozenset([*_SIMPLE, type(MISSING)])
 
 
 def go_type(value: Value) -> str:
