@@ -21,7 +21,6 @@ SPEC: Final[dict[str, str]] = {
     "podGC": "pod garbage collection",
     "artifactGC": "artifact garbage collection",
     "volumeClaimTemplates": "volume claims",
-    "volumes": "volumes",
     "artifactRepositoryRef": "artifact repositories other than the local one",
     "executorPlugins": "executor plugins",
     "podSpecPatch": "pod spec patches",
@@ -38,7 +37,6 @@ TEMPLATE: Final[dict[str, str]] = {
     "daemon": "daemon containers",
     "initContainers": "init containers",
     "sidecars": "sidecars",
-    "volumes": "volumes",
     "synchronization": "locks (mutexes and semaphores)",
     "memoize": "memoization",
     "metrics": "metrics",
@@ -48,7 +46,6 @@ TEMPLATE: Final[dict[str, str]] = {
 """Fields of a template that are refused."""
 
 CONTAINER: Final[dict[str, str]] = {
-    "volumeMounts": "volume mounts",
     "envFrom": "environment from ConfigMaps and Secrets",
     "lifecycle": "container lifecycle hooks",
     "livenessProbe": "probes",
@@ -96,16 +93,16 @@ _COMPLETE: Final = {
 def unsupported(spec: WorkflowSpec, prefix: str = "spec") -> list[Finding]:
     """Return a finding for everything in a spec that this version refuses to run."""
     whole = encode(spec)
-    found = list(_fields(whole, SPEC, prefix))
+    found = [*_fields(whole, SPEC, prefix), *_volumes(whole, prefix)]
     metadata = whole.get("workflowMetadata")
     if isinstance(metadata, dict):
         found += _fields(metadata, METADATA, f"{prefix}.workflowMetadata")
     found += _arguments(whole.get("arguments"), f"{prefix}.arguments")
     for index, template in enumerate(_list(whole.get("templates"))):
-        found += _template(template, f"{prefix}.templates[{index}]")
+        found += _template(template, f"{prefix}.templates[{index}]", whole)
     defaults = whole.get("templateDefaults")
     if isinstance(defaults, dict):
-        found += _template(defaults, f"{prefix}.templateDefaults")
+        found += _template(defaults, f"{prefix}.templateDefaults", whole)
     return found
 
 
@@ -133,21 +130,43 @@ def refusal(what: str, path: str) -> Finding:
     return Finding(f"{what}: not supported yet ({path})", path=path)
 
 
-def _template(template: JsonObject, path: str) -> list[Finding]:
-    found = list(_fields(template, TEMPLATE, path))
+def _volumes(holder: JsonObject, path: str) -> Iterator[Finding]:
+    """Only directories that live as long as the pod can be had."""
+    for index, volume in enumerate(_list(holder.get("volumes"))):
+        if "emptyDir" not in volume:
+            kind = next((name for name in volume if name != "name"), "such")
+            yield refusal(f"{kind} volumes", f"{path}.volumes[{index}]")
+
+
+def _mounts(container: JsonObject, holders: tuple[JsonObject, ...], path: str) -> Iterator[Finding]:
+    known = {str(item.get("name")) for holder in holders for item in _list(holder.get("volumes"))}
+    seen: set[str] = set()
+    for index, mount in enumerate(_list(container.get("volumeMounts"))):
+        name = str(mount.get("name"))
+        place = f"{path}.volumeMounts[{index}]"
+        if name not in known:
+            yield refusal("volumes that are not declared", place)
+        elif name in seen or mount.get("subPath"):
+            yield refusal("volumes mounted in part, or at two places", place)
+        seen.add(name)
+
+
+def _template(template: JsonObject, path: str, spec: JsonObject) -> list[Finding]:
+    found = [*_fields(template, TEMPLATE, path), *_volumes(template, path)]
     for kind in ("container", "script"):
         container = template.get(kind)
         if isinstance(container, dict):
             found += _fields(container, CONTAINER, f"{path}.{kind}")
             found += _environment(container, f"{path}.{kind}")
+            found += _mounts(container, (template, spec), f"{path}.{kind}")
     for side in ("inputs", "outputs"):
         found += _arguments(template.get(side), f"{path}.{side}")
     for index, group in enumerate(_groups(template.get("steps"))):
         for position, step in enumerate(group):
-            found += _call(step, f"{path}.steps[{index}][{position}]")
+            found += _call(step, f"{path}.steps[{index}][{position}]", spec)
     dag = template.get("dag")
     for index, task in enumerate(_list(dag.get("tasks")) if isinstance(dag, dict) else []):
-        found += _call(task, f"{path}.dag.tasks[{index}]")
+        found += _call(task, f"{path}.dag.tasks[{index}]", spec)
     return found
 
 
@@ -155,11 +174,11 @@ def _groups(value: Json) -> list[list[JsonObject]]:
     return [_list(group) for group in value] if isinstance(value, list) else []
 
 
-def _call(step: JsonObject, path: str) -> list[Finding]:
+def _call(step: JsonObject, path: str, spec: JsonObject) -> list[Finding]:
     found = _arguments(step.get("arguments"), f"{path}.arguments")
     inline = step.get("inline")
     if isinstance(inline, dict):
-        found += _template(inline, f"{path}.inline")
+        found += _template(inline, f"{path}.inline", spec)
     return found
 
 

@@ -107,7 +107,7 @@ class SandboxRuntime(LocalRuntime):
         return run.Launch(
             [
                 *(self._bwrap, *_ISOLATION, "--hostname", host, "--bind", layout.root, "/"),
-                *(*arguments, "--chdir", cwd, "--"),
+                *(*arguments, *_mounted(job, layout), "--chdir", cwd, "--"),
                 *command,
             ],
             env,
@@ -174,6 +174,15 @@ def _arguments(shown: Rootfs) -> tuple[str, ...]:
         *empty_folders(),
         *("--proc", "/proc", "--dev", "/dev", "--symlink", log, contract.POD_TERMINATION_LOG),
     )
+
+
+def _mounted(job: JobSpec, layout: Layout) -> Iterator[str]:
+    """Yield the arguments that make each volume a mount of its own, as programs may expect."""
+    for path in mounts(job):
+        place = layout.follow(path)
+        if not os.path.isdir(place):
+            make_folder(place)
+        yield from ("--bind", place, path)
 
 
 def _own_paths(job: JobSpec) -> Iterator[tuple[str, bool]]:
