@@ -248,6 +248,8 @@ class Template:
     retry: Retry | None = None
     parallelism: int | None = None
     fail_fast: bool = False
+    archive_logs: bool | None = None
+    pod_patch: Text | None = None
     timeout: Text | None = None
     pending_timeout: Text | None = None
     display_name: Text | None = None
@@ -279,6 +281,7 @@ class Program:
     deadline_seconds: float | None
     suspended: bool
     archive_logs: bool
+    pod_patch: Text | None
     merged_spec: Json = None
     """What status.storedWorkflowTemplateSpec shows of a workflowTemplateRef run."""
     stored: Mapping[str, tuple[str, Json]] = field(default_factory=dict)

@@ -42,7 +42,7 @@ from tiphys.program import (
 )
 
 _KINDS: Mapping[str, TemplateKind] = {"Steps": "Steps", "DAG": "DAG", "Suspend": "Suspend"}
-_LEAF_FIELDS = ("container", "script", "outputs", "activeDeadlineSeconds", "archiveLocation")
+_LEAF_FIELDS = ("container", "script", "outputs", "activeDeadlineSeconds")
 _RESULT = re.compile(
     r"(?:steps|tasks)(?:\.([a-zA-Z0-9][-a-zA-Z0-9]*)|\[\\?['\"]([a-zA-Z0-9][-a-zA-Z0-9]*)\\?['\"]\])"
     r"\.outputs\.result"
@@ -151,6 +151,8 @@ class Lowering:
             retry=_retry(model.retry_strategy or self.spec.retry_strategy),
             parallelism=model.parallelism,
             fail_fast=bool(model.fail_fast),
+            archive_logs=model.archive_location.archive_logs if model.archive_location else None,
+            pod_patch=optional_text(model.pod_spec_patch),
             timeout=optional_text(model.timeout),
             pending_timeout=optional_text(model.pending_timeout),
             display_name=optional_text(
@@ -289,6 +291,7 @@ def lower(
         deadline_seconds=spec.active_deadline_seconds,
         suspended=bool(workflow.spec.suspend),
         archive_logs=bool(spec.archive_logs),
+        pod_patch=optional_text(spec.pod_spec_patch),
         merged_spec=None if reference is None else encode(spec),
         stored=lowering.stored,
     )

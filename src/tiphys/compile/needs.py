@@ -23,7 +23,6 @@ SPEC: Final[dict[str, str]] = {
     "volumeClaimTemplates": "volume claims",
     "artifactRepositoryRef": "artifact repositories other than the local one",
     "executorPlugins": "executor plugins",
-    "podSpecPatch": "pod spec patches",
     "shutdown": "workflows that are shut down before they start",
 }
 """Fields of a workflow's spec that are refused, and what to call them."""
@@ -40,8 +39,6 @@ TEMPLATE: Final[dict[str, str]] = {
     "synchronization": "locks (mutexes and semaphores)",
     "memoize": "memoization",
     "metrics": "metrics",
-    "archiveLocation": "archive locations",
-    "podSpecPatch": "pod spec patches",
 }
 """Fields of a template that are refused."""
 
@@ -153,6 +150,9 @@ def _mounts(container: JsonObject, holders: tuple[JsonObject, ...], path: str) -
 
 def _template(template: JsonObject, path: str, spec: JsonObject) -> list[Finding]:
     found = [*_fields(template, TEMPLATE, path), *_volumes(template, path)]
+    location = template.get("archiveLocation")
+    if isinstance(location, dict) and location.keys() - {"archiveLogs"}:
+        found.append(refusal("archive locations", f"{path}.archiveLocation"))
     for kind in ("container", "script"):
         container = template.get(kind)
         if isinstance(container, dict):

@@ -15,13 +15,17 @@ import msgspec
 from tiphys.engine.resolving import CallError, resolve_body, resolve_text
 from tiphys.engine.scope import ConstantScope
 from tiphys.engine.state import Node
+from tiphys.errors import InvalidDocument
 from tiphys.expr.durations import parse_argo_duration
 from tiphys.expr.errors import DurationError
 from tiphys.expr.template import LENIENT, Text
 from tiphys.messages import JobSpec
 from tiphys.model.artifacts import Artifact, LocalArtifact, location_type
+from tiphys.model.base import Json, JsonObject
 from tiphys.model.ids import pod_name
+from tiphys.model.merge import POD_KEYS, strategic_merge
 from tiphys.model.templates import Template
+from tiphys.model.yaml_reader import read_yaml
 
 if TYPE_CHECKING:
     from tiphys.engine.run import Run
@@ -33,6 +37,9 @@ def job_spec(run: Run, node: Node) -> JobSpec:
     scope = run.own_scope(node, ConstantScope(run.program.constants))
     context = run.context(node.name)
     body = resolve_body(compiled.body, scope, LENIENT, context)
+    for patch in (run.program.pod_patch, compiled.pod_patch):
+        if patch is not None:
+            body = _patched(body, resolve_text(patch, scope, LENIENT, context))
     pod = str(pod_name(run.state.name, node.name, compiled.name))
     prefix = f"{run.state.name}/{pod}"
     try:
@@ -58,10 +65,35 @@ def job_spec(run: Run, node: Node) -> JobSpec:
         template=template,
         key_prefix=prefix,
         capture_result=_captures(run, node),
-        archive_logs=run.program.archive_logs,
+        archive_logs=_archives_logs(run, node),
         deadline_seconds=_deadline(run, node, template),
         deadline_at=_deadline_at(run, node),
     )
+
+
+def _patched(body: Json, text: str) -> Json:
+    """Return a leaf's body after a pod spec patch; only the main container can be meant here.
+
+    Source: reference/kubernetes.md 3.10; argo workflow/util/util.go, ApplyPodSpecPatch.
+    """
+    try:
+        patch = read_yaml(text).value
+    except InvalidDocument as exc:
+        raise CallError(f"podSpecPatch: {exc.findings[0].reason}") from exc
+    if not isinstance(body, dict) or not isinstance(patch, dict):
+        raise CallError("podSpecPatch is no object")
+    kind = "script" if "script" in body else "container"
+    main = body.get(kind)
+    pod: JsonObject = {"containers": [{**(main if isinstance(main, dict) else {}), "name": "main"}]}
+    merged = strategic_merge(pod, patch, POD_KEYS).get("containers")
+    containers = merged if isinstance(merged, list) else []
+    found = (item for item in containers if isinstance(item, dict) and item.get("name") == "main")
+    return {**body, kind: next(found, main)}
+
+
+def _archives_logs(run: Run, node: Node) -> bool:
+    own = run.template(node).archive_logs
+    return run.program.archive_logs if own is None else own
 
 
 def _captures(run: Run, node: Node) -> bool:
