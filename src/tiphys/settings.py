@@ -15,6 +15,7 @@ from tiphys.errors import Finding, InvalidDocument
 from tiphys.model.base import Json
 from tiphys.model.codec import split_documents
 
+_IDLE_SECONDS = 5.0
 RUNTIMES = ("auto", "sandbox", "process", "simulated")
 
 
@@ -48,7 +49,7 @@ class Settings:
     runtime: str = "auto"
     slots: int = 0
     namespace: str = "default"
-    idle_seconds: float = 5.0
+    idle_seconds: float = _IDLE_SECONDS
     images: tuple[Image, ...] = ()
     environ: Mapping[str, str] = field(default_factory=dict)
 
@@ -72,6 +73,7 @@ def load_settings(
         or environ.get("ARGO_NAMESPACE", "")
         or _text(values, "namespace")
         or "default",
+        idle_seconds=_seconds(values, "idle_seconds", path),
         images=tuple(_image(item, base, path) for item in _list(values, "images")),
         environ=environ,
     )
@@ -90,7 +92,7 @@ def _read(path: Path) -> dict[str, Json]:
         raise InvalidDocument([Finding(reason, file=str(path))]) from exc
     documents = split_documents(text, str(path))
     values = documents[0].value if documents else {}
-    known = {"runtime", "slots", "namespace", "images"}
+    known = {"runtime", "slots", "namespace", "idle_seconds", "images"}
     for name in values:
         if name not in known:
             reason = f'unknown setting "{name}"; known are {", ".join(sorted(known))}'
@@ -108,6 +110,13 @@ def _number(values: Mapping[str, Json], name: str, path: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise InvalidDocument([Finding(f'setting "{name}" is not a number', file=path)])
     return value
+
+
+def _seconds(values: Mapping[str, Json], name: str, path: str) -> float:
+    value = values.get(name, _IDLE_SECONDS)
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        raise InvalidDocument([Finding(f'setting "{name}" is not a number of seconds', file=path)])
+    return float(value)
 
 
 def _list(values: Mapping[str, Json], name: str) -> list[Json]:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from tiphys.app import Local
     from tiphys.ports import RunRow
 
-_LOOK_SECONDS = 1.0
-_MOST_STARTS = 5
+_LOOK_SECONDS = 0.3
+_MOST_STARTS = 20
 
 
 def _lock_file(home: Path) -> Path:
