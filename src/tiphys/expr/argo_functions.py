@@ -11,10 +11,9 @@ from tiphys.expr.errors import ExprRuntimeError, JsonPathError
 from tiphys.expr.functions import text
 from tiphys.expr.functions_numbers import to_float, to_int
 from tiphys.expr.functions_text import from_json
-from tiphys.expr.jsonpath import query
+from tiphys.expr.lazy import LazyMap
 from tiphys.expr.render import to_json
 from tiphys.expr.running import Fault, Running
-from tiphys.expr.sprig import SPRIG
 from tiphys.expr.values import Function, Value
 
 
@@ -40,6 +39,8 @@ def _to_json(running: Running, arguments: list[Value]) -> Value:
 
 
 def _jsonpath(running: Running, arguments: list[Value]) -> Value:
+    from tiphys.expr.jsonpath import query
+
     document = from_json(running, text(arguments[0]))
     try:
         return query(document, text(arguments[1]))
@@ -47,11 +48,17 @@ def _jsonpath(running: Running, arguments: list[Value]) -> Value:
         raise Fault(error.message) from error
 
 
+def _sprig() -> dict[str, Value]:
+    from tiphys.expr.sprig import SPRIG
+
+    return SPRIG
+
+
 ARGO_FUNCTIONS: Final[dict[str, Value]] = {
     "asInt": Function("asInt", _as_int, 1, 1),
     "asFloat": Function("asFloat", _as_float, 1, 1),
     "toJson": Function("toJson", _to_json, 1, 1),
     "jsonpath": Function("jsonpath", _jsonpath, 2, 2),
-    "sprig": SPRIG,
+    "sprig": LazyMap(_sprig),
 }
 """Merge these into an environment to have Argo's functions in it."""

@@ -13,7 +13,7 @@ from tiphys.expr.check_builtins import builtin_type
 from tiphys.expr.errors import ExprTypeError, RegexError
 from tiphys.expr.goregex import compile_regex
 from tiphys.expr.lexer import type_fault
-from tiphys.expr.methods import DURATION_METHODS, TIME_METHODS
+from tiphys.expr.method_names import DURATION_METHODS, TIME_METHODS
 from tiphys.expr.names import BUILTINS, PREDICATES
 from tiphys.expr.tree import (
     Array,

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from datetime import UTC as UTC_ZONE
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Final
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING, Final
 
 from tiphys.expr.errors import TimeError
 from tiphys.expr.values import UTC, Duration, Time, Zone
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 SECOND: Final = 1_000_000_000
 DAY: Final = 86_400
@@ -97,6 +99,8 @@ def _zone_info(name: str) -> ZoneInfo:
     if name.startswith("/") or ".." in name or "\\" in name or "\0" in name:
         raise TimeError(f"unknown time zone {name}")
     try:
+        from zoneinfo import ZoneInfo
+
         return ZoneInfo(name)
     except (ValueError, OSError, LookupError) as error:
         raise TimeError(f"unknown time zone {name}") from error

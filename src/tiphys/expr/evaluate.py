@@ -11,11 +11,10 @@ from functools import lru_cache
 from typing import Final
 
 from tiphys.expr import closures, operate
-from tiphys.expr.builtins_table import IMPLEMENTATIONS
+from tiphys.expr.builtins_table import implementation
 from tiphys.expr.check import check
 from tiphys.expr.closures import Closure
 from tiphys.expr.errors import ExprBoolError, ExprError, ExprRuntimeError
-from tiphys.expr.methods import call_method
 from tiphys.expr.names import BUILTINS, PREDICATES
 from tiphys.expr.parse import parse_expression
 from tiphys.expr.predicates import PREDICATE_IMPLEMENTATIONS
@@ -313,6 +312,8 @@ class _Builder:
         return self._guard(node.at, call)
 
     def _method(self, member: Member, name: str, arguments: list[Closure]) -> Closure:
+        from tiphys.expr.methods import call_method
+
         base = self.build(member.base)
         optional = member.optional
         # Only an operand of unknown type is looked at again at run time: a variable is not.
@@ -335,7 +336,7 @@ class _Builder:
             arguments = [self.build(argument) for argument in node.arguments]
             return self._guard(node.at, PREDICATE_IMPLEMENTATIONS[name](arguments))
         parts = [self.build(argument) for argument in node.arguments]
-        return closures.call((self._source, node.at), IMPLEMENTATIONS[name], parts)
+        return closures.call((self._source, node.at), implementation(name), parts)
 
     def _pointer(self, node: Pointer) -> Closure:
         index = {"": 0, "index": 1, "acc": 2}[node.name]

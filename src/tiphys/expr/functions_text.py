@@ -11,17 +11,13 @@ from typing import Final
 from tiphys.expr.errors import ExprRuntimeError, NumberError
 from tiphys.expr.functions import Implementation, text, whole
 from tiphys.expr.gojson import parse_go_json
-from tiphys.expr.gotext import from_bytes, to_bytes
+from tiphys.expr.gotext import from_bytes, to_bytes, trim_space
 from tiphys.expr.render import go_print, to_json_indented
 from tiphys.expr.running import Fault, Running
 from tiphys.expr.types import type_of
 from tiphys.expr.values import NilPointer, TypedList, Value
 
 _BASE64: Final = re.compile(rb"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?\Z")
-_SPACES: Final = (
-    "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007"
-    "\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
-)
 
 
 def upper(value: str) -> str:
@@ -63,11 +59,6 @@ def split_after(value: str, separator: str, limit: int) -> list[object]:
     for index in range(len(parts) - 1):
         parts[index] = f"{parts[index]}{separator}"
     return parts
-
-
-def trim_space(value: str) -> str:
-    """Return the text without white space around it, as Go knows white space."""
-    return value.strip(_SPACES)
 
 
 def _splitter(function: Callable[[str, str, int], list[object]]) -> Implementation:

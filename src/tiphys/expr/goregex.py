@@ -10,13 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from tiphys.expr.goregex_parse import translate
-from tiphys.expr.goregex_tree import is_risky, write
-from tiphys.expr.goregex_vm import Found, Machine
+if TYPE_CHECKING:
+    from tiphys.expr.goregex_vm import Found
 
-Match: TypeAlias = re.Match[str] | Found
+Match: TypeAlias = "re.Match[str] | Found"
 
 _TEMPLATE_NAME: Final = re.compile(r"\w+")
 
@@ -26,6 +25,10 @@ class GoRegex:
 
     def __init__(self, pattern: str) -> None:
         """Compile `pattern`; raises RegexError with Go's text."""
+        from tiphys.expr.goregex_parse import translate
+        from tiphys.expr.goregex_tree import is_risky, write
+        from tiphys.expr.goregex_vm import Machine
+
         made = translate(pattern)
         self.pattern = pattern
         self.names = made.names

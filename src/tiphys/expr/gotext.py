@@ -29,6 +29,10 @@ _JSON_SHORT: Final = {
     '"': '\\"',
     "\\": "\\\\",
 }
+SPACES: Final = (
+    "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007"
+    "\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+)
 _UNPRINTABLE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs"})
 
 
@@ -91,3 +95,8 @@ def to_bytes(text: str) -> bytes:
 def from_bytes(data: bytes) -> str:
     """Return a Go string from its bytes, which need not be UTF-8."""
     return data.decode("utf-8", "surrogateescape")
+
+
+def trim_space(value: str) -> str:
+    """Return the text without white space around it, as Go knows white space."""
+    return value.strip(SPACES)

@@ -19,8 +19,8 @@ from functools import lru_cache
 from typing import Final, Protocol
 
 from tiphys.expr.errors import ExprRuntimeError, JqError, JqParseError, NumberError
-from tiphys.expr.functions_text import trim_space
 from tiphys.expr.gojson import parse_go_json
+from tiphys.expr.gotext import trim_space
 from tiphys.expr.render import to_json
 from tiphys.expr.values import Context, Value
 

@@ -6,21 +6,14 @@ Source: Go time.Time and time.Duration; language.md 11.8 (Time).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from tiphys.expr.civil import SECOND, ZERO, add_date, civil, truncate
 from tiphys.expr.durations import format_go_duration
 from tiphys.expr.gotime import format_time, printed
+from tiphys.expr.method_names import DURATION_METHODS, TIME_METHODS
 from tiphys.expr.running import Fault, Running
 from tiphys.expr.types import (
-    BOOL,
-    DURATION,
-    FLOAT,
-    INT,
-    MONTH,
-    STRING,
-    TIME,
-    WEEKDAY,
     Type,
     go_type,
 )
@@ -39,50 +32,6 @@ from tiphys.expr.values import (
 )
 
 _Base = TypeVar("_Base", Time, Duration)
-_INT64: Final = Type("int", "int64")
-TIME_METHODS: Final[dict[str, tuple[int, Type]]] = {
-    "Year": (0, INT),
-    "Month": (0, MONTH),
-    "Day": (0, INT),
-    "Hour": (0, INT),
-    "Minute": (0, INT),
-    "Second": (0, INT),
-    "Nanosecond": (0, INT),
-    "Weekday": (0, WEEKDAY),
-    "YearDay": (0, INT),
-    "Unix": (0, _INT64),
-    "UnixMilli": (0, _INT64),
-    "UnixMicro": (0, _INT64),
-    "UnixNano": (0, _INT64),
-    "Format": (1, STRING),
-    "Add": (1, TIME),
-    "AddDate": (3, TIME),
-    "Sub": (1, DURATION),
-    "Before": (1, BOOL),
-    "After": (1, BOOL),
-    "Equal": (1, BOOL),
-    "Compare": (1, INT),
-    "IsZero": (0, BOOL),
-    "In": (1, TIME),
-    "UTC": (0, TIME),
-    "Local": (0, TIME),
-    "Truncate": (1, TIME),
-    "Round": (1, TIME),
-    "String": (0, STRING),
-}
-"""Name to the number of arguments and the type of the result."""
-DURATION_METHODS: Final[dict[str, tuple[int, Type]]] = {
-    "Hours": (0, FLOAT),
-    "Minutes": (0, FLOAT),
-    "Seconds": (0, FLOAT),
-    "Milliseconds": (0, _INT64),
-    "Microseconds": (0, _INT64),
-    "Nanoseconds": (0, _INT64),
-    "String": (0, STRING),
-    "Abs": (0, DURATION),
-    "Truncate": (1, DURATION),
-    "Round": (1, DURATION),
-}
 
 
 def call_method(running: Running, base: Value, name: str, arguments: list[Value]) -> Value:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-from decimal import Decimal
 from typing import Final
 
 from tiphys.expr.errors import NumberError
@@ -32,6 +31,8 @@ class NumberText(float):
 
 def _shortest(value: float) -> tuple[str, str, int]:
     """Return sign, shortest digits and the decimal exponent of the first digit."""
+    from decimal import Decimal
+
     sign, digits, exponent = Decimal(repr(value)).as_tuple()
     text = "".join(map(str, digits)).rstrip("0") or "0"
     first = len(digits) - 1 + int(exponent) if text != "0" else 0

@@ -9,11 +9,9 @@ from __future__ import annotations
 import base64
 from typing import Final
 
-from tiphys.expr.civil import MONTHS, WEEKDAYS
 from tiphys.expr.durations import format_go_duration
 from tiphys.expr.errors import ExprRuntimeError, NumberError
 from tiphys.expr.gotext import json_string
-from tiphys.expr.gotime import printed, rfc3339_nano
 from tiphys.expr.numbers import go_float, json_float
 from tiphys.expr.values import (
     AnyMap,
@@ -21,6 +19,7 @@ from tiphys.expr.values import (
     Function,
     Month,
     NilPointer,
+    Sized,
     Struct,
     Time,
     TypedList,
@@ -62,6 +61,14 @@ def _print(value: Value, depth: int) -> str:
 
 
 def _print_int(value: int) -> str:
+    if isinstance(value, Sized):
+        return _print_sized(value)
+    return str(int(value))
+
+
+def _print_sized(value: Sized) -> str:
+    from tiphys.expr.civil import MONTHS, WEEKDAYS
+
     if isinstance(value, Month):
         return MONTHS[value - 1] if 1 <= value <= 12 else f"%!Month({int(value)})"
     if isinstance(value, Weekday):
@@ -71,6 +78,8 @@ def _print_int(value: int) -> str:
 
 def _print_object(value: Value) -> str:
     if isinstance(value, Time):
+        from tiphys.expr.gotime import printed
+
         return printed(value)
     if isinstance(value, Duration):
         return format_go_duration(value.ns)
@@ -153,6 +162,8 @@ def _json_scalar(value: Value, html: bool) -> str:
 
 def _json_object(value: Value, html: bool) -> str:
     if isinstance(value, Time):
+        from tiphys.expr.gotime import rfc3339_nano
+
         return f'"{rfc3339_nano(value)}"'
     if isinstance(value, Duration):
         return str(value.ns)

@@ -6,7 +6,6 @@ seed gives the same answers.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import Final
 
@@ -59,6 +58,8 @@ class Running:
 
     def draw(self, count: int) -> bytes:
         """Return the next `count` bytes of chance; raises Fault when that is too many."""
+        import hashlib
+
         self.charge(count)
         data = bytearray()
         while len(data) < count:

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Final
 
 from tiphys.expr.functions import text, whole
-from tiphys.expr.functions_text import decode_base64, lower, replace, split, trim_space, upper
-from tiphys.expr.gotext import from_bytes, quote, to_bytes
+from tiphys.expr.functions_text import decode_base64, lower, replace, split, upper
+from tiphys.expr.gotext import from_bytes, quote, to_bytes, trim_space
 from tiphys.expr.running import Fault, Running
 from tiphys.expr.sprig_base import Implementation, Table, string_list, string_of, strings_of
 from tiphys.expr.sprig_case import camel_case, lower_case, swap_case, title, untitle

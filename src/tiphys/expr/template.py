@@ -14,9 +14,7 @@ from functools import lru_cache
 from typing import Final
 
 from tiphys.expr.errors import ExprError, TemplateError
-from tiphys.expr.evaluate import compile_expression
-from tiphys.expr.functions_text import trim_space
-from tiphys.expr.gotext import json_string, quote, quote_body
+from tiphys.expr.gotext import json_string, quote, quote_body, trim_space
 from tiphys.expr.template_tags import (
     INVALID_RESULT,
     LENIENT,
@@ -234,6 +232,8 @@ def resolve_reference(text: str, scope: Scope, context: Context = NO_CONTEXT) ->
         if value is MISSING:
             raise fault(f"Unable to resolve: {quote(name)}")
         return value
+    from tiphys.expr.evaluate import compile_expression
+
     source = name[1:]
     env = dict(scope.under(""))
     try:
