@@ -17,11 +17,13 @@ from tiphys.errors import TiphysError
 COMMANDS: Final[dict[str, str]] = {
     "delete": "tiphys.cli.operations:delete",
     "engine": "tiphys.cli.background:engine",
+    "expr": "tiphys.cli.expr:expr",
     "get": "tiphys.cli.get:get",
     "lint": "tiphys.cli.lint:lint",
     "list": "tiphys.cli.listing:list_",
     "logs": "tiphys.cli.logs:logs",
     "node": "tiphys.cli.operations:node",
+    "render": "tiphys.cli.render_command:render",
     "resume": "tiphys.cli.operations:resume",
     "run": "tiphys.cli.run:run",
     "stop": "tiphys.cli.operations:stop",
@@ -36,11 +38,13 @@ COMMANDS: Final[dict[str, str]] = {
 
 HELP: Final[dict[str, str]] = {
     "delete": "Forget workflows and all that belongs to them.",
+    "expr": "Show what an expression yields.",
     "get": "Show a workflow and its tree.",
     "lint": "Check files without running them.",
     "list": "List workflows.",
     "logs": "Show what a workflow's steps wrote.",
     "node": "Answer the suspend nodes of a workflow.",
+    "render": "Show what the tags of a node yield.",
     "resume": "Let a suspended workflow go on.",
     "run": "Run a workflow here, until it ends.",
     "stop": "End a workflow; its exit handlers run.",

@@ -46,13 +46,13 @@ class ExpressionTag:
         self.raw = raw
         self.decoded = _HTML_ESCAPE.sub(lambda match: _HTML[match.group()], raw)
         self._error = ""
-        self._identifiers: tuple[str, ...] = ()
+        self.identifiers: tuple[str, ...] = ()
         self._paths: tuple[str, ...] = ()
         self.source = ""
         try:
             self.source = _decode(self.decoded)
             tree = compile_expression(self.source).tree
-            self._identifiers = identifiers(tree)
+            self.identifiers = identifiers(tree)
             self._paths = consumed_paths(tree)
         except TemplateError as error:
             self._error = error.message
@@ -62,7 +62,7 @@ class ExpressionTag:
     @property
     def names(self) -> frozenset[str]:
         """Every name and path the expression needs, and those it only asks about."""
-        return frozenset(self._identifiers) | frozenset(self._paths)
+        return frozenset(self.identifiers) | frozenset(self._paths)
 
     @property
     def kept(self) -> str:
@@ -74,7 +74,7 @@ class ExpressionTag:
         if self._error:
             raise fault(self._error)
         flat = self._gather(scope)
-        missing = [name for name in self._identifiers if not is_known(name, flat)]
+        missing = [name for name in self.identifiers if not is_known(name, flat)]
         if self._stays(missing, mode):
             return None
         env = {**expand(flat), **ARGO_FUNCTIONS}

@@ -1,0 +1,101 @@
+"""`tiphys expr`."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sys
+from datetime import UTC, datetime
+
+import click
+
+from tiphys.cli.session import read_sources, write
+from tiphys.errors import UserError
+from tiphys.expr.errors import ExprError
+from tiphys.expr.values import Context, Value
+
+_OWN = ("asFloat", "asInt", "jsonpath", "sprig", "toJson")
+
+
+@click.command()
+@click.argument("expression")
+@click.option("--env", "file", metavar="FILE", help='The variables, a JSON object; "-" is stdin.')
+@click.option("--bare", is_flag=True, help="Without asInt, sprig and Argo's other functions.")
+@click.option("--type", "with_type", is_flag=True, help="Show the type of the result too.")
+def expr(expression: str, file: str | None, bare: bool, with_type: bool) -> int:
+    """Show what an expression yields, as {{=EXPRESSION}} would insert it.
+
+    Names in FILE may have dots, as tags write them, or be nested objects. What an expression that
+    fails could see goes to standard error.
+    """
+    from tiphys.expr.argo_functions import ARGO_FUNCTIONS
+    from tiphys.expr.environment import expand
+    from tiphys.expr.evaluate import evaluate
+    from tiphys.expr.types import go_type
+
+    flat = _read(file) if file else {}
+    nested = expand(flat)
+    env = nested if bare else {**nested, **ARGO_FUNCTIONS}
+    context = Context(datetime.now(UTC), secrets.token_bytes(16))
+    try:
+        value = evaluate(expression, env, context)
+        text = _text(value)
+    except ExprError as error:
+        raise UserError("\n".join([error.message, *_hints(expression, nested, bare)])) from error
+    write(f"{go_type(value)} {text}\n" if with_type else f"{text}\n")
+    if value is None:
+        sys.stderr.write("".join(f"{line}\n" for line in _hints(expression, nested, bare)))
+    return 0
+
+
+def _text(value: Value) -> str:
+    from tiphys.expr.render import to_json
+
+    if value is None:
+        return "nil"
+    return value if isinstance(value, str) else to_json(value)
+
+
+def _read(file: str) -> dict[str, Value]:
+    (source,) = read_sources([file])
+    try:
+        found = json.loads(source.content)
+    except ValueError as error:
+        raise UserError(f"{source.file}: {error}") from error
+    if not isinstance(found, dict):
+        raise UserError(f"{source.file}: an object of variables is needed")
+    return found
+
+
+def _hints(expression: str, nested: dict[str, Value], bare: bool) -> list[str]:
+    """Return which names have no value, what may have been meant, and what there is."""
+    from tiphys.expr.evaluate import compile_expression
+    from tiphys.expr.explain import hints
+
+    known = list(_paths(nested))
+    try:
+        wanted = compile_expression(expression).identifiers
+    except ExprError:
+        return []
+    own = () if bare else _OWN
+    missing = [
+        name for name in wanted if name.partition(".")[0] not in own and not _has(nested, name)
+    ]
+    return hints(missing, known) if missing else []
+
+
+def _has(nested: Value, name: str) -> bool:
+    for part in name.split("."):
+        if not isinstance(nested, dict) or part not in nested:
+            return False
+        nested = nested[part]
+    return True
+
+
+def _paths(nested: dict[str, Value], prefix: str = "") -> list[str]:
+    """Return the names of all values, with dots."""
+    found: list[str] = []
+    for name, value in nested.items():
+        inner = _paths(value, f"{prefix}{name}.") if isinstance(value, dict) and value else None
+        found += inner or [prefix + name]
+    return found

@@ -1,0 +1,123 @@
+"""`tiphys expr` and `tiphys render`."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from tiphys.cli.expr import expr
+from tiphys.cli.render_command import render
+from tiphys.errors import UserError
+
+WORKFLOW = """
+apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {name: r}
+spec:
+  entrypoint: main
+  arguments: {parameters: [{name: who, value: world}]}
+  templates:
+  - name: main
+    steps:
+    - - {name: gen, template: gen}
+    - - name: ask
+        template: ask
+    - - name: say
+        template: say
+        when: "'{{steps.gen.outputs.result}}' != 'no'"
+        arguments:
+          parameters:
+          - {name: msg, value: "{{steps.gen.outputs.result}} {{=upper(workflow.parameters.who)}}"}
+  - {name: gen, container: {image: alpine, command: [echo]}}
+  - name: ask
+    suspend: {}
+    outputs: {parameters: [{name: answer, valueFrom: {supplied: {}}}]}
+  - name: say
+    inputs: {parameters: [{name: msg}]}
+    container: {image: alpine, args: ["<{{inputs.parameters.msg}}>", "{{=inputs.parameters.TYPO}}"]}
+"""
+
+
+@pytest.fixture
+def workflow(tmp_path):
+    path = tmp_path / "wf.yaml"
+    path.write_text(WORKFLOW.replace("TYPO", "msg"))
+    return str(path)
+
+
+def run(command, *words):
+    done = CliRunner().invoke(command, words, standalone_mode=False)
+    if done.exception is not None:
+        raise done.exception
+    return done.return_value, done.output
+
+
+def environment(tmp_path, values):
+    path = tmp_path / "env.json"
+    path.write_text(json.dumps(values))
+    return str(path)
+
+
+def test_an_expression_yields_what_its_tag_would_insert(tmp_path):
+    env = environment(tmp_path, {"inputs.parameters.n": "3", "l": [1, 2]})
+    assert run(expr, "asInt(inputs.parameters.n) + 1", "--env", env) == (0, "4\n")
+    assert run(expr, "map(l, # * 2)", "--env", env, "--type") == (0, "[]interface {} [2,4]\n")
+    assert run(expr, "'a' + 'b'") == (0, "ab\n")
+
+
+def test_a_wrong_expression_shows_the_place_and_the_nearest_name(tmp_path):
+    env = environment(tmp_path, {"inputs": {"parameters": {"count": "3"}}})
+    with pytest.raises(UserError) as caught:
+        run(expr, "inputz.parameters.count == '3'", "--env", env)
+    lines = str(caught.value).splitlines()
+    assert lines[:3] == [
+        "unknown name inputz (1:1)",
+        " | inputz.parameters.count == '3'",
+        " | ^",
+    ]
+    assert "did you mean inputs.parameters.count?" in lines[3]
+    assert lines[4] == "in scope: inputs.parameters.count"
+
+
+def test_argos_functions_can_be_left_out():
+    with pytest.raises(UserError, match="unknown name asInt"):
+        run(expr, "asInt('1')", "--bare")
+
+
+def test_an_environment_must_be_an_object(tmp_path):
+    with pytest.raises(UserError, match="an object of variables is needed"):
+        run(expr, "1", "--env", environment(tmp_path, [1]))
+
+
+def test_a_node_shows_what_its_tags_yield(workflow):
+    code, page = run(render, workflow, "--node", "say", "-p", "who=moon", "--result", "gen=hi")
+    assert code == 0
+    assert page.splitlines() == [
+        "r[2].say  Pod of template say",
+        "  inputs.parameters.msg = hi MOON",
+        "the call:",
+        "  when",
+        "    {{steps.gen.outputs.result}}  ->  hi",
+        "  arguments.parameters.msg",
+        "    {{steps.gen.outputs.result}}  ->  hi",
+        "    {{=upper(workflow.parameters.who)}}  ->  MOON",
+        "the template:",
+        "  container.args[0]",
+        "    {{inputs.parameters.msg}}  ->  hi MOON",
+        "  container.args[1]",
+        "    {{=inputs.parameters.msg}}  ->  hi MOON",
+    ]
+
+
+def test_a_tag_that_yields_nothing_says_which_name_was_meant(tmp_path):
+    path = tmp_path / "wf.yaml"
+    path.write_text(WORKFLOW.replace("TYPO", "mgs"))
+    code, page = run(render, str(path), "--node", "r[2].say")
+    assert code == 2
+    assert "inputs.parameters.mgs has no value here; did you mean inputs.parameters.msg?" in page
+    assert "in scope: inputs.parameters.msg, node.name, pod.name, steps.name, workflow." in page
+
+
+def test_an_unknown_node_is_named_with_its_neighbours(workflow):
+    with pytest.raises(UserError, match="no node is called sey; did you mean say"):
+        run(render, workflow, "--node", "sey")
