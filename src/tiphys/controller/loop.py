@@ -19,6 +19,7 @@ import msgspec
 from tiphys.controller import bundle
 from tiphys.controller.mailbox import Mailbox
 from tiphys.controller.timers import Timers
+from tiphys.engine.jobs import job_spec
 from tiphys.engine.outstanding import outstanding
 from tiphys.engine.run import Run
 from tiphys.engine.status import document_of, extras, node_status, summary
@@ -30,6 +31,7 @@ from tiphys.messages import (
     Event,
     Input,
     JobFinished,
+    JobLost,
     JobReported,
     JobSpec,
     RunAdmitted,
@@ -136,8 +138,8 @@ class RunLoop:
                 group.create_task(self._timers.run()),
                 group.create_task(self._requests()),
             ]
-            await self._dispatch(outstanding(run))
             await self._resync(run)
+            await self._dispatch(outstanding(run))
             if not run.state.started_at:
                 self._mailbox.put(Began(at=self._ports.clock.now()))
             while not run.state.done:
@@ -146,8 +148,19 @@ class RunLoop:
                 task.cancel()
 
     async def _resync(self, run: Run) -> None:
-        """Stop what still runs of the run's jobs and is not wanted any more."""
-        for job in await self._ports.runtime.present(self._id):
+        """Stop what still runs of the run's jobs and is not wanted any more.
+
+        A job that was being stopped when an earlier engine died is adopted, so that its end is
+        heard of; if nothing of it runs, that was its end.
+        """
+        present = await self._ports.runtime.present(self._id)
+        for job in [job for job, wanted in run.state.jobs.items() if not wanted]:
+            if job in present:
+                await self._start(job_spec(run, run.state.nodes[job]))
+            else:
+                now = self._ports.clock.now()
+                self._mailbox.put(JobReported(at=now, report=JobLost(job=job, at=now)))
+        for job in present:
             node = run.state.nodes.get(job)
             if node is None or node.fulfilled:
                 await self._ports.runtime.stop(job, _GRACE_SECONDS)

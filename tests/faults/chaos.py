@@ -1,0 +1,330 @@
+"""A world in which the engine dies at any moment and what it is told gets lost or muddled.
+
+Everything is drawn from a seed. What is real is the shell: `RunLoop`, with a store that fails, a
+runtime whose reports go astray, and timers that ring twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+import msgspec
+
+from tests.properties.programs import Program
+from tiphys.controller import bundle
+from tiphys.controller.loop import Ports, RunLoop
+from tiphys.engine.run import Run
+from tiphys.engine.status import node_status
+from tiphys.errors import LostOwnership, Permanent, TiphysError
+from tiphys.messages import Input, JobReport, JobSpec, NodeSet, ResumeRequested
+from tiphys.model.ids import NodeId, RunId
+from tiphys.runtime.simulated import SimulatedRuntime
+from tiphys.store.memory import Memory, MemoryStore
+from tiphys.testing.clock import JumpingClock, run
+from tiphys.testing.drive import BEGINNING, admitted
+from tiphys.testing.store_contract import row_of
+
+MOST_LIVES = 400
+PATIENT_LIVES = 60
+"""After so many lives nothing goes wrong any more, so that every run comes to an end."""
+
+
+Requests = Sequence[tuple[float, Input]]
+"""What people ask, each with its seconds after the beginning."""
+
+
+class CrashError(Exception):
+    """The engine dies here."""
+
+
+@dataclass
+class Luck:
+    """How often what goes wrong; `calm` is a world without faults."""
+
+    rng: Random
+    calm: bool = False
+    lives: int = 0
+
+    def has(self, probability: float) -> bool:
+        if self.calm or self.lives > PATIENT_LIVES:
+            return False
+        return self.rng.random() < probability
+
+
+class Life:
+    """One engine, from its start to its death."""
+
+    def __init__(self, luck: Luck) -> None:
+        self.luck = luck
+        self.alive = True
+
+    def may_end(self, probability: float) -> None:
+        """Die here, perhaps; certainly if dead already."""
+        if not self.alive or self.luck.has(probability):
+            self.alive = False
+            raise CrashError
+
+
+class FaultyStore(MemoryStore):
+    """Fails before or after it has committed."""
+
+    def __init__(self, memory: Memory, owner: str, life: Life) -> None:
+        super().__init__(memory, owner)
+        self._life = life
+
+    async def claim(self, run: RunId, owner: str) -> int | None:
+        self._life.may_end(0.02)
+        epoch = await super().claim(run, owner)
+        self._life.may_end(0.02)
+        return epoch
+
+    async def append(self, *args: Any, **kwargs: Any) -> int:
+        self._life.may_end(0.04)
+        if self._life.luck.has(0.03):
+            raise Permanent("the disk is full")
+        await asyncio.sleep(0)
+        self._life.may_end(0.0)
+        last = await super().append(*args, **kwargs)
+        if self._life.luck.has(0.03):
+            raise Permanent("nobody knows whether that was kept")
+        self._life.may_end(0.04)
+        return last
+
+    async def release(self, run: RunId, epoch: int) -> None:
+        if not self._life.alive:
+            raise LostOwnership("the dead release nothing")
+        await super().release(run, epoch)
+
+
+class Jobs:
+    """What outlives every engine: the jobs, and what they have said so far."""
+
+    def __init__(self, clock: JumpingClock, program: Program) -> None:
+        self.runtime = SimulatedRuntime(clock, program.say)
+        self.said: dict[NodeId, list[JobReport]] = {}
+        self.adapter: Adapter | None = None
+
+    async def listen(self) -> None:
+        async for report in self.runtime.watch():
+            self.said.setdefault(report.job, []).append(report)
+            if self.adapter is not None:
+                self.adapter.deliver(report)
+
+
+class Adapter:
+    """One engine's way to the jobs. Reports are lost, doubled and swapped; starts may kill."""
+
+    name = "simulated"
+    capabilities = SimulatedRuntime.capabilities
+
+    def __init__(self, jobs: Jobs, life: Life) -> None:
+        self._jobs = jobs
+        self._life = life
+        self._reports: deque[JobReport] = deque()
+        self._some = asyncio.Event()
+        self.something_lost = asyncio.Event()
+        jobs.adapter = self
+
+    def deliver(self, report: JobReport) -> None:
+        if self._life.luck.has(0.03):
+            self.something_lost.set()
+            return
+        place = len(self._reports)
+        if self._life.luck.has(0.2):
+            place = self._life.luck.rng.randint(0, place)
+        for _ in range(2 if self._life.luck.has(0.1) else 1):
+            self._reports.insert(place, report)
+        self._some.set()
+
+    async def start(self, job: JobSpec) -> None:
+        self._life.may_end(0.03)
+        known = self._jobs.said.get(job.id)
+        if known is None:
+            await self._jobs.runtime.start(job)
+        else:
+            for report in known:
+                self.deliver(report)
+        self._life.may_end(0.03)
+
+    async def stop(self, job: NodeId, grace: float) -> None:
+        self._life.may_end(0.03)
+        await self._jobs.runtime.stop(job, grace)
+        self._life.may_end(0.03)
+
+    async def present(self, run: RunId) -> list[NodeId]:
+        return [*await self._jobs.runtime.present(run)]
+
+    async def watch(self) -> AsyncIterator[JobReport]:
+        while True:
+            while not self._reports:
+                self._some.clear()
+                await self._some.wait()
+            yield self._reports.popleft()
+
+    async def drop(self, run: RunId) -> None:
+        raise NotImplementedError
+
+    def logs(self, run: RunId, job: NodeId, follow: bool) -> AsyncIterator[bytes]:
+        raise NotImplementedError
+
+    async def close(self) -> None:
+        return None
+
+
+class World:
+    """One run, from its admission to its end, however many engines that takes."""
+
+    def __init__(self, program: Program, luck: Luck, requests: Requests = ()) -> None:
+        self.clock = JumpingClock()
+        self.memory = Memory()
+        self.luck = luck
+        self.program = program
+        self.requests = requests
+        self.jobs = Jobs(self.clock, program)
+        self.zombies: list[asyncio.Future[None]] = []
+
+    async def live(self) -> RunId:
+        """Drive the run to its end."""
+        first = admitted(self.program.text).event
+        client = MemoryStore(self.memory, "client")
+        await client.create(row_of(first.run, "w"), first)
+        beside = [
+            asyncio.ensure_future(self.jobs.listen()),
+            asyncio.ensure_future(self._ask(client, first.run)),
+        ]
+        while not self.memory.find(first.run).row.done:
+            self.luck.lives += 1
+            assert self.luck.lives < MOST_LIVES
+            await self._one_life(first.run)
+        for task in (*beside, *self.zombies):
+            task.cancel()
+        await asyncio.gather(*beside, *self.zombies, return_exceptions=True)
+        return first.run
+
+    async def _ask(self, client: MemoryStore, run_id: RunId) -> None:
+        """Ask for things at their times; then whenever all waits for a person, to go on."""
+        for seconds, item in self.requests:
+            await self.clock.sleep_until(BEGINNING + seconds)
+            await client.post(run_id, item)
+        for _ in range(MOST_LIVES if self.requests else 0):
+            await self.clock.idle()
+            await client.post(run_id, ResumeRequested(at=0.0))
+            nodes = [msgspec.json.decode(data) for data in await client.nodes(run_id)]
+            asking = [node["id"] for node in nodes if node["type"] == "Suspend"]
+            answer = NodeSet(at=0.0, nodes=tuple(asking), outputs={"o": "1"}, phase="Succeeded")
+            await client.post(run_id, answer)
+
+    async def _one_life(self, run_id: RunId) -> None:
+        life = Life(self.luck)
+        store = FaultyStore(self.memory, f"engine-{self.luck.lives}", life)
+        adapter = Adapter(self.jobs, life)
+        loop = RunLoop(run_id, Ports(store, store, adapter, self.clock, store.owner))
+        _ring_twice(loop, self.luck)
+        living = asyncio.ensure_future(_live(loop, store))
+        killing = asyncio.ensure_future(self._kill(life, adapter))
+        await asyncio.wait({living, killing}, return_when=asyncio.FIRST_COMPLETED)
+        killing.cancel()
+        store.close()
+        if not living.done() and life.alive:
+            self.zombies.append(living)
+            return
+        living.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await living
+
+    async def _kill(self, life: Life, adapter: Adapter) -> None:
+        """End a life at some moment, or soon after a report was lost.
+
+        Some who are thought dead are only slow: they live on beside their successor.
+        """
+        if self.luck.has(0.5):
+            await self.clock.sleep_until(self.clock.now() + self.luck.rng.expovariate(0.5))
+        else:
+            await adapter.something_lost.wait()
+            await self.clock.sleep_until(self.clock.now() + self.luck.rng.random())
+        life.alive = self.luck.has(0.3)
+
+
+async def _live(loop: RunLoop, store: FaultyStore) -> None:
+    """Live until the run is done or something kills; what kills is no news here."""
+    ear = asyncio.ensure_future(_hear(loop, store))
+    try:
+        await loop.drive()
+    except (CrashError, TiphysError):
+        return
+    except BaseExceptionGroup as group:
+        _only(group, CrashError, TiphysError)
+    finally:
+        ear.cancel()
+
+
+async def _hear(loop: RunLoop, store: FaultyStore) -> None:
+    while True:
+        await store.wait()
+        loop.wake()
+
+
+def _only(group: BaseExceptionGroup[BaseException], *kinds: type[BaseException]) -> None:
+    """Raise what of a group is none of these kinds."""
+    _, rest = group.split(kinds)
+    if rest is not None:
+        raise rest
+
+
+def _ring_twice(loop: RunLoop, luck: Luck) -> None:
+    """Have timers ring again, at once or a little later."""
+    timers = loop._timers
+    ring = timers._fire
+
+    def fire(name: str) -> None:
+        ring(name)
+        if luck.has(0.3):
+            ring(name)
+        if luck.has(0.3):
+            asyncio.get_running_loop().call_later(luck.rng.random(), ring, name)
+
+    timers._fire = fire
+
+
+async def _folded(world: World, run_id: RunId) -> Run:
+    snapshot, events, _ = await MemoryStore(world.memory, "reader").load(run_id)
+    return bundle.revive(snapshot, events)
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What a run came to."""
+
+    result: dict[str, Any]
+    lives: int
+    zombies: int
+    unanswered: int
+
+
+async def _play(program: Program, luck: Luck, requests: Requests) -> Ending:
+    from tests.properties.watched import result
+
+    world = World(program, luck, requests)
+    run_id = await world.live()
+    found = await _folded(world, run_id)
+    assert not await world.jobs.runtime.present(run_id), "a job was left behind"
+    assert set(world.jobs.said) <= set(found.state.nodes), "a job without a node"
+    await world.jobs.runtime.close()
+    stored = world.memory.find(run_id).nodes
+    assert stored == {
+        key: msgspec.json.encode(node_status(found, node))
+        for key, node in found.state.nodes.items()
+    }, "the rows do not say what the events say"
+    left = await MemoryStore(world.memory, "reader").pending(run_id, 0)
+    return Ending(result(found), luck.lives, len(world.zombies), len(left))
+
+
+def ending(program: Program, seed: int | None, requests: Requests = ()) -> Ending:
+    """Return how a program ends: undisturbed, or with the faults of a seed."""
+    return run(_play(program, Luck(Random(seed), calm=seed is None), requests))

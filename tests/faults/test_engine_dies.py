@@ -1,0 +1,43 @@
+"""Whatever goes wrong, a run ends as it would have ended."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from tests.faults.chaos import ending
+from tests.properties.programs import make
+from tiphys.messages import Input, ResumeRequested, StopRequested, SuspendRequested
+
+SEEDS = range(200)
+
+
+@pytest.fixture(autouse=True)
+def frequent_snapshots(monkeypatch):
+    monkeypatch.setattr("tiphys.controller.loop._SNAPSHOT_EVERY", 20)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_run_ends_as_if_nothing_had_gone_wrong(seed):
+    program = make(seed)
+    undisturbed = ending(program, None)
+    assert undisturbed.lives == 1
+    assert ending(program, seed).result == undisturbed.result
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_run_that_people_act_on_ends_whatever_goes_wrong(seed):
+    rng = Random(seed)
+    requests: list[tuple[float, Input]] = [
+        (0.5, SuspendRequested(at=0.0)),
+        (rng.uniform(1, 4), ResumeRequested(at=0.0)),
+        (rng.uniform(5, 30), StopRequested(at=0.0, strategy=rng.choice(("Stop", "Terminate")))),
+    ]
+    ending(make(seed, timing=True), seed, requests)
+
+
+def test_engines_really_die_and_some_are_only_thought_dead():
+    found = [ending(make(seed), seed) for seed in range(20)]
+    assert sum(item.lives for item in found) > 60
+    assert sum(item.zombies for item in found) > 5
