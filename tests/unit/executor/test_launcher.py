@@ -103,8 +103,9 @@ def test_the_command_has_a_clean_process_state(job):
     text = "grep -E 'Sig(Blk|Ign)' /proc/self/status; readlink /proc/self/fd/0; ps -o pgid= $$"
     assert job.shell(text, cwd="/usr") == 0
     block, ignore, stdin, group = job.read("ctr/main/combined").splitlines()
-    assert int(block.split()[1], 16) == 0
-    assert int(ignore.split()[1], 16) == 0
+    of_the_c_library = 0b11 << 31  # signals 32 and 33 are inherited from whoever ran the tests
+    assert int(block.split()[1], 16) & ~of_the_c_library == 0
+    assert int(ignore.split()[1], 16) & ~of_the_c_library == 0
     assert stdin == "/dev/null"
     assert int(group) not in (os.getpgid(0), (contract.read_pid(str(job.directory)) or (0,))[0])
 
