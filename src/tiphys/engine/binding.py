@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tiphys.engine.expressions import value_of
-from tiphys.engine.resolving import CallError, resolve_body, resolve_text
+from tiphys.engine.resolving import CallError, look_up, resolve_body, resolve_text
 from tiphys.engine.scope import ConstantScope, Layered, Names, environment
 from tiphys.expr.template import LENIENT, STRICT, Mode, Text, compile_text
 from tiphys.expr.values import MISSING, Context, Missing
@@ -68,7 +68,7 @@ def pass_arguments(call: Call, caller: Caller) -> Passed:
 def _parameter(argument: Argument, caller: Caller) -> str | Missing | None:
     if argument.value is None:
         return MISSING
-    if argument.whole and caller.scope.get(argument.whole) is None:
+    if argument.whole and look_up(argument.whole, caller.scope) is None:
         return None
     return resolve_text(argument.value, caller.scope, caller.mode, caller.run.context(caller.name))
 

@@ -8,7 +8,7 @@ from typing import Protocol
 from tiphys.engine.resolving import CallError
 from tiphys.expr.argo_functions import ARGO_FUNCTIONS
 from tiphys.expr.environment import expand
-from tiphys.expr.errors import ExprError
+from tiphys.expr.errors import LanguageError
 from tiphys.expr.evaluate import compile_expression, evaluate_bool
 from tiphys.expr.values import Context, Value
 
@@ -34,7 +34,7 @@ def value_of(source: str, variables: Variables, context: Context) -> Value:
     try:
         env = _environment(source, variables)
         return compile_expression(source, env).evaluate(env, context)
-    except ExprError as exc:
+    except LanguageError as exc:
         raise CallError(exc.message) from exc
 
 
@@ -42,5 +42,5 @@ def is_true(source: str, variables: Variables, context: Context) -> bool:
     """Return the value of a condition. Raises CallError."""
     try:
         return evaluate_bool(source, _environment(source, variables), context)
-    except ExprError as exc:
+    except LanguageError as exc:
         raise CallError(exc.message) from exc

@@ -11,7 +11,7 @@ import msgspec
 
 from tiphys.engine.binding import ArtifactNames, Caller, find_artifact, narrow
 from tiphys.engine.expressions import value_of
-from tiphys.engine.resolving import CallError, resolve_text
+from tiphys.engine.resolving import CallError, look_up, resolve_text
 from tiphys.engine.scope import Names
 from tiphys.engine.state import Node
 from tiphys.expr.render import go_print
@@ -75,7 +75,7 @@ def _value(run: Run, node: Node, item: Output, scope: Names) -> str | None:
     if not item.reference:
         raise CallError("output parameters must have a valueFrom specified")
     name = reference_name(item.reference)
-    found = scope.get(name)
+    found = look_up(name, scope)
     if found is MISSING:
         raise CallError(f'Unable to resolve: "{name}"')
     return None if found is None else str(found)

@@ -94,7 +94,7 @@ def node_set(run: Run, item: NodeSet) -> None:
         if item.phase:
             globals_.export(run, node.outputs)
             finish(run, node, item.phase, item.message, outputs=node.outputs)
-        elif item.message:
+        elif item.message and item.message != node.message:
             run.emit(
                 NodePhaseChanged(at=run.at, node=node.id, phase="Running", message=item.message)
             )
@@ -108,11 +108,9 @@ def _supply(run: Run, node: Node, values: dict[str, str]) -> None:
         else item
         for item in outputs.parameters
     )
-    run.emit(
-        OutputsSupplied(
-            node=node.id, outputs=msgspec.structs.replace(outputs, parameters=parameters)
-        )
-    )
+    supplied = msgspec.structs.replace(outputs, parameters=parameters)
+    if supplied != node.outputs:
+        run.emit(OutputsSupplied(node=node.id, outputs=supplied))
 
 
 def timer_fired(run: Run, timer: str) -> None:

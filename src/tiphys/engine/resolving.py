@@ -46,6 +46,14 @@ class _Scope:
         return environment(self._names, path)
 
 
+def look_up(name: str, scope: Names) -> object | Missing:
+    """Return one variable as it is. Raises CallError if it exists and cannot be read."""
+    try:
+        return scope.get(name)
+    except TemplateError as exc:
+        raise CallError(exc.message, exc.missing) from exc
+
+
 def resolve_text(text: Text, scope: Names, mode: Mode, context: Context) -> str:
     """Return a string with its tags resolved. Raises CallError."""
     if text.literal:
