@@ -15,8 +15,8 @@ from random import Random
 from typing import Any
 
 import msgspec
-
 from tests.properties.programs import Program
+
 from tiphys.controller import bundle
 from tiphys.controller.loop import Ports, RunLoop
 from tiphys.engine.run import Run

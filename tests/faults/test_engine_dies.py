@@ -5,9 +5,9 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-
 from tests.faults.chaos import ending
 from tests.properties.programs import make
+
 from tiphys.messages import Input, ResumeRequested, StopRequested, SuspendRequested
 
 SEEDS = range(200)

@@ -155,9 +155,7 @@ class _Maker:
                 made = self.callee()
                 step = self.call(f"s{index}{place}", made, before, "steps")
                 if self.chance(0.3):
-                    step["continueOn"] = {
-                        "failed": self.chance(0.7), "error": self.chance(0.5)
-                    }
+                    step["continueOn"] = {"failed": self.chance(0.7), "error": self.chance(0.5)}
                 fresh.append((step["name"], made, _loops(step)))
                 size += made.size * (3 if _loops(step) else 1)
                 group.append(step)
@@ -198,8 +196,15 @@ class _Maker:
     def condition(self, needs: list[str]) -> str:
         parts = [
             self.rng.choice(
-                (need, need, f"{need}.Succeeded", f"{need}.Failed", f"!{need}.Failed",
-                 f"({need}.Succeeded || {need}.Errored)", f"{need}.Omitted")
+                (
+                    need,
+                    need,
+                    f"{need}.Succeeded",
+                    f"{need}.Failed",
+                    f"!{need}.Failed",
+                    f"({need}.Succeeded || {need}.Errored)",
+                    f"{need}.Omitted",
+                )
             )
             for need in needs
         ]
@@ -212,9 +217,9 @@ class _Maker:
         has_output = bool(sources) and self.chance(0.4)
         if has_output:
             name = self.rng.choice(sources)
-            source = {
-                "parameter": f"{{{{{prefix}.{name}.outputs.parameters.o}}}}", "default": "nothing"
-            }
+            source = {"parameter": f"{{{{{prefix}.{name}.outputs.parameters.o}}}}"}
+            if self.chance(0.7):
+                source["default"] = "nothing"
             template["outputs"] = {"parameters": [{"name": "o", "valueFrom": source}]}
         return _Made(template["name"], has_output, size=size)
 
@@ -239,9 +244,7 @@ class _Maker:
             call["hooks"] = self.hooks(name, prefix, _loops(call))
         return call
 
-    def loop(
-        self, call: dict[str, Any], seen: list[tuple[str, _Made, bool]], prefix: str
-    ) -> None:
+    def loop(self, call: dict[str, Any], seen: list[tuple[str, _Made, bool]], prefix: str) -> None:
         lists = [n for n, made, loops in seen if made.has_result and not loops]
         kind = self.rng.choice(("items", "param", "sequence", "result"))
         if kind == "result" and lists:
@@ -254,9 +257,7 @@ class _Maker:
         else:
             call["withItems"] = self.rng.choice(([1, 2], ["a"], ["x", "y", "z"], [{"k": "v"}]))
 
-    def when(
-        self, call: dict[str, Any], seen: list[tuple[str, _Made, bool]], prefix: str
-    ) -> str:
+    def when(self, call: dict[str, Any], seen: list[tuple[str, _Made, bool]], prefix: str) -> str:
         texts = ["true", "false", "{{workflow.parameters.w}} == w"]
         if _loops(call):
             texts += ["'{{item}}' != 'a'", "'{{item}}' == '1'"]

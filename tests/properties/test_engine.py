@@ -6,9 +6,9 @@ from collections import Counter
 from random import Random
 
 import pytest
-
 from tests.properties.programs import make
 from tests.properties.watched import People, Row, drive_watched, result
+
 from tiphys.engine.phases import LEGAL
 
 SEEDS = range(250)
@@ -32,7 +32,9 @@ def test_whatever_people_do_a_run_ends(seed):
     driver = drive_watched(program, crashes=Random(-seed), people=people)
     assert driver.run.state.done
     assert not driver.run.state.jobs
-    assert not driver.run.state.live
+    left = [driver.run.state.nodes[key] for key in driver.run.state.live]
+    # As in Argo a template's failFast leaves behind what waits and is no pod.
+    assert all(node.kind != "Pod" for node in left)
 
 
 def test_every_legal_change_of_phase_is_made_by_some_run_and_no_other():
@@ -40,4 +42,5 @@ def test_every_legal_change_of_phase_is_made_by_some_run_and_no_other():
     for seed in COVERING:
         taken += drive_watched(make(seed, timing=True), people=People(Random(seed))).rows
     legal = {(kind, *row) for kind, rows in LEGAL.items() for row in rows}
-    assert set(taken) == legal
+    assert set(taken) <= legal
+    assert not legal - set(taken)

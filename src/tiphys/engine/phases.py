@@ -28,13 +28,10 @@ _LEAF: Final[frozenset[Row]] = frozenset(
     {
         (None, "Pending"),
         (None, "Failed"),  # shut down or past the deadline before it could start
-        (None, "Error"),
-        ("Pending", "Pending"),
         ("Pending", "Running"),
         ("Pending", "Succeeded"),
         ("Pending", "Failed"),
         ("Pending", "Error"),
-        ("Running", "Running"),
         ("Running", "Succeeded"),
         ("Running", "Failed"),
         ("Running", "Error"),
@@ -44,17 +41,13 @@ _LEAF: Final[frozenset[Row]] = frozenset(
 _FRAME: Final[frozenset[Row]] = frozenset(
     {
         (None, "Running"),
-        (None, "Error"),
-        ("Running", "Running"),
         ("Running", "Succeeded"),
         ("Running", "Failed"),
         ("Running", "Error"),
     }
 )
 
-_NEVER: Final[frozenset[Row]] = frozenset(
-    {(None, "Skipped"), (None, "Omitted"), (None, "Error"), (None, "Failed")}
-)
+_NEVER: Final[frozenset[Row]] = frozenset({(None, "Skipped"), (None, "Omitted"), (None, "Error")})
 
 LEGAL: Final[dict[Kind, frozenset[Row]]] = {
     "Pod": _LEAF,
@@ -62,8 +55,7 @@ LEGAL: Final[dict[Kind, frozenset[Row]]] = {
         {
             (None, "Running"),
             (None, "Failed"),
-            (None, "Error"),
-            ("Running", "Running"),
+            ("Running", "Running"),  # with a message
             ("Running", "Succeeded"),
             ("Running", "Failed"),
             ("Running", "Error"),
@@ -73,7 +65,7 @@ LEGAL: Final[dict[Kind, frozenset[Row]]] = {
     "DAG": _FRAME,
     "StepGroup": _FRAME,
     "TaskGroup": _FRAME,
-    "Retry": _FRAME,
+    "Retry": _FRAME | {("Running", "Running")},  # a wait before an attempt is over
     "Skipped": _NEVER,
 }
 """For each kind of node: the phase before (None: the node does not exist) and the phase after."""
