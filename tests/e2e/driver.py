@@ -116,7 +116,7 @@ class Home:
 
     def submit(self, file: str, *words: str) -> str:
         """Submit a workflow and return its name."""
-        return self.ok("submit", file, "-o", "name", *words).strip().removeprefix("workflow/")
+        return self.ok("submit", file, "-o", "name", *words).strip()
 
     # -------------------------------------------------------------------------- looking
 
@@ -154,6 +154,10 @@ class Home:
         query = "SELECT nodes.data FROM nodes JOIN runs ON uid = run WHERE name = ?"
         found = [json.loads(data) for (data,) in self.rows(query, name)]
         return {node["displayName"]: node for node in found}
+
+    def said(self) -> str:
+        """Return what all jobs have written so far."""
+        return "".join(path.read_text() for path in self.home.glob("runs/*/*/ctr/main/combined"))
 
     def processes(self) -> dict[int, str]:
         """Return the living processes that have to do with this home, with their command lines."""

@@ -197,7 +197,7 @@ def test_killing_the_engine_changes_nothing(tmp_path: Path, cache: Path, runtime
             home.close()
     # then: every run ends as it would have, and nothing was done or recorded twice
     assert {seed: played.problems for seed, played in said.items() if played.problems} == {}
-    print({s: p.killed for s,p in said.items()})
+    print({s: p.killed for s, p in said.items()})
     assert sum(played.killed for played in said.values()) >= len(homes)
 
 
@@ -208,7 +208,10 @@ def test_a_run_of_a_dead_process_goes_on_when_somebody_waits(each_home: Home) ->
     home.file("open", "")
     slow = workflow(
         "slow",
-        {"name": "main", "steps": [[{"name": "a", "template": "a"}], [{"name": "b", "template": "b"}]]},
+        {
+            "name": "main",
+            "steps": [[{"name": "a", "template": "a"}], [{"name": "b", "template": "b"}]],
+        },
         shell("a", "sleep 0.5; echo a"),
         shell("b", "echo b"),
     )

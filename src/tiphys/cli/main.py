@@ -108,7 +108,7 @@ def cli(context: click.Context) -> None:
 def main() -> None:
     """Run the command line; the only place that turns errors into exit codes."""
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(prog_name="tiphys", standalone_mode=False)
     except click.exceptions.Exit as exc:
         sys.exit(exc.exit_code)
     except click.Abort:

@@ -81,6 +81,7 @@ class RunLoop:
         self._seq = 0
         self._epoch = 0
         self._taken = 0
+        self._brought = 0
         self._last_snapshot = 0
         self._workflow: dict[str, Json] = {}
         self._rare: dict[str, Json] = {}
@@ -140,6 +141,7 @@ class RunLoop:
             ]
             await self._resync(run)
             await self._dispatch(outstanding(run))
+            await self._bring_requests()  # first: a run stopped before it began starts nothing
             if not run.state.started_at:
                 self._mailbox.put(Began(at=self._ports.clock.now()))
             while not run.state.done:
@@ -282,12 +284,16 @@ class RunLoop:
         self._mailbox.put(TimerFired(at=self._ports.clock.now(), timer=timer))
 
     async def _requests(self) -> None:
-        """Bring what people asked for, in order; a commit says up to which it was answered."""
-        seen = 0
+        """Bring what people ask for, for ever."""
         while True:
+            await self._asked.wait()
             self._asked.clear()
-            for number, item in await self._ports.intake.pending(self._id, seen):
-                seen = number
+            await self._bring_requests()
+
+    async def _bring_requests(self) -> None:
+        """Bring what people asked for, in order; a commit says up to which it was answered."""
+        for number, item in await self._ports.intake.pending(self._id, self._brought):
+            if number > self._brought:  # else somebody else brought it in the meantime
+                self._brought = number
                 asked = msgspec.structs.replace(item, at=self._ports.clock.now())
                 self._mailbox.put(asked, number)
-            await self._asked.wait()
