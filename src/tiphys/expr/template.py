@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
@@ -19,7 +20,6 @@ from tiphys.expr.template_tags import (
     INVALID_RESULT,
     LENIENT,
     STRICT,
-    Found,
     MapScope,
     Mode,
     Scope,
@@ -61,10 +61,13 @@ def replace(
     The text is JSON and stays JSON unless `raw` (CronWorkflow `when`, ConfigMap names and keys).
     Raises TemplateError. Source: Argo util/template/replace.go; language.md 2, 3.
     """
+    return _replace(text, MapScope(values), mode, context, raw)
+
+
+def _replace(text: str, scope: Scope, mode: Mode, context: Context, raw: bool) -> str:
     if not raw and not _is_json(text):
         raise TemplateError("cannot do template replacements with invalid JSON")
     parts, rest = cut_tags(text)
-    scope = MapScope(values)
     written = [
         part if isinstance(part, str) else _write(part, scope, mode, context) for part in parts
     ]
@@ -98,41 +101,71 @@ def _is_json(text: str) -> bool:
 class Text:
     """One string, taken apart. Make it with `compile_text`."""
 
-    __slots__ = ("_parts", "_rest", "literal", "names", "source")
+    __slots__ = ("_parts", "closed", "literal", "names", "source")
 
     def __init__(self, source: str) -> None:
         """Cut the string; nothing is looked up and nothing fails."""
         self.source = source
         self._parts: list[str | Tag] = [source]
-        self._rest: str | None = None
+        self.closed = True
         if "{{" in source:
-            parts, self._rest = cut_tags(json_string(source)[1:-1])
+            parts, rest = cut_tags(json_string(source)[1:-1])
+            self.closed = rest is None
             self._parts = [
                 decode_json_body(part) if isinstance(part, str) else part for part in parts
             ]
         tags = [part for part in self._parts if not isinstance(part, str)]
-        self.literal = not tags and self._rest is None
+        self.literal = not tags and self.closed
         self.names = _NO_NAMES.union(*(tag.names for tag in tags))
 
     def resolve(self, scope: Scope, mode: Mode, context: Context) -> str:
         """Return the string with its tags resolved; raises TemplateError."""
         if self.literal:
             return self.source
-        parts = [
-            part if isinstance(part, str) else _decoded(part, part.resolve(scope, mode, context))
-            for part in self._parts
-        ]
-        if self._rest is not None:
-            raise unterminated(json_string(self.source), self._rest + '"')
-        return "".join(parts)
+        found = self.parts(scope, mode, context) if self.closed else None
+        return str(_by_text(self.source, scope, mode, context)) if found is None else found
+
+    def parts(self, scope: Scope, mode: Mode, context: Context) -> str | None:
+        """Return the string with its tags resolved, None if only its JSON can tell the error."""
+        made: list[str] = []
+        for part in self._parts:
+            if isinstance(part, str):
+                made.append(part)
+                continue
+            found = part.resolve(scope, mode, context)
+            if found is None:
+                made.append(decode_json_body(part.kept))
+            elif found.exact or not has_bad_characters(found.text):
+                made.append(found.text)
+            else:
+                return None
+        return "".join(made)
 
 
-def _decoded(tag: Tag, found: Found | None) -> str:
-    if found is None:
-        return decode_json_body(tag.kept)
-    if not found.exact and has_bad_characters(found.text):
-        raise TemplateError(INVALID_RESULT)
-    return found.text
+def _by_text(source: Json, scope: Scope, mode: Mode, context: Context) -> Json:
+    """Return a document resolved as Argo does it, as one text.
+
+    The parts know as much, but for two cases: a tag that begins in one string and ends in another,
+    and a value that makes the text invalid, which is noticed after every other error.
+    """
+    result: Json = json.loads(_replace(_json_text(source), scope, mode, context, raw=False))
+    return result
+
+
+def _json_text(value: Json) -> str:
+    """Return JSON as Go writes it, keys in the order they have."""
+    if isinstance(value, str):
+        return json_string(value)
+    if isinstance(value, list):
+        return "[" + ",".join(map(_json_text, value)) + "]"
+    if isinstance(value, dict):
+        pairs = (f"{json_string(key)}:{_json_text(item)}" for key, item in value.items())
+        return "{" + ",".join(pairs) + "}"
+    return json.dumps(value)
+
+
+class _OnlyText(Exception):
+    """What is being resolved must be resolved as one text."""
 
 
 @lru_cache(maxsize=16384)
@@ -142,27 +175,34 @@ def compile_text(text: str) -> Text:
 
 
 _Resolve = Callable[[Scope, Mode, Context], Json]
+_TextResolve = Callable[[Scope, Mode, Context], str]
 
 
 class Body:
     """A JSON tree, taken apart. Make it with `compile_json`."""
 
-    __slots__ = ("_resolve", "literal", "names", "source")
+    __slots__ = ("_closed", "_resolve", "literal", "names", "source")
 
     def __init__(self, source: Json) -> None:
         """Compile every string; parts without tags are shared, not copied."""
         self.source = source
-        names: set[str] = set()
-        self._resolve = _compile(source, names)
+        texts: list[Text] = []
+        self._resolve = _compile(source, texts)
+        self._closed = all(text.closed for text in texts)
         self.literal = self._resolve is None
-        self.names = frozenset(names)
+        self.names = _NO_NAMES.union(*(text.names for text in texts))
 
     def resolve(self, scope: Scope, mode: Mode, context: Context) -> Json:
         """Return the tree with its tags resolved; raises TemplateError.
 
         Parts without tags are the same objects as in the source: do not change them.
         """
-        return self.source if self._resolve is None else self._resolve(scope, mode, context)
+        if self._resolve is None:
+            return self.source
+        if self._closed:
+            with suppress(_OnlyText):
+                return self._resolve(scope, mode, context)
+        return _by_text(self.source, scope, mode, context)
 
 
 def compile_json(value: Json) -> Body:
@@ -170,21 +210,34 @@ def compile_json(value: Json) -> Body:
     return Body(value)
 
 
-def _compile(value: Json, names: set[str]) -> _Resolve | None:
-    """Return how to resolve the value, None when it has no tags; collects the names."""
+def _compile(value: Json, texts: list[Text]) -> _Resolve | None:
+    """Return how to resolve the value, None when it has no tags; collects the strings with tags."""
     if isinstance(value, str):
-        text = compile_text(value)
-        names.update(text.names)
-        return None if text.literal else text.resolve
+        return _compile_string(value, texts)
     if isinstance(value, list):
-        return _compile_list(value, names)
+        return _compile_list(value, texts)
     if isinstance(value, dict):
-        return _compile_dict(value, names)
+        return _compile_dict(value, texts)
     return None
 
 
-def _compile_list(value: list[Json], names: set[str]) -> _Resolve | None:
-    parts = [(item, _compile(item, names)) for item in value]
+def _compile_string(value: str, texts: list[Text]) -> _TextResolve | None:
+    text = compile_text(value)
+    if text.literal:
+        return None
+    texts.append(text)
+
+    def resolve(scope: Scope, mode: Mode, context: Context) -> str:
+        found = text.parts(scope, mode, context)
+        if found is None:
+            raise _OnlyText
+        return found
+
+    return resolve
+
+
+def _compile_list(value: list[Json], texts: list[Text]) -> _Resolve | None:
+    parts = [(item, _compile(item, texts)) for item in value]
     if all(part is None for _, part in parts):
         return None
 
@@ -194,19 +247,20 @@ def _compile_list(value: list[Json], names: set[str]) -> _Resolve | None:
     return resolve
 
 
-def _compile_dict(value: dict[str, Json], names: set[str]) -> _Resolve | None:
-    pairs = [(compile_text(key), item, _compile(item, names)) for key, item in value.items()]
-    for key, _, _ in pairs:
-        names.update(key.names)
-    if all(key.literal and part is None for key, _, part in pairs):
+def _compile_dict(value: dict[str, Json], texts: list[Text]) -> _Resolve | None:
+    members = [
+        (key, _compile_string(key, texts), item, _compile(item, texts))
+        for key, item in value.items()
+    ]
+    if all(key is None and part is None for _, key, _, part in members):
         return None
 
     def resolve(scope: Scope, mode: Mode, context: Context) -> Json:
         return {
-            key.resolve(scope, mode, context): (
+            (name if key is None else key(scope, mode, context)): (
                 item if part is None else part(scope, mode, context)
             )
-            for key, item, part in pairs
+            for name, key, item, part in members
         }
 
     return resolve
