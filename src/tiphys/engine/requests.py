@@ -11,9 +11,11 @@ import msgspec
 
 from tiphys.engine import outputs as globals_
 from tiphys.engine.ending import finish, kill
-from tiphys.engine.nodes.suspend import with_defaults
+from tiphys.engine.jobs import pending_limits
+from tiphys.engine.nodes.suspend import ends_at, with_defaults
 from tiphys.engine.resolving import CallError
 from tiphys.engine.state import Node
+from tiphys.engine.verdict import deadline_at
 from tiphys.messages import (
     DeadlinePassed,
     NodePhaseChanged,
@@ -114,20 +116,25 @@ def _supply(run: Run, node: Node, values: dict[str, str]) -> None:
 
 
 def timer_fired(run: Run, timer: str) -> None:
-    """A timer rang; what it was for may be over long since."""
+    """A timer rang; what it was for may be over long since, or not be due yet."""
     kind, _, key = timer.partition(":")
     if kind == "deadline":
-        _deadline(run)
+        if _is_due(run, deadline_at(run)):
+            _deadline(run)
         return
     node = run.state.nodes.get(NodeId(key))
     if node is None or node.fulfilled:
         return
-    if kind == "suspend":
+    if kind == "suspend" and _is_due(run, ends_at(run, node)):
         _auto_resume(run, node)
     elif kind == "retry":
         run.touch(node.id)
-    elif kind == "pending" and node.phase == "Pending":
+    elif kind == "pending" and node.phase == "Pending" and _is_due(run, pending_limits(run, node)):
         kill(run, node, "Failed", "timeout")
+
+
+def _is_due(run: Run, at: float | None) -> bool:
+    return at is not None and run.at >= at
 
 
 def _auto_resume(run: Run, node: Node) -> None:

@@ -51,7 +51,7 @@ def react(run: Run, node: Node) -> None:
     if last.phase not in BAD:
         finish(run, node, "Succeeded", outputs=last.outputs)
         return
-    ending = run.state.shutdown or run.state.deadline_passed
+    ending = run.state.shutdown or (run.state.deadline_passed and not node.on_exit)
     if frame.until and run.at < frame.until and not ending:
         return
     verdict = judge(run, node, last)
