@@ -124,9 +124,10 @@ class Run:
             if self.state.suspend or not self.state.started_at:
                 return
             if not self.gates.release(self):
+                before = len(self._events)
                 verdict.react(self)
-                if not self._touched:
-                    return
+                if len(self._events) == before and not self._touched:
+                    return  # else a node may have come into the world fulfilled
 
     def _next(self) -> Node:
         key = self._touched.popleft()
