@@ -14,6 +14,7 @@ from pathlib import Path
 
 from benchmarks import workloads
 from benchmarks.engine import engine_costs
+from benchmarks.language import language_costs
 from benchmarks.measure import CommandError, Measured, run, seconds, tiphys
 
 STEPS = 1_000
@@ -42,6 +43,7 @@ def _sections(steps: int) -> dict[str, Callable[[Path], Iterator[Measured]]]:
         "fan-out": lambda folder: workload(folder, steps, is_chain=False),
         "chain": lambda folder: workload(folder, steps, is_chain=True),
         "engine": lambda _folder: engine_costs(),
+        "language": lambda _folder: language_costs(),
     }
 
 

@@ -53,7 +53,11 @@ class ExpressionTag:
             self.source = _decode(self.decoded)
             tree = compile_expression(self.source).tree
             self.identifiers = identifiers(tree)
-            self._paths = consumed_paths(tree)
+            self._paths = tuple(
+                path
+                for path in consumed_paths(tree)
+                if path.partition(".")[0] not in ARGO_FUNCTIONS
+            )
         except TemplateError as error:
             self._error = error.message
         except ExprError as error:
