@@ -165,12 +165,14 @@ def prepare_home(home: Path) -> None:
 def local(settings: Settings, *, drives: bool = False) -> Iterator[Local]:
     """Open the home of `settings`; with `drives` this process may own runs."""
     prepare_home(settings.home)
-    owner = None
-    if drives:
-        owner = Owner(settings.home, f"{os.getpid()}-{secrets.token_hex(4)}")
-    store = SqliteStore(settings.home, owner)
-    clock = SystemClock()
-    try:
+    with contextlib.ExitStack() as stack:
+        owner = None
+        if drives:
+            owner = Owner(settings.home, f"{os.getpid()}-{secrets.token_hex(4)}")
+            stack.callback(owner.close)
+        store = SqliteStore(settings.home, owner)
+        stack.callback(store.close)
+        clock = SystemClock()
         yield Local(
             settings=settings,
             store=store,
@@ -180,7 +182,3 @@ def local(settings: Settings, *, drives: bool = False) -> Iterator[Local]:
             operator=Operator(store, store, clock),
             viewer=Viewer(store),
         )
-    finally:
-        store.close()
-        if owner is not None:
-            owner.close()

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from tests.e2e.driver import Home
+
 from tiphys.runtime import sandbox
 
 

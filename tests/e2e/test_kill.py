@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-
 from tests.e2e.driver import Home, Result, finish, kill, until
 from tests.e2e.workflows import given, inputs, shell, workflow
+
 from tiphys.messages import JobSettled, NodeAdded, NodeDone, RunDone
 from tiphys.runtime import sandbox
 
@@ -197,7 +197,6 @@ def test_killing_the_engine_changes_nothing(tmp_path: Path, cache: Path, runtime
             home.close()
     # then: every run ends as it would have, and nothing was done or recorded twice
     assert {seed: played.problems for seed, played in said.items() if played.problems} == {}
-    print({s: p.killed for s, p in said.items()})
     assert sum(played.killed for played in said.values()) >= len(homes)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.e2e.driver import Home, finish, until
 from tests.e2e.workflows import shell, workflow
+
 from tiphys.messages import NodeDone
 
 

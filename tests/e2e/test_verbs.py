@@ -16,7 +16,6 @@ from typing import Any
 
 import pytest
 import yaml
-
 from tests.e2e.driver import Home, finish, until
 from tests.e2e.workflows import given, hello, inputs, shell, workflow
 
