@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from tiphys.compile.lower import lower
 from tiphys.compile.needs import unsupported
 from tiphys.compile.references import TemplateStore, find_document, join_specs, template_store
@@ -75,6 +77,7 @@ def admit(
     findings = refused(workflow, store)
     if findings:
         raise Unsupported(findings)
+    workflow = labelled(workflow, spec)
     event = RunAdmitted(
         run=RunId(workflow.metadata.uid),
         created_at=created_at,
@@ -93,6 +96,22 @@ def _configs(documents: Iterable[object]) -> dict[str, Json]:
             if isinstance(metadata, dict):
                 found[str(metadata.get("name"))] = item
     return found
+
+
+def labelled(workflow: Workflow, spec: WorkflowSpec) -> Workflow:
+    """Return a workflow with the labels and annotations its workflowMetadata puts on it.
+
+    Source: reference/engine.md 2.4.
+    """
+    added = spec.workflow_metadata
+    if added is None:
+        return workflow
+    metadata = replace(
+        workflow.metadata,
+        labels={**workflow.metadata.labels, **added.labels},
+        annotations={**workflow.metadata.annotations, **added.annotations},
+    )
+    return replace(workflow, metadata=metadata)
 
 
 def recompile(event: RunAdmitted) -> Program:
