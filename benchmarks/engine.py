@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from benchmarks.measure import Measured
 from tiphys.compile.admit import Admitted, admit
+from tiphys.messages import Input
 from tiphys.model.base import JsonObject
 from tiphys.model.codec import convert
 from tiphys.model.workflow import Workflow
@@ -66,7 +67,7 @@ def _driven(admitted: Admitted) -> tuple[Driver, float]:
     """Drive a run to its end; return it and the seconds that the engine alone took."""
     driver = Driver(admitted, lambda _: Outcome(seconds=1.0))
     spent = 0.0
-    item = driver.first()
+    item: Input | None = driver.first()
     while item is not None:
         began = time.perf_counter()
         step = driver.run.handle(item)

@@ -115,9 +115,7 @@ class MemoryStore:
         stored.seq = after + len(changes.events)
         stored.commits.append((stored.seq, data))
         extras = stored.row.extras if changes.extras is None else changes.extras
-        stored.row = replace(
-            stored.row, summary=changes.summary, extras=extras, done=changes.done
-        )
+        stored.row = replace(stored.row, summary=changes.summary, extras=extras, done=changes.done)
         stored.nodes.update(changes.nodes)
         for number in [number for number in stored.requests if number <= changes.taken]:
             del stored.requests[number]

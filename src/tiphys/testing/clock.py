@@ -19,7 +19,7 @@ _Result = TypeVar("_Result")
 _Events = list[tuple[selectors.SelectorKey, int]]
 
 
-class Stalled(Exception):  # noqa: N818 - named after what happened, as the tree of errors
+class Stalled(Exception):
     """Everything waits, and nothing that is waited for will ever happen."""
 
 

@@ -4,8 +4,7 @@ Subclass `StoreContract` in a test module and give it a fixture `home` that retu
 place where several owners, as so many processes, keep the same runs.
 """
 
-# ruff: noqa: S101, D102
-# A test module that lives in the package; each claim is its own docstring.
+# A test module that lives in the package.
 
 from __future__ import annotations
 
