@@ -3,6 +3,7 @@
 PYTHON ?= python3
 CORPUS ?= ../shared/conformance
 DEMO_HOME ?= build/demo
+FUZZ_SECONDS ?= 600
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,7 +13,7 @@ PRODUCT := $(wildcard tools/build_launcher.py src/tiphys/executor/launcher.c)
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup fmt lint type test conformance e2e bench docs check demo
+.PHONY: help setup fmt lint type test conformance e2e bench docs check demo fuzz
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z0-9]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -42,6 +43,9 @@ conformance: $(READY) ## compare with the corpus: languages, lint, simulated and
 
 bench: $(READY) ## print the costs as ratios
 	$(BIN)/python -m benchmarks.run
+
+fuzz: $(READY) ## feed every language nonsense, ten minutes each (FUZZ_SECONDS)
+	$(BIN)/python -m tests.unit.expr.fuzzing --seconds $(FUZZ_SECONDS)
 
 fmt: $(READY) ## format and sort imports
 	$(BIN)/ruff check --select I --fix src tests tools benchmarks

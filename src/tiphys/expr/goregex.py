@@ -13,10 +13,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
-    from tiphys.expr.goregex_vm import Found
+    from tiphys.expr.goregex_vm import Found, Machine
 
 Match: TypeAlias = "re.Match[str] | Found"
 
+_MOST_STEPS: Final = 300_000_000
+"""How long a backtracking search may take at worst: about a second."""
 _TEMPLATE_NAME: Final = re.compile(r"\w+")
 
 
@@ -26,22 +28,28 @@ class GoRegex:
     def __init__(self, pattern: str) -> None:
         """Compile `pattern`; raises RegexError with Go's text."""
         from tiphys.expr.goregex_parse import translate
-        from tiphys.expr.goregex_tree import is_risky, write
-        from tiphys.expr.goregex_vm import Machine
+        from tiphys.expr.goregex_tree import degree, is_risky, ways, write
 
         made = translate(pattern)
         self.pattern = pattern
         self.names = made.names
         self.groups = made.groups
+        self._tree = made.tree
         # The machine is slower than `re` on ordinary patterns and cannot be made to hang.
-        self._machine = Machine(made.tree, made.groups) if is_risky(made.tree) else None
-        self._regex = None if self._machine else re.compile(write(made.tree))
+        self._machine: Machine | None = None
+        self._regex = None if is_risky(made.tree) else re.compile(write(made.tree))
+        self._degree = degree(made.tree)
+        self._ways = ways(made.tree)
 
     def search(self, text: str, position: int = 0) -> Match | None:
         """Return the leftmost match from a position on."""
-        if self._regex is not None:
+        if self._regex is not None and len(text) ** self._degree * self._ways < _MOST_STEPS:
             return self._regex.search(text, position)
-        return self._machine.search(text, position) if self._machine else None
+        if self._machine is None:
+            from tiphys.expr.goregex_vm import Machine
+
+            self._machine = Machine(self._tree, self.groups)
+        return self._machine.search(text, position)
 
     def matches(self, text: str) -> bool:
         """Return whether the pattern occurs in the text."""

@@ -7,7 +7,8 @@ time. Those run on `goregex_vm` instead.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from math import prod
+from typing import Final, TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,10 @@ class Group:
 Regex: TypeAlias = Char | Edge | Run | Choice | Repeat | Group
 
 
+_MOST_WAYS: Final = 4096
+_POWERS: Final = 12
+
+
 def write(node: Regex) -> str:
     """Return the pattern for `re`."""
     match node:
@@ -81,8 +86,27 @@ def _quantifier(low: int, high: int) -> str:
 
 
 def is_risky(node: Regex) -> bool:
-    """Return whether backtracking may take far longer than the text is long."""
-    return _nests(node, False) or _loops(node) > 3
+    """Return whether backtracking may take far longer than any text is long."""
+    return _nests(node, False) or ways(node) > _MOST_WAYS
+
+
+def ways(node: Regex) -> int:
+    """Return a bound of the ways to go through a pattern, one per unbounded loop; not exact."""
+    match node:
+        case Repeat(body, low, high, _):
+            inner = ways(body)
+            if high < 0:
+                return inner
+            many: int = inner ** min(high, _POWERS)
+            return min((high - low + 1) * many, _MOST_WAYS + 1)
+        case Run(items):
+            return min(prod(map(ways, items)), _MOST_WAYS + 1)
+        case Choice(options):
+            return min(sum(map(ways, options)), _MOST_WAYS + 1)
+        case Group(_, body):
+            return ways(body)
+        case _:
+            return 1
 
 
 def _nests(node: Regex, inside: bool) -> bool:
@@ -103,13 +127,20 @@ def _nests(node: Regex, inside: bool) -> bool:
             return False
 
 
-def _loops(node: Regex) -> int:
+def degree(node: Regex) -> int:
+    """Return the power of the text's length that bounds a backtracking search."""
+    anchored = isinstance(node, Run) and node.items[:1] == (Edge(r"\A"),)
+    return loops(node) + (not anchored)
+
+
+def loops(node: Regex) -> int:
+    """Return the number of unbounded repeats: each may multiply the time by the text's length."""
     match node:
-        case Repeat(body, low, high, _):
-            return _loops(body) + (high < 0 or high - low > 100)
+        case Repeat(body, _, high, _):
+            return loops(body) + (high < 0)
         case Run(items) | Choice(items):
-            return sum(map(_loops, items))
+            return sum(map(loops, items))
         case Group(_, body):
-            return _loops(body)
+            return loops(body)
         case _:
             return 0

@@ -33,6 +33,7 @@ SPACES: Final = (
     "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007"
     "\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 )
+_STRAY: Final = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 _UNPRINTABLE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs"})
 
 
@@ -88,8 +89,11 @@ def _json_char(match: re.Match[str]) -> str:
 
 
 def to_bytes(text: str) -> bytes:
-    """Return the bytes of a Go string."""
-    return text.encode("utf-8", "surrogateescape")
+    """Return the bytes of a Go string; a surrogate that stands for no byte is U+FFFD."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return _STRAY.sub("\ufffd", text).encode("utf-8", "surrogateescape")
 
 
 def from_bytes(data: bytes) -> str:

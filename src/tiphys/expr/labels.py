@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Final
 
 from tiphys.expr.errors import SelectorError
-from tiphys.expr.gotext import quote
+from tiphys.expr.gotext import quote, to_bytes
 
 _TOKEN: Final = re.compile(r"\s*(==|!=|[=!()<>,]|[^\s=!()<>,]+|\Z)")
 _SYMBOLS: Final = frozenset({"=", "==", "!=", "!", "(", ")", "<", ">", ",", ""})
@@ -62,7 +62,7 @@ def name_fault(key: str) -> str | None:
 
 def value_fault(value: str) -> str | None:
     """Return why a label value is not valid, None when it is."""
-    if len(value.encode("utf-8", "surrogateescape")) > 63:
+    if len(to_bytes(value)) > 63:
         return "must be no more than 63 bytes"
     return None if _VALUE.match(value) else _BAD_VALUE
 

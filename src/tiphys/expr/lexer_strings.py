@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from tiphys.expr.gotext import to_bytes
+
 _SIMPLE: Final = {
     "a": "\a",
     "b": "\b",
@@ -91,7 +93,7 @@ def read_bytes(source: str, at: int) -> tuple[bytes, int]:
     while True:
         found = plain.match(source, position)
         if found is not None:
-            data += found.group().encode("utf-8", "surrogateescape")
+            data += to_bytes(found.group())
             position = found.end()
         char = source[position : position + 1]
         if char == quote:

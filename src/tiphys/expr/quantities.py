@@ -41,6 +41,8 @@ _SHAPE_FAULT: Final = (
 _SUFFIX_FAULT: Final = "unable to parse quantity's suffix"
 _LARGEST: Final = Decimal((1 << 63) - 1)
 _NANO: Final = Decimal(1).scaleb(-9)
+_FINE: Final = Decimal(10) ** 200
+"""Larger amounts have no fraction: a text has a hundred characters."""
 _CONTEXT: Final = Context(prec=400)
 _LONGEST: Final = 100
 
@@ -120,7 +122,7 @@ def parse_quantity(text: str) -> Quantity:
     digits = Decimal(f"{whole or '0'}.{part or '0'}")
     with localcontext(_CONTEXT):
         amount = digits * (2**exponent if family == "binary" else Decimal(1).scaleb(exponent))
-        if amount and amount % _NANO:
+        if amount and amount < _FINE and amount % _NANO:
             amount = amount.quantize(_NANO, rounding=ROUND_UP)
         if family == "binary":
             amount = min(amount, _LARGEST)

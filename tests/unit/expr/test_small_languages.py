@@ -147,3 +147,24 @@ def test_no_pattern_can_hang():
     found = compile_regex("(a|ab)(c|bcd)*$").search("xabcd")
     assert found.span() == (1, 5)
     assert found.groups() == ("a", "bcd")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [
+        ("a??" * 25 + "b" * 3, "a" * 60),
+        (".*.*.*=", "x" * 20_000),
+        ("a*b", "a" * 100_000),
+        ("(x|x)" * 30 + "y", "x" * 60),
+        ("(.*)(.*)(.*)$", "\n" * 3_000),
+    ],
+)
+def test_a_search_takes_no_longer_because_of_its_pattern(pattern, text):
+    assert compile_regex(pattern).matches(text) in (True, False)
+
+
+def test_text_that_no_document_can_hold_is_still_no_crash():
+    with pytest.raises(QuantityError):
+        parse_quantity("\ud800")
+    assert str(parse_quantity("1E9999")) == "1e9999"
+    assert parse_labels("a=b").matches({"a": "\ud800"}) is False
