@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -198,7 +199,7 @@ def goregex_check(vector):
 
 
 LEAVES = {
-    "$float": lambda text: float(text),
+    "$float": float,
     "$bytes": base64.b64decode,
     "$string_b64": lambda text: from_bytes(base64.b64decode(text)),
     "$int64": Int64,
@@ -210,7 +211,7 @@ LEAVES = {
         "[]string",
         TypedList([], "string", nil=True),
     ),
-    "$ptrtime": lambda text: moment(text),
+    "$ptrtime": moment,
     "$niltime": lambda _: NilPointer(),
     "$duration": lambda text: Duration(durations.parse_go_duration(text)),
     "$func": lambda _: Function("f", lambda running, arguments: None),
@@ -251,22 +252,20 @@ def encode(value):
         return {"$time": gotime.rfc3339_nano(value), "zone": name}
     if isinstance(value, Duration):
         return {"$duration": durations.format_go_duration(value.ns), "ns": value.ns}
-    if isinstance(value, (Month, Weekday, Zone, Struct)):
-        return {"$go": type_of(value).name, "text": render.go_print(value)}
-    if isinstance(value, Function):
-        return {"$func": True}
-    if isinstance(value, NilPointer):
-        return None
     return encode_scalar(value)
 
 
 def encode_scalar(value):
-    if isinstance(value, bool) or value is None:
-        return value
+    if isinstance(value, (Month, Weekday, Zone, Struct)):
+        return {"$go": type_of(value).name, "text": render.go_print(value)}
+    if isinstance(value, Function):
+        return {"$func": True}
+    if isinstance(value, (bool, NilPointer)) or value is None:
+        return value if isinstance(value, bool) else None
     if isinstance(value, int):
         return int(value)
-    if isinstance(value, float) and (value != value or value in (INF, -INF)):
-        return {"$float": "NaN" if value != value else "+Inf" if value > 0 else "-Inf"}
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"$float": "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"}
     if isinstance(value, str):
         try:
             value.encode()
@@ -283,7 +282,11 @@ def alike(got, want):
         return got.keys() == want.keys() and all(alike(got[key], want[key]) for key in want)
     if isinstance(want, list) and isinstance(got, list):
         return len(got) == len(want) and all(map(alike, got, want))
-    return type(got) is type(want) and (got == want or (got != got and want != want))
+    return type(got) is type(want) and (got == want or (is_nan(got) and is_nan(want)))
+
+
+def is_nan(value):
+    return isinstance(value, float) and math.isnan(value)
 
 
 def alike_unordered(got, want):

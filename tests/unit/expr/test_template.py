@@ -1,9 +1,6 @@
-import json
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from tiphys.expr.errors import TemplateError
 from tiphys.expr.template import (
@@ -13,7 +10,6 @@ from tiphys.expr.template import (
     compile_json,
     compile_text,
     reference_name,
-    replace,
     strict_prefix,
 )
 from tiphys.expr.values import Context
@@ -47,7 +43,7 @@ def test_unknown_names_depend_on_the_mode():
         text("{{steps.a}}", strict_prefix("steps", "tasks"))
     assert caught.value.missing
     assert text("{{nope}}", strict_prefix("steps")) == "{{nope}}"
-    with pytest.raises(TemplateError, match="failed to resolve {{nope}}"):
+    with pytest.raises(TemplateError, match=r"failed to resolve \{\{nope\}\}"):
         text("{{nope}}", STRICT)
 
 
@@ -101,27 +97,3 @@ def test_a_resolver_asks_only_for_what_it_needs():
 
 def test_a_reference_needs_no_braces():
     assert reference_name(" {{ steps.a }} ") == reference_name("steps.a") == "steps.a"
-
-
-_TEXTS = st.lists(
-    st.sampled_from(
-        ["{{", "}}", "x", "n", "=", " ", "+", "'", '"', "\\", "é", "<", "absent", "nope", ".", "\n"]
-    ),
-    max_size=14,
-).map("".join)
-
-
-@settings(max_examples=500)
-@given(_TEXTS, st.sampled_from([LENIENT, STRICT, strict_prefix("nope")]))
-def test_both_layers_agree(source, mode):
-    document = json.dumps(source, ensure_ascii=False)
-    for char, escaped in (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026")):
-        document = document.replace(char, escaped)
-    try:
-        want = json.loads(replace(document, VALUES, mode, CONTEXT))
-    except TemplateError as error:
-        with pytest.raises(TemplateError) as caught:
-            text(source, mode)
-        assert (caught.value.missing, caught.value.message) == (error.missing, error.message)
-    else:
-        assert text(source, mode) == want
