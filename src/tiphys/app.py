@@ -23,6 +23,7 @@ from tiphys.ports import RunRow, Runtime
 from tiphys.runtime.images import ImageRule
 from tiphys.runtime.local import LocalRuntime
 from tiphys.runtime.process import ProcessRuntime
+from tiphys.runtime.slots import Slots, default_slots
 from tiphys.service.operations import Operator
 from tiphys.service.submit import Submitter
 from tiphys.service.view import Viewer
@@ -80,6 +81,7 @@ class Local:
     submitter: Submitter
     operator: Operator
     viewer: Viewer
+    slots: Slots
 
     def engine(self) -> Engine:
         """Return what drives runs in this process."""
@@ -107,10 +109,10 @@ class Local:
 
     def runtime(self, row: RunRow) -> Runtime:
         """Return the runtime of one run: the one it was submitted for."""
-        return _runtime(self.settings, row.runtime, self.clock)
+        return _runtime(self.settings, row.runtime, self.clock, self.slots)
 
 
-def _runtime(settings: Settings, name: str, clock: SystemClock) -> Runtime:
+def _runtime(settings: Settings, name: str, clock: SystemClock, slots: Slots) -> Runtime:
     if name == "simulated":
         from tiphys.runtime.simulated import SimulatedRuntime
 
@@ -124,7 +126,7 @@ def _runtime(settings: Settings, name: str, clock: SystemClock) -> Runtime:
         settings.home / "runs",
         Drivers({"local": {"root": settings.home / "artifacts"}}),
         clock,
-        slots=settings.slots or None,
+        slots=slots,
         images=[
             ImageRule(
                 pattern=item.pattern,
@@ -181,4 +183,5 @@ def local(settings: Settings, *, drives: bool = False) -> Iterator[Local]:
             submitter=Submitter(store, clock),
             operator=Operator(store, store, clock),
             viewer=Viewer(store),
+            slots=Slots(settings.slots or default_slots()),
         )

@@ -40,9 +40,10 @@ class Image:
 class Settings:
     """How this process works.
 
-    `home` is where all state is kept. `runtime` is one of `RUNTIMES`. `slots` limits the jobs of
-    one workflow that run at once (0: by the number of processors). `namespace` is where documents
-    without one go. `idle_seconds` is how long a background engine waits for more work.
+    `home` is where all state is kept. `runtime` is one of `RUNTIMES`. `slots` limits the jobs that
+    run at once, of all workflows that one process drives (0: by the number of processors).
+    `namespace` is where documents without one go. `idle_seconds` is how long a background engine
+    waits for more work.
     """
 
     home: Path
@@ -66,7 +67,7 @@ def load_settings(
     values = _read(Path(path)) if path else {}
     base = Path(path).resolve().parent if path else Path()
     return Settings(
-        home=Path(home or environ.get("TIPHYS_HOME") or _default_home(environ)).expanduser().absolute(),
+        home=_home(home or environ.get("TIPHYS_HOME") or _default_home(environ)),
         runtime=_choice(runtime or _text(values, "runtime") or "auto", path),
         slots=_number(values, "slots", path),
         namespace=namespace
@@ -77,6 +78,10 @@ def load_settings(
         images=tuple(_image(item, base, path) for item in _list(values, "images")),
         environ=environ,
     )
+
+
+def _home(text: str) -> Path:
+    return Path(text).expanduser().absolute()
 
 
 def _default_home(environ: Mapping[str, str]) -> str:

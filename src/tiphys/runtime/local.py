@@ -21,7 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from tiphys.errors import TiphysError
+from tiphys.errors import Permanent, TiphysError
 from tiphys.executor import capture, contract, run, stage
 from tiphys.executor.layout import Layout
 from tiphys.executor.stage import DriverOf
@@ -37,6 +37,7 @@ from tiphys.runtime.entry import (
     tell_to_end,
 )
 from tiphys.runtime.images import ImageRule, Images
+from tiphys.runtime.slots import Slots, default_slots
 
 log = logging.getLogger(__name__)
 _POLL_SECONDS: Final = 0.02
@@ -47,17 +48,12 @@ _LOG_BYTES: Final = 1 << 16
 FEATURES: Final = frozenset({"container", "script", "artifacts", "logs", "emptyDir"})
 
 
-def default_slots() -> int:
-    """Return how many jobs run at once if nobody says."""
-    return max(4, 2 * len(os.sched_getaffinity(0)))
-
-
 class LocalRuntime:
     """The machinery; subclasses say how a job's paths and its command line look.
 
     `root` holds the job directories. `drivers` finds the driver of an artifact. `slots` limits
-    the jobs that run at once; more wait in order. `environ` is the environment that the engine
-    was started in, from which a subclass may pass some on.
+    the jobs that run at once, in all runtimes it is given to; more wait in order. `environ` is
+    the environment that the engine was started in, from which a subclass may pass some on.
     """
 
     name = "local"
@@ -69,20 +65,19 @@ class LocalRuntime:
         drivers: DriverOf,
         clock: Clock,
         *,
-        slots: int | None = None,
+        slots: Slots | int | None = None,
         images: Sequence[ImageRule] = (),
         environ: Mapping[str, str] | None = None,
     ) -> None:
         self._root = Path(root)
         self._drivers = drivers
         self._clock = clock
-        self._slots = slots if slots is not None else default_slots()
+        self._slots = slots if isinstance(slots, Slots) else Slots(slots or default_slots())
         self._images = Images(images)
         self._environ = environ if environ is not None else {}
         self._entries: dict[NodeId, Entry] = {}
         self._waiting: deque[Entry] = deque()
         self._running = 0
-        self._filling = False
         self._ticking = False
         self._reports = Reports()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -103,10 +98,14 @@ class LocalRuntime:
         """Run the job, or adopt it if it already runs or has ended; reports follow by `watch`."""
         if job.id in self._entries:
             return
-        directory = contract.job_directory(self._root, job)
-        entry = Entry(job, directory, self.layout(job, directory))
+        try:
+            directory = contract.job_directory(self._root, job)
+            entry = Entry(job, directory, self.layout(job, directory))
+            fresh = self._make_directory(directory)
+        except (OSError, ValueError) as exc:
+            raise Permanent(f"its directory cannot be made: {exc}") from exc
         self._entries[job.id] = entry
-        if self._make_directory(directory):
+        if fresh:
             self._enqueue(entry)
         else:
             self._find_again(entry)
@@ -196,6 +195,10 @@ class LocalRuntime:
             self._forget_launcher(entry)
         self._entries.clear()
         self._waiting.clear()
+        self._slots.leave(self)
+        self._slots.give(self._running)
+        self._running = 0
+        self._slots.fill()
 
     # --------------------------------------------------------------------- finding jobs again
 
@@ -232,7 +235,7 @@ class LocalRuntime:
 
     def _adopt(self, entry: Entry) -> None:
         """Watch a launcher that someone else started."""
-        self._running += 1
+        self._take()
         entry.state = "running"
         found = open_launcher(entry.directory)
         if found is None:
@@ -245,7 +248,7 @@ class LocalRuntime:
         while (found := open_launcher(entry.directory)) is None:
             if not is_live(entry.directory):
                 # It ended, or whoever was staging has died: look at the directory again.
-                self._running -= 1
+                self._give()
                 self._find_again(entry)
                 return
             await self._pause()
@@ -284,15 +287,23 @@ class LocalRuntime:
             self._begin(entry)
 
     def _fill_slots(self) -> None:
-        """Begin what fits. A job that ends while it begins comes back here: one loop is enough."""
-        if self._filling:
-            return
-        self._filling = True
-        try:
-            while self._waiting and self._running < self._slots:
-                self._begin(self._waiting.popleft())
-        finally:
-            self._filling = False
+        if self._waiting:
+            self._slots.join(self)
+        self._slots.fill()
+
+    def begin_next(self) -> bool:
+        """Begin the job that has waited longest; tell whether more wait. Called by the slots."""
+        if self._waiting:
+            self._begin(self._waiting.popleft())
+        return bool(self._waiting)
+
+    def _take(self) -> None:
+        self._running += 1
+        self._slots.take()
+
+    def _give(self) -> None:
+        self._running -= 1
+        self._slots.give()
 
     def _begin(self, entry: Entry) -> None:
         """Lock, stage, launch; in the background only if artifacts have to be fetched."""
@@ -309,7 +320,7 @@ class LocalRuntime:
         if lock is None:
             self._adopt(entry)
             return
-        self._running += 1
+        self._take()
         if stage.has_inputs(job):
             entry.state = "staging"
             work = stage.load_inputs(entry.spec, entry.layout, self._drivers)
@@ -322,7 +333,7 @@ class LocalRuntime:
         if task.cancelled():
             os.close(lock)
             if entry.grace is not None:  # else the runtime was closed: another begins again
-                self._running -= 1
+                self._give()
                 self._deleted(entry)
         elif (problem := task.exception()) is not None:
             os.close(lock)
@@ -338,7 +349,7 @@ class LocalRuntime:
             entry.is_child = True
             self._watch_launcher(entry, pid, os.pidfd_open(pid))
         except run.CannotStart as exc:
-            self._running -= 1
+            self._give()
             self._refuse(entry, exc)
         except (OSError, ValueError, TiphysError) as exc:
             self._fail_start(entry, exc)
@@ -348,7 +359,7 @@ class LocalRuntime:
             os.close(lock)
 
     def _fail_start(self, entry: Entry, cause: BaseException) -> None:
-        self._running -= 1
+        self._give()
         self._finish(entry, capture.init_failed(entry.spec, cause, self._clock.now()))
         self._fill_slots()
 
@@ -396,7 +407,7 @@ class LocalRuntime:
         if entry.is_child:
             with suppress(ChildProcessError):
                 os.waitpid(entry.pid, 0)
-        self._running -= 1
+        self._give()
         self._fill_slots()  # first, so that the machine works while we read
         code = contract.read_exit_code(entry.directory)
         if code is None:

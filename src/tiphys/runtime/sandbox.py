@@ -28,6 +28,7 @@ from tiphys.ports import Clock
 from tiphys.runtime.images import HOST, ImageRule
 from tiphys.runtime.local import LocalRuntime
 from tiphys.runtime.rootfs import Rootfs, empty_folders, rootfs
+from tiphys.runtime.slots import Slots
 
 _MAX_HOSTNAME: Final = 63
 _ISOLATION: Final = (
@@ -76,7 +77,7 @@ class SandboxRuntime(LocalRuntime):
         drivers: DriverOf,
         clock: Clock,
         *,
-        slots: int | None = None,
+        slots: Slots | int | None = None,
         images: Sequence[ImageRule] = (),
         environ: Mapping[str, str] | None = None,
     ) -> None:
