@@ -339,14 +339,14 @@ class _Checker:
         if base.kind == "map":
             if key.kind not in ("string", "any") and base.name.startswith("map[string]"):
                 raise self.fault(
-                    f"cannot use {key.name} to get an element from {base.name}", node.at
+                    f"cannot use {key.name} to get an element from {base.name}", node.key.at
                 )
             return base.elem or ANY
         if base.kind == "array":
             if key.kind not in ("int", "any"):
                 raise self.fault(
                     f"array elements can only be selected using an integer (got {key.name})",
-                    node.at,
+                    node.key.at,
                 )
             return base.elem or ANY
         if isinstance(name, str):

@@ -171,10 +171,13 @@ def parse_depends(text: str, continue_on: Mapping[str, ContinueFlags]) -> Condit
     dependencies: dict[str, DependencyKind] = {}
     parts: list[str] = []
     position = 0
-    for match in _TASK.finditer(text):
-        name, _, result = match.group().partition(".")
+    matches = list(_TASK.finditer(text))
+    names = [match.group().partition(".")[0] for match in matches]
+    for name in reversed(names):  # Argo expands from the right
         if name not in continue_on:
             raise UnknownTask(name)
+    for match in matches:
+        name, _, result = match.group().partition(".")
         parts.append(text[position : match.start()])
         position = match.end()
         if not result:

@@ -346,7 +346,7 @@ class _Builder:
         condition = self.build(node.condition)
         then, other = self.build(node.then), self.build(node.other)
         return self._guard(
-            node.condition.at,
+            node.at,
             lambda running: (then if operate.truth(condition(running)) else other)(running),
         )
 

@@ -23,6 +23,7 @@ _CODES: Final = {
     "u": re.compile(r"[0-9a-fA-F]{4}|\{[0-9a-fA-F]{1,6}\}"),
     "U": re.compile(r"[0-9a-fA-F]{8}"),
 }
+_HEX: Final = re.compile("[0-9a-fA-F]*")
 _OCTAL: Final = re.compile(r"[0-7]{3}")
 
 
@@ -75,13 +76,21 @@ def _escape(source: str, position: int, quote: str) -> tuple[str, int]:
         return chr(int(octal.group(), 8)), octal.end()
     code = _CODES[char].match(source, position + 2) if char in _CODES and char else None
     if code is None:
-        raise _fault(source, "invalid char escape", position + 1)
+        raise _fault(source, "invalid char escape", position + 1 + _good_digits(source, position))
     number = int(code.group().strip("{}"), 16)
     if number > 0x10FFFF:
         raise _fault(source, "unable to unescape string", code.end())
     if 0xD800 <= number <= 0xDFFF:
         number = 0xFFFD
     return chr(number), code.end()
+
+
+def _good_digits(source: str, position: int) -> int:
+    """Return how far into a wrong escape its error stands: after the digits that are there."""
+    if source[position + 1 : position + 2] not in ("x", "u", "U"):
+        return 0
+    digits = _HEX.match(source, position + 2)
+    return 1 + len(digits.group()) if digits else 1
 
 
 def read_bytes(source: str, at: int) -> tuple[bytes, int]:

@@ -22,6 +22,7 @@ from tiphys.expr.values import (
     NilPointer,
     Struct,
     Time,
+    TypedList,
     TypedMap,
     Uint8,
     Value,
@@ -151,7 +152,7 @@ def span(running: Running, left: Value, right: Value) -> Value:
     """`..`: the whole numbers from left to right, both included."""
     low, high = to_int(left), to_int(right)
     running.charge(max(high - low + 1, 0))
-    return list(range(low, high + 1))
+    return TypedList(list(range(low, high + 1)), "int")
 
 
 def equal(left: Value, right: Value) -> bool:

@@ -210,7 +210,7 @@ class _Parser:
 
     def _conditional(self, node: Node) -> Node:
         while self._at("Operator", "?"):
-            at = self._next().at
+            self._next()
             if self._at("Operator", ":"):
                 self._next()
                 then = node
@@ -218,7 +218,8 @@ class _Parser:
                 then = self._expression(0)
                 self._expect("Operator", ":")
             other = self._expression(0)
-            node = self._made(Conditional(at, node, then, other))
+            # expr-lang, too, gives it the place of what comes after it.
+            node = self._made(Conditional(self.current.at, node, then, other))
         return node
 
     def _let(self) -> Node:
@@ -267,6 +268,9 @@ class _Parser:
         if self._at("Operator", "::"):
             self._next()
             return self._postfix(self._call(self._expect_name(), [], shadowed=False))
+        if token.kind == "Identifier" and token.value in _CONSTANTS:
+            self._next()
+            return self._made(Constant(token.at, _CONSTANTS[token.value]))
         return self._postfix(self._secondary())
 
     def _pointer(self) -> Node:
@@ -282,8 +286,6 @@ class _Parser:
         token = self.current
         if token.kind == "Identifier":
             self._next()
-            if token.value in _CONSTANTS:
-                return self._made(Constant(token.at, _CONSTANTS[token.value]))
             if self._at("Bracket", "("):
                 return self._call(token, [])
             return self._made(Identifier(token.at, token.value))

@@ -19,6 +19,7 @@ from tiphys.expr.values import (
     TypedMap,
     Value,
     Weekday,
+    Zone,
 )
 
 
@@ -112,6 +113,7 @@ _SIMPLE: Final[dict[type, Type]] = {
     Month: MONTH,
     Weekday: WEEKDAY,
     NilPointer: TIME_POINTER,
+    Zone: LOCATION,
 }
 
 
