@@ -240,7 +240,7 @@ class RunLoop:
         snapshot, events, _ = await self._ports.journal.load(self._id)
         kept = bundle.Bundle(self._id, bundle.trace_of(bug), snapshot, [*events], inputs)
         try:
-            path = await asyncio.to_thread(bundle.save, self._ports.bugs, kept)
+            path = bundle.save(self._ports.bugs, kept)
         except OSError as exc:
             return f"; its report could not be saved: {exc.strerror}"
         return f"; please report it with the file {path}"
