@@ -58,9 +58,9 @@ def modulemeta: error("modules are not allowed");
 """
 _START: Final = ".[0] as $__now | .[1] | " + _DEFINITIONS + "{} as $ENV | "
 _CHECK: Final = """
-if [.. | numbers | select(isnan)] != [] then error("json: unsupported value: NaN")
-elif [.. | numbers | select(isinfinite)] != [] then error("json: unsupported value: +Inf")
-else . end"""
+first((.. | numbers | select(isnan or isinfinite)
+  | if isnan then "NaN" elif . > 0 then "+Inf" else "-Inf" end
+  | error("json: unsupported value: " + .)), .)"""
 """jq prints not-a-number as null and the infinities as the largest number; Go refuses them."""
 _BLANK: Final = re.compile(r"(?:\s|#[^\n]*)*\Z")
 _TOKEN: Final = re.compile(r"#[^\n]*|\s+|\.\s*[A-Za-z_]\w*|[$@]?[A-Za-z_]\w*|.", re.DOTALL)

@@ -60,8 +60,16 @@ def _exponent(sign: str, digits: str, first: int, width: int) -> str:
     return f"{sign}{mantissa}e{'-' if first < 0 else '+'}{abs(first):0{width}d}"
 
 
+def _simple(value: float) -> str:
+    """Return a float of ordinary size without an exponent, quicker than `_plain`."""
+    text = repr(value)
+    return text[:-2] if text.endswith(".0") else text
+
+
 def go_float(value: float) -> str:
     """Return a float as Go's `%v` prints it: `1`, `1e+06`, `NaN`."""
+    if 1e-4 <= abs(value) < 1e6:
+        return _simple(value)
     special = _special(value)
     if special is not None:
         return special
@@ -78,6 +86,8 @@ def plain_float(value: float) -> str:
 
 def json_float(value: float) -> str:
     """Return a float as Go's JSON encoder writes it; raises NumberError for NaN and infinities."""
+    if 1e-4 <= abs(value) < 1e15:
+        return _simple(value)
     special = _special(value)
     if special is not None:
         raise NumberError(f"json: unsupported value: {special}")

@@ -113,6 +113,10 @@ class _Writer:
     def write(self, value: Value, depth: int) -> str:
         if isinstance(value, str):
             return json_string(value, self._html)
+        if type(value) is int:
+            return str(value)
+        if isinstance(value, float):
+            return _json_float(value)
         if depth > _MAX_DEPTH:
             raise ExprRuntimeError("value nests too deeply")
         if isinstance(value, list):
@@ -143,6 +147,13 @@ class _Writer:
         return opening + inner + ("," + inner).join(parts) + "\n" + self._indent * depth + closing
 
 
+def _json_float(value: float) -> str:
+    try:
+        return json_float(value)
+    except NumberError as error:
+        raise ExprRuntimeError(error.message) from error
+
+
 def _json_scalar(value: Value, html: bool) -> str:
     if value is None or isinstance(value, NilPointer):
         return "null"
@@ -150,11 +161,6 @@ def _json_scalar(value: Value, html: bool) -> str:
         return "true" if value else "false"
     if isinstance(value, int):
         return str(int(value))
-    if isinstance(value, float):
-        try:
-            return json_float(value)
-        except NumberError as error:
-            raise ExprRuntimeError(error.message) from error
     if isinstance(value, bytes):
         return f'"{base64.b64encode(value).decode()}"'
     return _json_object(value, html)

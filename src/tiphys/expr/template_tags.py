@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -70,8 +71,9 @@ class MapScope:
     """A scope over a plain map of flat names."""
 
     def __init__(self, values: Mapping[str, Value]) -> None:
-        """Keep the map; it is not copied."""
+        """Keep the map; it is not copied and must not change."""
         self._values = values
+        self._names: list[str] | None = None
 
     def get(self, name: str) -> Value | Missing:
         """Return the value of the name, or MISSING."""
@@ -79,14 +81,24 @@ class MapScope:
 
     def under(self, path: str) -> Mapping[str, Value]:
         """Return the names at, below and above the path."""
+        values = self._values
         if not path:
-            return self._values
+            return values
+        found = {path: values[path]} if path in values else {}
+        above, dot, _ = path.rpartition(".")
+        while dot:
+            if above in values:
+                found[above] = values[above]
+            above, dot, _ = above.rpartition(".")
+        if self._names is None:
+            self._names = sorted(values)
         below = path + "."
-        return {
-            name: value
-            for name, value in self._values.items()
-            if name == path or name.startswith(below) or path.startswith(name + ".")
-        }
+        for index in range(bisect_left(self._names, below), len(self._names)):
+            name = self._names[index]
+            if not name.startswith(below):
+                break
+            found[name] = values[name]
+        return found
 
 
 def fault(message: str) -> TemplateError:
