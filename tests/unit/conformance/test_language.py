@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 
 import pytest
-
 from tests.conformance import language
 from tests.conformance.language_checks import CHECKS
 

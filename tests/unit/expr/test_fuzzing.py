@@ -10,10 +10,10 @@ SECONDS = 0.2
 
 @pytest.fixture(autouse=True)
 def alarm():
-    before = signal.getsignal(signal.SIGALRM)
+    before = signal.getsignal(signal.SIGVTALRM)
     prepare(memory=False)
     yield
-    signal.signal(signal.SIGALRM, before)
+    signal.signal(signal.SIGVTALRM, before)
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
