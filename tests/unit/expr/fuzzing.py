@@ -1,8 +1,8 @@
 """Every parser and evaluator against texts nobody would write: `make fuzz`.
 
 `python -m tests.unit.expr.fuzzing [--seconds N] [NAME...]` runs each target for N seconds and exits
-with 1 if one was caught: an exception of another class, a call of more than five seconds of work, or more
-than a gigabyte of memory. `test_fuzzing.py` runs each for a moment.
+with 1 if one was caught: an exception of another class, a call of more than five seconds of work,
+or more than a gigabyte of memory. `test_fuzzing.py` runs each for a moment.
 """
 
 from __future__ import annotations
