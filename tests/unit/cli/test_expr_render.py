@@ -1,6 +1,8 @@
 """`tiphys expr` and `tiphys render`."""
 
 import json
+import shlex
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -121,3 +123,19 @@ def test_a_tag_that_yields_nothing_says_which_name_was_meant(tmp_path):
 def test_an_unknown_node_is_named_with_its_neighbours(workflow):
     with pytest.raises(UserError, match="no node is called sey; did you mean say"):
         run(render, workflow, "--node", "sey")
+
+
+def test_the_examples_of_the_documentation_are_true(tmp_path):
+    page = (Path(__file__).resolve().parents[3] / "docs" / "languages.md").read_text("utf-8")
+    block = page.split("```")[1]
+    env = environment(tmp_path, {"inputs.parameters.n": "3"})
+    found = []
+    for line in block.strip().splitlines():
+        if line.startswith("$ tiphys expr"):
+            words = [env if word == "env.json" else word for word in shlex.split(line)[3:]]
+            try:
+                found.append((line, run(expr, *words)[1].splitlines()))
+            except UserError as error:
+                found.append((line, [f"Error: {text}" for text in str(error).splitlines()]))
+    told = [part.splitlines() for part in block.split("$ ")[2:]]
+    assert found == [(f"$ {lines[0]}", lines[1:]) for lines in told]
