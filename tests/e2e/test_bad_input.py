@@ -313,3 +313,10 @@ def fits(target: int) -> bool:
         return os.write(target, b"x" * 1024) == 1024
     except OSError:
         return False
+
+
+def test_one_refused_workflow_keeps_all_of_a_command_from_running(home: Home) -> None:
+    bad = GOOD.replace("entrypoint: main", "entrypoint: mian")
+    result = home.run("run", home.file("good.yaml", GOOD), home.file("bad.yaml", bad))
+    refused(result, "bad.yaml:5:15: template name 'mian' undefined")
+    assert home.rows("SELECT * FROM runs") == []

@@ -13,7 +13,7 @@ import click
 import msgspec
 
 from tiphys.cli.session import Session, first_of, is_asynchronous, with_session, write
-from tiphys.cli.submit import options_of, submit_files, submit_options
+from tiphys.cli.submit import submit_files, submit_options
 from tiphys.errors import LostOwnership, Permanent, TiphysError, WorldError
 
 if TYPE_CHECKING:
@@ -90,12 +90,10 @@ async def run(
 
     Ctrl-C stops the workflow, exit handlers run; a second one terminates it.
     """
-    from tiphys.app import choose_runtime, local
+    from tiphys.app import local
 
-    choice = choose_runtime(session.settings)
     with local(session.settings, drives=True) as home:
-        options = options_of(session, choice.name, values)
-        rows = await submit_files(home, files, options, bool(values["strict"]))
+        rows, choice = await submit_files(session, home, files, values)
         _introduce(choice, output)
         with _Interrupts(home, rows):
             return max([await _run_one(session, home, row, output) for row in rows])

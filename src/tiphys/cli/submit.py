@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
 from typing import TYPE_CHECKING
 
 import click
@@ -15,11 +17,14 @@ from tiphys.cli.session import (
     with_session,
     write,
 )
-from tiphys.errors import UserError
+from tiphys.errors import InvalidDocument, Unsupported, UserError
 
 if TYPE_CHECKING:
-    from tiphys.app import Local
+    from tiphys.app import Choice, Local
+    from tiphys.model.codec import Document
+    from tiphys.model.workflow import Workflow
     from tiphys.ports import RunRow
+    from tiphys.service.documents import Loaded
     from tiphys.service.submit import Overrides
 
 
@@ -42,7 +47,7 @@ def submit_options(command: click.decorators.FC) -> click.decorators.FC:
     return command
 
 
-def options_of(session: Session, runtime: str, values: dict[str, object]) -> Overrides:
+def options_of(session: Session, values: dict[str, object]) -> Overrides:
     """Return the submit options a command was given."""
     from tiphys.service.submit import Overrides
 
@@ -56,7 +61,6 @@ def options_of(session: Session, runtime: str, values: dict[str, object]) -> Ove
         labels=parse_labels(str(values["labels"])),
         service_account=str(values["serviceaccount"]),
         priority=priority if isinstance(priority, int) else None,
-        runtime=runtime,
     )
 
 
@@ -65,30 +69,56 @@ def _texts(value: object) -> list[str]:
 
 
 async def submit_files(
-    home: Local, files: tuple[str, ...], options: Overrides, strict: bool
-) -> list[RunRow]:
-    """Submit every workflow of some files. Raises UserError if there is none.
+    session: Session, home: Local, files: tuple[str, ...], values: dict[str, object]
+) -> tuple[list[RunRow], Choice]:
+    """Submit every workflow of some files; if one of them is refused, none.
 
-    Files with one template document that could run by itself and no workflow run that template.
+    Returns their rows and the runtime they are meant for, which is looked for while files are
+    read. Raises UserError if there is nothing to submit.
     """
+    from tiphys.app import choose_runtime
+
+    loop = asyncio.get_running_loop()
+    choosing = loop.run_in_executor(None, choose_runtime, session.settings)
+    try:
+        loaded = _load(files, bool(values["strict"]))
+        workflows = _workflows(files, loaded)
+        options = options_of(session, values)
+        choice = await choosing
+    finally:
+        choosing.cancel()
+    options = dataclasses.replace(options, runtime=choice.name)
+    prepared, findings = [], []
+    for workflow, origin in workflows:
+        try:
+            prepared.append(home.submitter.prepare(workflow, loaded.beside(), options, origin))
+        except (InvalidDocument, Unsupported) as exc:
+            findings.append(exc)
+    if findings:
+        raise type(findings[0])([item for exc in findings for item in exc.findings])
+    return [await home.submitter.keep(item) for item in prepared], choice
+
+
+def _load(files: tuple[str, ...], strict: bool) -> Loaded:
     from tiphys.service.documents import load
-    from tiphys.service.submit import from_template
 
     if not files:
         raise UserError("no workflow found in given files; name at least one file, - is stdin")
-    loaded = load(read_sources(files), strict)
-    workflows = list(loaded.workflows)
-    if not workflows:
-        ready = [item for item in loaded.templates if item[0].spec.entrypoint]
-        workflows = [(from_template(ready[0][0]), ready[0][1])] if len(ready) == 1 else []
-    if not workflows:
-        kinds = sorted({item.kind for _, item in [*loaded.templates, *loaded.others]})
-        said = f"; there is only {', '.join(kinds)}" if kinds else ""
-        raise UserError(f"{files[0]}: no workflow found in given files{said}")
-    return [
-        await home.submitter.submit(workflow, loaded.beside(), options, origin)
-        for workflow, origin in workflows
-    ]
+    return load(read_sources(files), strict)
+
+
+def _workflows(files: tuple[str, ...], loaded: Loaded) -> list[tuple[Workflow, Document]]:
+    """Return what there is to run; one template that can run by itself stands for a workflow."""
+    from tiphys.service.submit import from_template
+
+    if loaded.workflows:
+        return loaded.workflows
+    ready = [item for item in loaded.templates if item[0].spec.entrypoint]
+    if len(ready) == 1:
+        return [(from_template(ready[0][0]), ready[0][1])]
+    kinds = sorted({item.kind for _, item in [*loaded.templates, *loaded.others]})
+    said = f"; there is only {', '.join(kinds)}" if kinds else ""
+    raise UserError(f"{files[0]}: no workflow found in given files{said}")
 
 
 @click.command()
@@ -108,7 +138,7 @@ async def submit(
     **values: object,
 ) -> int:
     """Run the workflows of FILES in the background."""
-    from tiphys.app import choose_runtime, local
+    from tiphys.app import local
     from tiphys.cli import printing
     from tiphys.cli.background import ensure_engine
     from tiphys.cli.render import Style
@@ -116,10 +146,8 @@ async def submit(
 
     if waits and watches:
         raise UserError("--wait cannot be combined with --watch")
-    choice = choose_runtime(session.settings)
     with local(session.settings) as home:
-        options = options_of(session, choice.name, values)
-        rows = await submit_files(home, files, options, bool(values["strict"]))
+        rows, _ = await submit_files(session, home, files, values)
         ensure_engine(session)
         for row in rows:
             workflow = await home.viewer.whole(row)

@@ -100,9 +100,10 @@ class RunLoop:
         try:
             run = await self._load()
             await self._until_done(run)
-        finally:
+        except BaseException:
             await self._release()
-        return True
+            raise
+        return True  # nobody claims a run that is done, so it need not be released
 
     async def _release(self) -> None:
         """Let others claim the run; who cannot is found dead or gone by them."""

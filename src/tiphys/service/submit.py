@@ -19,6 +19,7 @@ from tiphys.engine.clock import rfc3339
 from tiphys.engine.run import Run
 from tiphys.engine.status import extras, summary
 from tiphys.errors import Finding, InvalidDocument, Unsupported, UserError
+from tiphys.messages import RunAdmitted
 from tiphys.model.arguments import Parameter
 from tiphys.model.codec import Document
 from tiphys.model.ids import RunId
@@ -126,6 +127,14 @@ def from_template(template: WorkflowTemplate | ClusterWorkflowTemplate) -> Workf
 
 
 @dataclass(frozen=True, slots=True)
+class Prepared:
+    """A checked workflow: its row and the first event of its journal."""
+
+    row: RunRow
+    first: RunAdmitted
+
+
+@dataclass(frozen=True, slots=True)
 class Submitter:
     """Admits workflows into a store."""
 
@@ -141,7 +150,25 @@ class Submitter:
     ) -> RunRow:
         """Check a workflow, keep it and return its row.
 
-        Raises InvalidDocument, Unsupported (with places, if `origin` is known) and Conflict.
+        Raises what `prepare` and `keep` raise.
+        """
+        return await self.keep(self.prepare(workflow, documents, options, origin))
+
+    async def keep(self, prepared: Prepared) -> RunRow:
+        """Keep a checked workflow and return its row. Raises Conflict if its name is taken."""
+        await self.journal.create(prepared.row, prepared.first)
+        return prepared.row
+
+    def prepare(
+        self,
+        workflow: Workflow,
+        documents: Sequence[object],
+        options: Overrides,
+        origin: Document | None = None,
+    ) -> Prepared:
+        """Check a workflow; nothing is kept.
+
+        Raises InvalidDocument and Unsupported, with places if `origin` is known.
         """
         now = self.clock.now()
         try:
@@ -167,5 +194,4 @@ class Submitter:
             summary=msgspec.json.encode(summary(run)),
             extras=msgspec.json.encode(extras(run)),
         )
-        await self.journal.create(row, admitted.event)
-        return row
+        return Prepared(row, admitted.event)
