@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from tiphys.engine.binding import Caller, pass_arguments
 from tiphys.engine.calls import Place, add_error, add_skipped, invoke
 from tiphys.engine.resolving import CallError, resolve_body, resolve_text
 from tiphys.engine.scope import ItemScope, Names
@@ -46,8 +47,7 @@ def fill(run: Run, frame: Node, slot: Slot) -> bool:
     if slot.index[1] >= 0:
         return _fill_item(run, frame, slot)
     if slot.call.loop is not None:
-        expand(run, frame, slot)
-        return True
+        return expand(run, frame, slot)
     return _fill_one(run, frame, slot, REFERENCES)
 
 
@@ -103,19 +103,54 @@ def condition(run: Run, slot: Slot, scope: Names) -> tuple[str, bool]:
 # ---------------------------------------------------------------------------------- expansion
 
 
-def expand(run: Run, frame: Node, slot: Slot) -> None:
-    """Open one slot for each item, or add the node that says why there is none."""
+def expand(run: Run, frame: Node, slot: Slot) -> bool:
+    """Open one slot for each item, or add the node that says why there is none.
+
+    Return False when there is no room: try later.
+    """
     try:
         items = loop_items(run, slot)
     except CallError as exc:
         add_error(run, slot.place, exc.message)
-        return
+        return True
     if items is None:  # withParam resolved to nothing: no loop
-        _fill_one(run, frame, without_loop(slot), REFERENCES)
-    elif not items:
+        return _fill_one(run, frame, without_loop(slot), REFERENCES)
+    if not items:
         add_skipped(run, slot.place, "Skipped", EMPTY, slot.call.target.key)
     else:
         run.emit(SlotsOpened(frame=frame.id, slot=slot.index[0], items=tuple(items)))
+    return True
+
+
+def fault(run: Run, slot: Slot) -> str:
+    """Return why a step cannot be prepared, "" if it can: before any step of its group starts.
+
+    A condition that cannot be read is the step's own fault, found when it is filled.
+    Source: argo workflow/controller/steps.go, executeStepGroup; reference/engine.md 3.2.
+    """
+    context = run.context(slot.place.name)
+    try:
+        if slot.call.when is not None:
+            text = resolve_text(slot.call.when, slot.scope, REFERENCES, context)
+            if not _ITEM.search(slot.call.when.source) and not _holds(text):
+                return ""
+        if slot.call.loop is None:
+            pass_arguments(slot.call, Caller(run, slot.scope, REFERENCES, slot.place.name))
+    except CallError as exc:
+        return f"failed to resolve references: {exc.message}"
+    try:
+        if slot.call.loop is not None:
+            loop_items(run, slot)
+    except CallError as exc:
+        return exc.message
+    return ""
+
+
+def _holds(text: str) -> bool:
+    try:
+        return evaluate_when(text)
+    except WhenError:
+        return False
 
 
 def loop_items(run: Run, slot: Slot) -> list[Json] | None:

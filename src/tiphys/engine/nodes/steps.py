@@ -103,25 +103,38 @@ def react_group(run: Run, group: Node) -> None:
         if not node.active:
             finish(run, group, "Failed", FAIL_FAST)
         return
+    if not group.children and not frame.items:
+        message = _fault(run, node, group, calls)
+        if message:
+            finish(run, group, "Error", message)
+            return
     while (slot := frame.next_slot()) is not None:
-        if not _fill(run, node, group, calls[slot[0]], slot):
+        if not loop.fill(run, group, _slot(run, node, group, calls[slot[0]], slot)):
             return
     if not frame.open:
         _verdict(run, group, calls)
 
 
-def _fill(run: Run, node: Node, group: Node, call: Call, slot: tuple[int, int]) -> bool:
-    """Add the node of one slot, or expand its loop; return whether to go on."""
+def _fault(run: Run, node: Node, group: Node, calls: tuple[Call, ...]) -> str:
+    """Return why the group cannot start: one step that cannot be prepared is enough."""
+    for index, call in enumerate(calls):
+        found = loop.fault(run, _slot(run, node, group, call, (index, -1)))
+        if found:
+            return found
+    return ""
+
+
+def _slot(run: Run, node: Node, group: Node, call: Call, index: tuple[int, int]) -> loop.Slot:
     place = Place(
         name=f"{group.name}.{call.name}",
-        call=("step", int(group.call[1]), slot[0]),
+        call=("step", int(group.call[1]), index[0]),
         owner=group.id,
         boundary=node.id,
         parents=(group.id,),
         on_exit=group.on_exit,
     )
     scope = run.frame_scope(node, int(group.call[1]))
-    return loop.fill(run, group, loop.Slot(call, place, scope, slot))
+    return loop.Slot(call, place, scope, index)
 
 
 def _verdict(run: Run, group: Node, calls: tuple[Call, ...]) -> None:
