@@ -78,8 +78,8 @@ def main(folders: list[str]) -> int:
         bad = [(row, actual) for row, actual in results if row["lint"] != actual]
         wrong += len(bad)
         for row, actual in bad:
-            print(f"{row['file']}#{row.get('doc') or 0}: {actual!r}, expected {row['lint']!r}")  # noqa: T201
-        print(f"{folder}: {len(results) - len(bad)} of {len(results)}")  # noqa: T201
+            print(f"{row['file']}#{row.get('doc') or 0}: {actual!r}, expected {row['lint']!r}")
+        print(f"{folder}: {len(results) - len(bad)} of {len(results)}")
     return 1 if wrong else 0
 
 

@@ -5,7 +5,6 @@ A job is described by an `Act`, which a world turns into a command or into a lin
 Real processes, no sleeps: tests wait for reports. A virtual clock moves when nothing else does.
 """
 
-# ruff: noqa: S101, S108, D102
 # A test module that lives in the package; each claim is its own docstring.
 
 from __future__ import annotations

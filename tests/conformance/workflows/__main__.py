@@ -1,6 +1,6 @@
 """Run the corpus, print the score, and fail when something that passed no longer does."""
 
-# ruff: noqa: T201 (printing is what it is for)
+
 
 from __future__ import annotations
 
