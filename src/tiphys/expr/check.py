@@ -128,11 +128,19 @@ class _Checker:
         self._env = env
         self._scopes: list[tuple[str, Type]] = []
         self._variables: list[tuple[str, Type]] = []
+        self._found: dict[int, Type] = {}
 
     def fault(self, message: str, at: int) -> ExprTypeError:
         return type_fault(self._source, message, at)
 
     def visit(self, node: Node) -> Type:
+        """Return the type of a node; one that stands in two places is looked at once."""
+        found = self._found.get(id(node))
+        if found is None:
+            found = self._found[id(node)] = self._visit(node)
+        return found
+
+    def _visit(self, node: Node) -> Type:
         match node:
             case Constant():
                 return type_of(node.value)

@@ -79,6 +79,30 @@ def item_member(place: Place, key: str) -> Closure:
     return member
 
 
+def again(run: Closure) -> Closure:
+    """Return the closure of a node that runs in a second place too, charged for."""
+
+    def repeated(running: Running) -> Value:
+        running.charge(1)
+        return run(running)
+
+    return repeated
+
+
+def either_value(place: Place, condition: Closure, other: Closure) -> Closure:
+    """Return the closure of `condition ?: other`."""
+
+    def choose(running: Running) -> Value:
+        found = condition(running)
+        if found is True:
+            return True
+        if found is False:
+            return other(running)
+        raise _no_bool(place, found)
+
+    return choose
+
+
 def member(place: Place, base: Closure, key: Closure) -> Closure:
     """Return the closure of `base[key]`."""
 

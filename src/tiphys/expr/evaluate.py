@@ -173,8 +173,21 @@ class _Builder:
         self._source = source
         self._variables: list[tuple[str, int]] = []
         self._slots = 0
+        self._built: dict[int, Closure] = {}
 
     def build(self, node: Node) -> Closure:
+        """Return the closure of a node.
+
+        A node that stands in two places (the middle of `a < b < c`) is built once; running it
+        again is charged for, because places within places would be run without end.
+        """
+        known = self._built.get(id(node))
+        if known is not None:
+            return closures.again(known)
+        made = self._built[id(node)] = self._build(node)
+        return made
+
+    def _build(self, node: Node) -> Closure:
         match node:
             case Constant():
                 value = node.value
@@ -344,6 +357,8 @@ class _Builder:
 
     def _conditional(self, node: Conditional) -> Closure:
         condition = self.build(node.condition)
+        if node.then is node.condition:
+            return closures.either_value((self._source, node.at), condition, self.build(node.other))
         then, other = self.build(node.then), self.build(node.other)
         return self._guard(
             node.at,

@@ -61,6 +61,7 @@ Regex: TypeAlias = Char | Edge | Run | Choice | Repeat | Group
 
 
 _MOST_WAYS: Final = 4096
+_MOST_LOOPS: Final = 5
 _POWERS: Final = 12
 
 
@@ -87,7 +88,7 @@ def _quantifier(low: int, high: int) -> str:
 
 def is_risky(node: Regex) -> bool:
     """Return whether backtracking may take far longer than any text is long."""
-    return _nests(node, False) or ways(node) > _MOST_WAYS
+    return _nests(node, False) or ways(node) > _MOST_WAYS or loops(node) > _MOST_LOOPS
 
 
 def ways(node: Regex) -> int:
@@ -137,7 +138,7 @@ def loops(node: Regex) -> int:
     """Return the number of unbounded repeats: each may multiply the time by the text's length."""
     match node:
         case Repeat(body, _, high, _):
-            return loops(body) + (high < 0)
+            return loops(body) * max(high, 1) + (high < 0)
         case Run(items) | Choice(items):
             return sum(map(loops, items))
         case Group(_, body):

@@ -204,6 +204,18 @@ def children(node: Node) -> Iterator[Node]:
             yield from _NO_NODES
 
 
+def walk(root: Node) -> Iterator[Node]:
+    """Yield every node once, parents first; some stand in two places (`a ?: b`, `a < b < c`)."""
+    seen: set[int] = set()
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if id(node) not in seen:
+            seen.add(id(node))
+            yield node
+            stack.extend(children(node))
+
+
 def path_of(node: Node) -> str | None:
     """Return `a.b.c` for a chain of constant names from an identifier; None for anything else."""
     parts: list[str] = []
@@ -228,9 +240,7 @@ def identifiers(root: Node) -> tuple[str, ...]:
     """
     found: set[str] = set()
     guarded: set[int] = set()
-    stack = [root]
-    while stack:
-        node = stack.pop()
+    for node in walk(root):
         if isinstance(node, Binary) and node.operator == "??":
             guarded.update(_spine(node.left))
         if isinstance(node, Member) and node.optional:
@@ -241,7 +251,6 @@ def identifiers(root: Node) -> tuple[str, ...]:
             path = path_of(node)
             if path is not None:
                 found.add(path)
-        stack.extend(children(node))
     return tuple(sorted(found))
 
 
@@ -254,14 +263,7 @@ def _spine(node: Node) -> Iterator[int]:
 
 def top_names(root: Node) -> tuple[str, ...]:
     """Return every name without a base, sorted: what an environment is checked for."""
-    found: set[str] = set()
-    stack = [root]
-    while stack:
-        node = stack.pop()
-        if isinstance(node, Identifier):
-            found.add(node.name)
-        stack.extend(children(node))
-    return tuple(sorted(found))
+    return tuple(sorted({node.name for node in walk(root) if isinstance(node, Identifier)}))
 
 
 def consumed_paths(root: Node) -> tuple[str, ...]:
@@ -270,9 +272,13 @@ def consumed_paths(root: Node) -> tuple[str, ...]:
     `a.b[c].d` reads `a.b` and `c`; `$env` reads everything and is the empty path.
     """
     found: set[str] = set()
+    seen: set[int] = set()
     stack = [root]
     while stack:
         node = stack.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
         path = path_of(node) if isinstance(node, (Identifier, Member, Chain)) else None
         if path is None:
             stack.extend(children(node))

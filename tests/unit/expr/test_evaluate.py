@@ -196,3 +196,30 @@ def test_sprig_functions_fail_only_as_they_should(name, arguments):
 def test_any_text_is_an_answer_or_an_expression_error(source):
     with contextlib.suppress(ExprError):
         run(source)
+
+
+@pytest.mark.parametrize(
+    ("opening", "middle", "closing", "levels"),
+    [
+        ("", "m.a", ".int('1')", 300),
+        ("(", "true", " ?: false)", 25),
+        ("(1 < ", "2", " < 3)", 25),
+        ("(f < ", "n", " + f < 3)", 25),
+    ],
+)
+def test_what_stands_in_two_places_is_not_looked_at_without_end(opening, middle, closing, levels):
+    source = opening * levels + middle + closing * levels
+    with contextlib.suppress(ExprError):
+        run(source, {"m": {"a": "x"}, "f": 1.5, "n": 2})
+
+
+def test_elvis_is_the_value_or_the_other():
+    assert run("a ?: 3", {"a": True}) is True
+    assert run("a ?: 3", {"a": False}) == 3
+    with pytest.raises(ExprRuntimeError, match="is string, not bool"):
+        run("m.a ?: 3", {"m": {"a": "x"}})
+
+
+def test_a_comparison_of_three_is_two():
+    assert run("1 < n < 3", {"n": 2}) is True
+    assert run("1 < n < 3", {"n": 3}) is False

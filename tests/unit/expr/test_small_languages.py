@@ -156,6 +156,7 @@ def test_no_pattern_can_hang():
         ("a*b", "a" * 100_000),
         ("(x|x)" * 30 + "y", "x" * 60),
         ("(.*)(.*)(.*)$", "\n" * 3_000),
+        (r"(a+)(a*){500}b", "a" * 200),
     ],
 )
 def test_a_search_takes_no_longer_because_of_its_pattern(pattern, text):
