@@ -43,6 +43,7 @@
 #include <unistd.h>
 
 enum { CANNOT_START = 64, LONGEST_WAIT_MS = 60000 };
+static const double DEAF_SECONDS = 0.02;
 
 static int job_fd;          /* the job directory */
 static pid_t child = -1;    /* the command, leader of its process group */
@@ -51,6 +52,7 @@ static int child_over;
 static int in_sandbox;
 static double grace_seconds;
 static double kill_at = INFINITY; /* on the monotonic clock */
+static int unheard;               /* SIGTERM came when nobody could hear it: send it again */
 static double cpu_seconds;
 static long peak_kilobytes;
 static int combined_fd = -1, stdout_fd = -1, pipe_fd = -1;
@@ -214,6 +216,13 @@ static int signal_inside(int number) {
     return kill(-(pid_t)strtol(text, NULL, 10), number);
 }
 
+/* Whether bubblewrap is still making the sandbox: nobody in there can hear a signal yet. */
+static int is_still_deaf(void) {
+    char text[256];
+    if (!in_sandbox || children_of(child, text, sizeof text) <= 0) return 0;
+    return children_of((pid_t)strtol(text, NULL, 10), text, sizeof text) == 0;
+}
+
 static void forward(int number) {
     if (in_sandbox && number != SIGKILL && signal_inside(number) == 0) return;
     if (kill(-child, number) < 0) kill(child, number);
@@ -223,6 +232,7 @@ static void begin_end(void) {
     double grace = get_number("ctr/main/grace", grace_seconds);
     double at = now_on(CLOCK_MONOTONIC) + grace;
     if (at < kill_at) kill_at = at;
+    unheard = is_still_deaf();
     forward(SIGTERM);
 }
 
@@ -306,9 +316,12 @@ static void wait_for_command(int signal_fd, double until, double until_at) {
         }
         if (kill_at <= now) {
             kill_at = INFINITY;
+            unheard = 0;
             forward(SIGKILL);
             continue;
         }
+        if (unheard && !(unheard = is_still_deaf())) forward(SIGTERM);
+        if (unheard && left > DEAF_SECONDS) left = DEAF_SECONDS;
         int wait_ms = left > LONGEST_WAIT_MS / 1e3 ? LONGEST_WAIT_MS : (int)(left * 1e3) + 1;
         if (isinf(left) && left > 0) wait_ms = -1;
         struct pollfd wanted[2] = {{signal_fd, POLLIN, 0}, {pipe_fd, POLLIN, 0}};

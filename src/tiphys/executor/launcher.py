@@ -20,6 +20,7 @@ CANNOT_START = 64
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _LONGEST_WAIT_SECONDS = 60.0
+_DEAF_SECONDS = 0.02
 _PIECE_BYTES = 65536
 _APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
@@ -46,6 +47,7 @@ class Launcher:
         self.child = -1
         self.status: int | None = None
         self.kill_at = math.inf
+        self.unheard = False
         self.cpu_seconds, self.peak_kilobytes = 0.0, 0
         self.combined_fd = self.stdout_fd = self.pipe_fd = self.wake_fd = -1
 
@@ -203,7 +205,13 @@ class Launcher:
     def begin_end(self) -> None:
         """SIGTERM now, SIGKILL after the grace; a second call may shorten the wait."""
         self.kill_at = min(self.kill_at, time.monotonic() + self.grace())
+        self.unheard = self.is_still_deaf()
         self.forward(signal.SIGTERM)
+
+    def is_still_deaf(self) -> bool:
+        """Tell whether bubblewrap still makes the sandbox: nobody in there can hear a signal."""
+        inside = children_of(self.child) if self.in_sandbox else []
+        return bool(inside) and not children_of(inside[0])
 
     def reap(self, flags: int) -> bool | None:
         """Take one dead child; None if there are no children at all."""
@@ -273,10 +281,14 @@ class Launcher:
                     continue
                 left = min(left, until - now, real_left)
             if self.kill_at <= now:
-                self.kill_at = math.inf
+                self.kill_at, self.unheard = math.inf, False
                 self.forward(signal.SIGKILL)
                 continue
-            self.step(poll, left)
+            if self.unheard:
+                self.unheard = self.is_still_deaf()
+                if not self.unheard:
+                    self.forward(signal.SIGTERM)
+            self.step(poll, min(left, _DEAF_SECONDS) if self.unheard else left)
 
     def step(self, poll: select.poll, left: float) -> None:
         """Wait for one thing to happen."""

@@ -6,11 +6,13 @@ import json
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
 from tiphys.executor import contract, run
+from tiphys.runtime import sandbox
 
 COMPILED = Path(run.__file__).with_name("tiphys-launcher")
 LAUNCHERS = {"c": (str(COMPILED),), "python": run.python_launcher()}
@@ -205,3 +207,24 @@ def test_nothing_of_the_command_is_left(job):
 def test_words_are_not_interpreted(job):
     assert job.run("printf", "%s|", "$(id)", "`id`", "a  b", "*", "") == 0
     assert job.read("ctr/main/combined") == "$(id)|`id`|a  b|*||"
+
+
+@pytest.mark.parametrize("launcher", LAUNCHERS.values(), ids=list(LAUNCHERS))
+def test_a_sigterm_is_heard_at_every_moment_of_a_sandbox(launcher, tmp_path):
+    if (why := sandbox.available()) is not None:
+        pytest.skip(why)
+    if not Path(launcher[0]).exists():
+        pytest.skip("the launcher is not compiled: run `python tools/build_launcher.py`")
+    inside = ("--unshare-user", "--unshare-pid", "--die-with-parent", "--new-session")
+    command = ("bwrap", *inside, "--ro-bind", "/", "/", "--proc", "/proc", "sleep", "60")
+    for number in range(24):
+        job = Job(launcher, tmp_path / str(number))
+        process = job.start(*command, flags="s")
+        while contract.read_pid(str(job.directory)) is None:
+            os.sched_yield()
+        moment = time.monotonic() + number / 2000
+        while time.monotonic() < moment:
+            os.sched_yield()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+        assert contract.read_exit_code(str(job.directory)) == 128 + signal.SIGTERM
