@@ -156,13 +156,13 @@ def _float_key(value: float) -> str:
     if math.isnan(value) or math.isinf(value):
         return {"nan": ".nan", "inf": ".inf", "-inf": "-.inf"}[repr(value)]
     try:
-        single = struct.pack("f", value)
+        single = struct.pack("<f", value)
     except OverflowError:
         return ".inf" if value > 0 else "-.inf"
-    target: float = struct.unpack("f", single)[0]
+    target: float = struct.unpack("<f", single)[0]
     for precision in range(9):
         shortest = f"{target:.{precision}e}"
-        if struct.pack("f", float(shortest)) == single:
+        if struct.pack("<f", float(shortest)) == single:
             break
     mantissa, _, exponent = shortest.partition("e")
     power, digits = int(exponent), len(mantissa.lstrip("-").replace(".", ""))

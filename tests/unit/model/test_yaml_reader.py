@@ -77,6 +77,11 @@ def test_a_place_in_a_later_document_counts_from_the_top_of_the_file():
     assert [item.place(("kind",)) for item in documents] == [(1, 7), (3, 7)]
 
 
+def test_a_key_too_large_for_a_short_float_is_infinite():
+    assert read_yaml("3" * 44 + ": 1").value == {".inf": 1}
+    assert read_yaml("-" + "3" * 44 + ": 1").value == {"-.inf": 1}
+
+
 def test_an_alias_bomb_is_refused():
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     for level in range(1, 12):
