@@ -63,7 +63,7 @@ PASSES = st.lists(
 
 def written(value):
     """Return a document as Go writes it: `< > &` escaped in every string."""
-    text = json.dumps(value, ensure_ascii=False)
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return re.sub(r'"(?:[^"\\]|\\.)*"', lambda found: json_string(json.loads(found.group())), text)
 
 
