@@ -85,8 +85,10 @@ def test_workflows_still_to_come_are_stopped_too(home: Home) -> None:
 
 def test_three_times_leaves_the_workflow_to_others(home: Home) -> None:
     # given: a workflow that does not end
-    stubborn = workflow("long", shell("main", "trap '' TERM; for i in $(seq 60); do sleep 1; done"))
+    text = "trap '' TERM; echo deaf; for i in $(seq 60); do sleep 1; done"
+    stubborn = workflow("long", shell("main", text))
     process = running(home, "long", "run", home.file("long.json", stubborn))
+    until(lambda: "deaf" in home.said(), "the step no longer hears SIGTERM")
     # when
     for count in (1, 2, 3):
         process.send_signal(signal.SIGINT)
