@@ -97,14 +97,19 @@ class Local:
         )
 
     async def forget(self, row: RunRow) -> None:
-        """Delete a run, its job directories and its artifacts; what runs of it is killed."""
+        """Delete a run, its job directories and its artifacts; what runs of it is killed.
+
+        Artifacts lie under the workflow's name, as in Argo, so a workflow of that name in another
+        namespace keeps them.
+        """
         runtime = self.runtime(row)
         try:
             await self.operator.delete(row, runtime, self.store.is_driven(row))
         finally:
             await runtime.close()
         folder = self.settings.home / "artifacts" / row.name
-        if row.name and folder.parent == self.settings.home / "artifacts":
+        shared = any(other.name == row.name for other in await self.store.list(None))
+        if not shared and folder.parent == self.settings.home / "artifacts":
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
     def runtime(self, row: RunRow) -> Runtime:
