@@ -128,10 +128,20 @@ async def test_a_program_given_by_path_that_does_not_exist_says_so(world):
 
 async def test_args_alone_are_the_command_and_nothing_is_true(world):
     job = job_of(world, "a", EMPTY, capture_result=True)
-    args = _with(job, Template(name="a", container=Container(image="x", args=("echo", "hi"))))
-    none = _with(job_of(world, "b", EMPTY), Template(name="b", container=Container(image="x")))
+    args = _with(job, Template(name="a", container=Container(image="alpine", args=("echo", "hi"))))
+    none = _with(job_of(world, "b", EMPTY), Template(name="b", container=Container(image="bash:5")))
     assert (await run(world, args)).outputs.result == "hi"
     assert (await run(world, none)).phase == "Succeeded"
+
+
+async def test_what_an_unknown_image_runs_is_not_guessed(world):
+    job = job_of(world, "a", EMPTY)
+    args = _with(
+        job, Template(name="a", container=Container(image="x/y:1", args=("rm", "-rf", "z")))
+    )
+    done = await run(world, args)
+    assert done.phase == "Error"
+    assert 'what the image "x/y:1" runs is not known on this machine' in done.message
 
 
 async def test_the_environment_is_argos_and_the_templates_and_no_more(world, monkeypatch):

@@ -16,6 +16,7 @@ from tiphys.compile.needs import unsupported
 from tiphys.compile.references import TemplateStore, find_document, join_specs, template_store
 from tiphys.compile.validate import validate_workflow
 from tiphys.compile.validate_context import Options
+from tiphys.compile.validate_metadata import validate_metadata
 from tiphys.errors import Finding, InvalidDocument, Unsupported
 from tiphys.messages import RunAdmitted
 from tiphys.model.base import Json, JsonObject
@@ -70,7 +71,9 @@ def admit(
     documents = list(documents)
     store = template_store(documents)
     configs = _configs(documents)
-    problems = validate_workflow(workflow, store, options)
+    source = options.sources.get("")
+    problems = validate_metadata(workflow.metadata, source)
+    problems += validate_workflow(workflow, store, options)
     if problems:
         raise InvalidDocument(problems)
     spec = execution_spec(workflow, store)

@@ -262,7 +262,7 @@ class RunLoop:
         """Start a job; one that its runtime refuses for good has ended with an error."""
         try:
             await self._ports.runtime.start(job)
-        except Permanent as exc:
+        except (Permanent, OSError, ValueError) as exc:
             now = self._ports.clock.now()
             report = JobFinished(
                 job=job.id,

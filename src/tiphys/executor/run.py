@@ -10,7 +10,7 @@ import posixpath
 import re
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -57,28 +57,44 @@ def python_launcher() -> tuple[str, ...]:
     return (sys.executable, "-I", "-S", str(_FALLBACK))
 
 
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What an image runs by itself; nobody knows that of an image that is not `known`."""
+
+    entrypoint: Sequence[str] = ()
+    cmd: Sequence[str] = ()
+    known: bool = True
+
+
+_NO_DEFAULTS: Final = Defaults()
+
+
 def main_container(job: JobSpec) -> Container | None:
     """Return the container that is called `main`; None for kinds of template without one."""
     return job.template.container or job.template.script
 
 
-def command_line(
-    job: JobSpec, layout: Layout, entrypoint: Sequence[str] = (), cmd: Sequence[str] = ()
-) -> list[str]:
-    """Return the command as the job must see it; `entrypoint` and `cmd` are the image's.
+def command_line(job: JobSpec, layout: Layout, image: Defaults = _NO_DEFAULTS) -> list[str]:
+    """Return the command as the job must see it.
 
-    A script's file is the last argument; its `args` are not used, as in Argo.
+    A script's file is the last argument; its `args` are not used, as in Argo. Raises Permanent if
+    the template leaves it to an unknown image what to run.
     Source: reference/kubernetes.md 3.4; conformance/README.md, "Executing local: run".
     """
     main = main_container(job)
     if main is None:
         return ["true"]
-    words = list(main.command or entrypoint)
+    if not main.command and not image.known:
+        raise Permanent(
+            f'what the image "{main.image}" runs is not known on this machine: set `command`, or '
+            "map the image to its entrypoint in the settings file"
+        )
+    words = list(main.command or image.entrypoint)
     if job.template.script is not None:
         if job.template.script.source:
             return [*map(layout.text, words), layout.told(contract.POD_SCRIPT)]
         return [layout.text(word) for word in words] or ["true"]
-    words += main.args or (() if main.command else cmd)
+    words += main.args or (() if main.command else image.cmd)
     return [layout.text(word) for word in words] or ["true"]
 
 
@@ -158,6 +174,15 @@ def find_in(layout: Layout, name: str, path: str, cwd: str) -> None:
     raise CannotStart(
         f'failed to find name in PATH: exec: "{name}": executable file not found in $PATH'
     )
+
+
+_ELSEWHERE: Final = {"python": "python3", "pip": "pip3"}
+
+
+def known_here(name: str, exists: Callable[[str], bool]) -> str:
+    """Return the name under which this machine has a program: many have no `python`."""
+    other = _ELSEWHERE.get(name, "")
+    return other if other and not exists(name) and exists(other) else name
 
 
 def spawn(job: JobSpec, directory: str, launch: Launch, lock_fd: int) -> int:

@@ -2,7 +2,8 @@
 
 A rule says where the files come from (the host's, or a directory with an unpacked image), which
 directories come first on PATH, and what the image would run by default.
-Source: /work/shared/conformance/README.md, "Executing local: run".
+An image that no rule matches is not known: its commands run as programs of this machine, but what
+it would run by itself is nobody's guess. Source: conformance/README.md, "Executing local: run".
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final
+
+from tiphys.executor.run import Defaults
 
 HOST: Final = "host"
 
@@ -29,9 +32,22 @@ class ImageRule:
     visible: tuple[str, ...] = ()
     entrypoint: tuple[str, ...] = ()
     cmd: tuple[str, ...] = ()
+    known: bool = True
+
+    @property
+    def defaults(self) -> Defaults:
+        """What the image runs by itself."""
+        return Defaults(self.entrypoint, self.cmd, self.known)
 
 
-_DEFAULT: Final = ImageRule()
+_UNKNOWN: Final = ImageRule(known=False)
+_PLAIN: Final = (
+    *("alpine", "amazonlinux", "bash", "busybox", "centos", "debian", "fedora", "golang", "node"),
+    *("perl", "python", "rockylinux", "ruby", "ubuntu"),
+)
+"""Images without an entrypoint, whose own command is a shell that ends at once without input."""
+
+_BUILT_IN: Final = tuple(ImageRule(name, cmd=("true",)) for name in _PLAIN)
 
 
 def repository(image: str) -> str:
@@ -45,10 +61,10 @@ def repository(image: str) -> str:
 
 
 class Images:
-    """The rules, first match first; an image that none matches is the host."""
+    """The rules, first match first: those of the settings, then those of well-known images."""
 
     def __init__(self, rules: Sequence[ImageRule] = ()) -> None:
-        self._rules = tuple(rules)
+        self._rules = (*rules, *_BUILT_IN)
         self._found: dict[str, ImageRule] = {}
 
     def rule(self, image: str) -> ImageRule:
@@ -56,5 +72,5 @@ class Images:
         if image not in self._found:
             name = repository(image)
             matching = (rule for rule in self._rules if fnmatchcase(name, rule.pattern))
-            self._found[image] = next(matching, _DEFAULT)
+            self._found[image] = next(matching, _UNKNOWN)
         return self._found[image]

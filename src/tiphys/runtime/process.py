@@ -9,6 +9,7 @@ environment is PATH, HOME, LANG, TMPDIR and USER, Argo's variables, and the temp
 from __future__ import annotations
 
 import os
+import shutil
 from typing import Final
 
 from tiphys.executor import run
@@ -33,8 +34,12 @@ class ProcessRuntime(LocalRuntime):
         main = run.main_container(job)
         rule = self._images.rule(main.image if main is not None else "")
         env = self._base(layout, rule.bin)
+        command = run.command_line(job, layout, rule.defaults)
+        command[0] = run.known_here(
+            command[0], lambda name: shutil.which(name, path=env["PATH"]) is not None
+        )
         return run.Launch(
-            run.command_line(job, layout, rule.entrypoint, rule.cmd),
+            command,
             run.environment(job, layout, env),
             self._working_directory(main.working_dir if main is not None else "", layout),
             "r" if job.capture_result else "-",

@@ -20,6 +20,10 @@ _PRIVATE: Final = frozenset(
 )
 _EMPTY_FOLDERS: Final = ("/home", "/mnt", "/root", "/run", "/srv", "/var/run/argo")
 _TEMPORARY: Final = ("/tmp", "/var/tmp")  # noqa: S108 - the pod's own, not ours
+_SECRETS: Final = (
+    *("/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/etc/gshadow-", "/etc/sudoers"),
+    *("/etc/sudoers.d", "/etc/ssh", "/etc/ssl/private"),
+)
 _RESOLVER: Final = "/etc/resolv.conf"
 
 
@@ -73,9 +77,19 @@ class Rootfs:
     def arguments(self) -> Iterator[str]:
         """Yield bubblewrap's arguments, short paths first, so that a mount never hides another."""
         for path, real in sorted(self.readonly.items()):
-            yield from ("--ro-bind", real, path)
+            if path not in _SECRETS:
+                yield from ("--ro-bind", real, path)
+        if self.readonly.get("/etc") == "/etc":
+            for path in _SECRETS:
+                if os.access(path, os.R_OK):
+                    yield from _hidden(path)
         for path, target in self.links.items():
             yield from ("--symlink", target, path)
+
+
+def _hidden(path: str) -> tuple[str, ...]:
+    """Show nothing at a path of the host that holds what only its administrator may know."""
+    return ("--tmpfs", path) if os.path.isdir(path) else ("--ro-bind", "/dev/null", path)
 
 
 def rootfs(rule: ImageRule) -> Rootfs:

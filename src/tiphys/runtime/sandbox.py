@@ -101,7 +101,7 @@ class SandboxRuntime(LocalRuntime):
         env = run.environment(job, layout, base)
         cwd = (main.working_dir if main is not None else "") or "/"
         self._make_folders(layout, cwd)
-        command = run.command_line(job, layout, rule.entrypoint, rule.cmd)
+        command = run.command_line(job, layout, rule.defaults)
         command[0] = self._stand_in(job, layout, command[0], env.get("PATH", ""), cwd)
         self._check(job, layout, command[0], env.get("PATH", ""), cwd)
         _, arguments = self._shown(job)
@@ -145,15 +145,20 @@ class SandboxRuntime(LocalRuntime):
 
         A path the host does not have (`/usr/local/bin/python`) is looked up by its last part.
         """
-        if self._rule(job).root != HOST or not name.startswith("/"):
+        if self._rule(job).root != HOST:
             return name
-        if os.path.exists(layout.follow(name)):
-            return name
-        try:
-            run.find_in(layout, posixpath.basename(name), path, cwd)
-        except run.CannotStart:
-            return name
-        return posixpath.basename(name)
+
+        def exists(program: str) -> bool:
+            try:
+                run.find_in(layout, program, path, cwd)
+            except run.CannotStart:
+                return False
+            return True
+
+        if not name.startswith("/"):
+            return run.known_here(name, exists)
+        last = posixpath.basename(name)
+        return name if exists(name) or not exists(last) else last
 
     def _check(self, job: JobSpec, layout: Layout, name: str, path: str, cwd: str) -> None:
         """Look for the command as the emissary does; bubblewrap would only exit with 1.

@@ -25,7 +25,7 @@ def with_template(template, **more):
 
 def words(template, entrypoint=(), cmd=()):
     spec = with_template(template)
-    return run.command_line(spec, Layout("/dir"), entrypoint, cmd)
+    return run.command_line(spec, Layout("/dir"), run.Defaults(entrypoint, cmd))
 
 
 def test_the_command_line_follows_the_rules_of_images():
@@ -40,6 +40,18 @@ def test_the_command_line_follows_the_rules_of_images():
     assert words(nothing, ("e",), ("c",)) == ["e", "c"]
     only_command = Template(container=Container(image="x", command=("a",)))
     assert words(only_command, (), ("c",)) == ["a"]
+
+
+def test_what_an_unknown_image_runs_is_not_guessed():
+    spec = with_template(Template(container=Container(image="x", args=("rm", "-rf", "/"))))
+    with pytest.raises(Permanent, match='what the image "x" runs is not known'):
+        run.command_line(spec, Layout("/dir"), run.Defaults(known=False))
+
+
+def test_python_answers_to_its_short_name_where_only_the_long_one_is():
+    assert run.known_here("python", {"python3"}.__contains__) == "python3"
+    assert run.known_here("python", {"python", "python3"}.__contains__) == "python"
+    assert run.known_here("cobol", {"python3"}.__contains__) == "cobol"
 
 
 def test_a_script_is_the_last_word():
