@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from types import UnionType
 
 from tiphys.errors import Finding, InvalidDocument
 from tiphys.model.base import Json
-from tiphys.model.codec import split_documents
+from tiphys.model.codec import Document
+from tiphys.service.mapping import read_mapping
 
 _IDLE_SECONDS = 5.0
 RUNTIMES = ("auto", "sandbox", "process", "simulated")
@@ -55,6 +57,12 @@ class Settings:
     environ: Mapping[str, str] = field(default_factory=dict)
 
 
+SETTINGS = ("runtime", "slots", "namespace", "idle_seconds", "images")
+"""What a settings file may hold."""
+IMAGE_SETTINGS = tuple(item.name for item in fields(Image))
+"""What an entry of `images` may hold."""
+
+
 def load_settings(
     home: str | None = None,
     file: str | None = None,
@@ -64,18 +72,22 @@ def load_settings(
     """Return the settings of this process. Raises InvalidDocument for a bad settings file."""
     environ = dict(os.environ)
     path = file or environ.get("TIPHYS_SETTINGS", "")
-    values = _read(Path(path)) if path else {}
+    given = _File(_read(Path(path)) if path else Document({}))
     base = Path(path).resolve().parent if path else Path()
+    chosen = given.text("runtime")
+    if chosen and chosen not in RUNTIMES:
+        reason = f'"{chosen}" is not a runtime; there are {", ".join(RUNTIMES)}'
+        raise given.wrong(reason, "runtime")
     return Settings(
         home=_home(home or environ.get("TIPHYS_HOME") or _default_home(environ)),
-        runtime=_choice(runtime or _text(values, "runtime") or "auto", path),
-        slots=_number(values, "slots", path),
+        runtime=runtime or chosen or "auto",
+        slots=int(given.number("slots", 0, int)),
         namespace=namespace
         or environ.get("ARGO_NAMESPACE", "")
-        or _text(values, "namespace")
+        or given.text("namespace")
         or "default",
-        idle_seconds=_seconds(values, "idle_seconds", path),
-        images=tuple(_image(item, base, path) for item in _list(values, "images")),
+        idle_seconds=float(given.number("idle_seconds", _IDLE_SECONDS, int | float)),
+        images=tuple(_image(given, index, base) for index in range(len(given.items("images")))),
         environ=environ,
     )
 
@@ -89,66 +101,94 @@ def _default_home(environ: Mapping[str, str]) -> str:
     return f"{data}/tiphys"
 
 
-def _read(path: Path) -> dict[str, Json]:
+def _read(path: Path) -> Document:
     try:
-        text = path.read_bytes()
+        content = path.read_bytes()
     except OSError as exc:
         reason = f"the settings cannot be read: {exc.strerror or exc}"
         raise InvalidDocument([Finding(reason, file=str(path))]) from exc
-    documents = split_documents(text, str(path))
-    values = documents[0].value if documents else {}
-    known = {"runtime", "slots", "namespace", "idle_seconds", "images"}
-    for name in values:
-        if name not in known:
-            reason = f'unknown setting "{name}"; known are {", ".join(sorted(known))}'
-            raise InvalidDocument([Finding(reason, file=str(path))])
-    return values
+    document = read_mapping(content, str(path), "a settings file")
+    for name in document.value:
+        if name not in SETTINGS:
+            reason = f'unknown setting "{name}"; known are {", ".join(SETTINGS)}'
+            raise InvalidDocument([document.finding(reason, (name,))])
+    return document
 
 
-def _text(values: Mapping[str, Json], name: str) -> str:
-    value = values.get(name)
-    return value if isinstance(value, str) else ""
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A settings file, or the entry of one at `path`, whose values are checked as they are read."""
+
+    document: Document
+    path: tuple[str | int, ...] = ()
+
+    def wrong(self, reason: str, *path: str | int) -> InvalidDocument:
+        """Return the error about the value at `path`."""
+        return InvalidDocument([self.document.finding(reason, (*self.path, *path))])
+
+    def value(self, name: str) -> Json:
+        """Return a value, None if it is not given."""
+        found: Json = self.document.value
+        for part in (*self.path, name):
+            if isinstance(found, list) and isinstance(part, int):
+                found = found[part]
+            else:
+                found = found.get(str(part)) if isinstance(found, dict) else None
+        return found
+
+    def text(self, name: str) -> str:
+        """Return a text, "" if it is not given."""
+        value = self.value(name)
+        if value is None or isinstance(value, str):
+            return value or ""
+        raise self.wrong(f'setting "{name}" is not a text', name)
+
+    def number(self, name: str, default: float, kind: type | UnionType) -> float:
+        """Return a number that is not negative."""
+        value = self.value(name)
+        if value is None:
+            return default
+        if not isinstance(value, int | float) or isinstance(value, bool) or value < 0:
+            raise self.wrong(f'setting "{name}" is not a number from 0 on', name)
+        if not isinstance(value, kind):
+            raise self.wrong(f'setting "{name}" is not a whole number', name)
+        return value
+
+    def items(self, name: str) -> list[Json]:
+        """Return a list, an empty one if it is not given."""
+        value = self.value(name)
+        if value is None or isinstance(value, list):
+            return value or []
+        raise self.wrong(f'setting "{name}" is not a list', name)
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """Return a list of texts."""
+        found = [item for item in self.items(name) if isinstance(item, str)]
+        if len(found) < len(self.items(name)):
+            raise self.wrong(f'setting "{name}" is not a list of texts', name)
+        return tuple(found)
 
 
-def _number(values: Mapping[str, Json], name: str, path: str) -> int:
-    value = values.get(name, 0)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise InvalidDocument([Finding(f'setting "{name}" is not a number', file=path)])
-    return value
-
-
-def _seconds(values: Mapping[str, Json], name: str, path: str) -> float:
-    value = values.get(name, _IDLE_SECONDS)
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-        raise InvalidDocument([Finding(f'setting "{name}" is not a number of seconds', file=path)])
-    return float(value)
-
-
-def _list(values: Mapping[str, Json], name: str) -> list[Json]:
-    value = values.get(name)
-    return value if isinstance(value, list) else []
-
-
-def _choice(runtime: str, path: str) -> str:
-    if runtime not in RUNTIMES:
-        reason = f'"{runtime}" is not a runtime; there are {", ".join(RUNTIMES)}'
-        raise InvalidDocument([Finding(reason, file=path)])
-    return runtime
-
-
-def _image(value: Json, base: Path, path: str) -> Image:
-    if not isinstance(value, dict) or not isinstance(value.get("pattern"), str):
-        raise InvalidDocument([Finding('every entry of "images" needs a pattern', file=path)])
-    root = _text(value, "root") or "host"
+def _image(file: _File, index: int, base: Path) -> Image:
+    """Return an entry of `images`; what is no absolute path in it is relative to the file."""
+    entry = _File(file.document, ("images", index))
+    given = file.items("images")[index]
+    if not isinstance(given, dict):
+        raise entry.wrong('every entry of "images" is a mapping with a pattern')
+    for name in given:
+        if name not in IMAGE_SETTINGS:
+            known = ", ".join(IMAGE_SETTINGS)
+            raise entry.wrong(f'unknown setting "{name}" of an image; known are {known}', name)
+    if not entry.text("pattern"):
+        raise entry.wrong('every entry of "images" needs a pattern')
+    root = entry.text("root") or "host"
+    if root != "host" and not (base / root).is_dir():
+        raise entry.wrong(f'"root" is "host" or a directory; there is no directory {root}', "root")
     return Image(
-        pattern=_text(value, "pattern"),
+        pattern=entry.text("pattern"),
         root=root if root == "host" else str((base / root).resolve()),
-        bin=tuple(str((base / item).resolve()) for item in _texts(value, "bin")),
-        visible=tuple(str((base / item).resolve()) for item in _texts(value, "visible")),
-        entrypoint=_texts(value, "entrypoint"),
-        cmd=_texts(value, "cmd"),
+        bin=tuple(str((base / item).resolve()) for item in entry.texts("bin")),
+        visible=tuple(str((base / item).resolve()) for item in entry.texts("visible")),
+        entrypoint=entry.texts("entrypoint"),
+        cmd=entry.texts("cmd"),
     )
-
-
-def _texts(values: Mapping[str, Json], name: str) -> tuple[str, ...]:
-    return tuple(item for item in _list(values, name) if isinstance(item, str))

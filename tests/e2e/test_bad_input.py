@@ -154,11 +154,15 @@ COMMANDS = {
     "parameter": (["run", "w.yaml", "-p", "x"], "of the form: NAME=VALUE. Received: x"),
     "parameter file": (
         ["run", "w.yaml", "-f", "t.txt"],
-        "t.txt:1:1: the document is a single value",
+        "t.txt:1:1: a parameter file is a mapping of names to values, not a single value",
+    ),
+    "parameter list": (
+        ["run", "w.yaml", "-f", "l.yaml"],
+        "l.yaml:1:1: a parameter file is a mapping of names to values, not a list; write",
     ),
     "label": (["run", "w.yaml", "-l", "x"], "expected labels of the form"),
     "settings": (["run", "w.yaml", "--settings", "nope"], "nope: the settings cannot be read"),
-    "setting": (["run", "w.yaml", "--settings", "s.yaml"], 's.yaml: unknown setting "slosts"'),
+    "setting": (["run", "w.yaml", "--settings", "s.yaml"], 's.yaml:1:9: unknown setting "slosts"'),
     "output": (["get", "x", "-o", "xml"], "'xml' is not one of"),
     "workflow": (["get", "nope"], '"nope" not found in namespace default of'),
     "latest": (["logs", "@latest"], "`tiphys list -A` lists what is there"),
@@ -182,6 +186,7 @@ def test_a_command_line_that_cannot_be_carried_out(home: Home, what: str) -> Non
     home.file("w.yaml", GOOD)
     home.file("t.txt", "text\n")
     home.file("s.yaml", "slosts: 3\n")
+    home.file("l.yaml", "- name: x\n")
     refused(home.run(*words), said)
 
 

@@ -145,14 +145,14 @@ def _download(url: str) -> bytes:
 def read_parameters(parameters: Iterable[str], files: Iterable[str]) -> list[tuple[str, str]]:
     """Return the parameters of `-p` and then those of parameter files. Raises UserError."""
     from tiphys.expr.numbers import json_text
-    from tiphys.model.codec import split_documents
+    from tiphys.service.mapping import read_mapping
     from tiphys.service.submit import parse_parameters
 
     found = parse_parameters(parameters)
     for source in read_sources(files):
-        for document in split_documents(source.content, source.file):
-            for name, value in document.value.items():
-                found.append((name, value if isinstance(value, str) else json_text(value)))
+        document = read_mapping(source.content, source.file, "a parameter file")
+        for name, value in document.value.items():
+            found.append((name, value if isinstance(value, str) else json_text(value)))
     given: dict[str, str] = {}
     for name, value in found:  # what is given first wins: -p goes before files
         given.setdefault(name, value)

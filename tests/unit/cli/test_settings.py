@@ -1,0 +1,80 @@
+"""The settings file: what it may hold, what is said of one that is wrong, and its page."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from tiphys.errors import InvalidDocument
+from tiphys.settings import IMAGE_SETTINGS, RUNTIMES, SETTINGS, Image, Settings, load_settings
+
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "settings.md"
+
+WRONG = {
+    "- a\n": "s.yaml:1:1: a settings file is a mapping of names to values, not a list",
+    "runtime\n": "s.yaml:1:1: a settings file is a mapping of names to values, not a single value",
+    "slosts: 3\n": 's.yaml:1:9: unknown setting "slosts"; known are runtime, slots,',
+    "runtime: docker\n": 's.yaml:1:10: "docker" is not a runtime; there are auto',
+    "runtime: 5\n": 's.yaml:1:10: setting "runtime" is not a text',
+    "slots: many\n": 's.yaml:1:8: setting "slots" is not a number from 0 on',
+    "slots: 1.5\n": 's.yaml:1:8: setting "slots" is not a whole number',
+    "idle_seconds: -1\n": 's.yaml:1:15: setting "idle_seconds" is not a number from 0 on',
+    "images: {pattern: a}\n": 's.yaml:1:9: setting "images" is not a list',
+    "images: [a]\n": 's.yaml:1:10: every entry of "images" is a mapping with a pattern',
+    "images: [{root: host}]\n": 's.yaml:1:10: every entry of "images" needs a pattern',
+    "images: [{pattern: a, root: nope}]\n": (
+        's.yaml:1:29: "root" is "host" or a directory; there is no directory nope'
+    ),
+    "images: [{pattern: a, path: /bin}]\n": (
+        's.yaml:1:29: unknown setting "path" of an image; known are pattern, root, bin,'
+    ),
+    "images:\n- pattern: a\n  cmd: echo\n": 's.yaml:3:8: setting "cmd" is not a list',
+    "images:\n- pattern: a\n  cmd: [1]\n": 's.yaml:3:8: setting "cmd" is not a list of texts',
+    "slots: [\n": "s.yaml:2:1: yaml: ",
+}
+
+
+@pytest.mark.parametrize("text", WRONG)
+def test_a_settings_file_that_is_wrong(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("s.yaml").write_text(text)
+    with pytest.raises(InvalidDocument) as caught:
+        load_settings(file="s.yaml")
+    assert str(caught.value).startswith(WRONG[text])
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "{}"])
+def test_an_empty_settings_file_is_one(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "s.yaml"
+    file.write_text(text)
+    assert load_settings(file=str(file)).runtime == "auto"
+
+
+def test_the_example_of_the_page_is_a_settings_file(tmp_path: Path) -> None:
+    match = re.search(r"```yaml\n(.*?)```", PAGE.read_text(), re.S)
+    assert match is not None
+    file = tmp_path / "s.yaml"
+    file.write_text(match[1])
+    settings = load_settings(file=str(file))
+    assert (settings.runtime, settings.slots, settings.namespace) == ("process", 4, "team")
+    assert settings.idle_seconds == 30
+    tools = str(tmp_path / "tools")
+    assert settings.images == (
+        Image(
+            "company/tools", bin=(f"{tools}/bin",), visible=(f"{tools}/lib",),
+            entrypoint=("convert",), cmd=("--help",),
+        ),
+        Image("nvidia/*"),
+    )  # fmt: skip
+
+
+def test_every_setting_is_on_the_page() -> None:
+    text = PAGE.read_text()
+    assert {item.name for item in fields(Settings)} == {*SETTINGS, "home", "environ"}
+    for name in (*SETTINGS, *IMAGE_SETTINGS, *RUNTIMES, "--home", "TIPHYS_HOME"):
+        assert re.search(rf"`{name}\b", text), name
