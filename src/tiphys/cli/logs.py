@@ -37,13 +37,16 @@ async def logs(
     wanted = _pattern(values["grep"])
     with local(session.settings) as home:
         row = await home.store.find(session.namespace, name)
+        follow = follow and not row.done
         printer = Printer(session.colour, wanted, tail)
         async with asyncio.TaskGroup() as group:
             seen: set[str] = set()
             async for node in _pods_as_they_come(home, row, follow):
                 if pod in {None, node["pod"], node["id"], node["name"]}:
                     seen.add(node["id"])
-                    group.create_task(printer.copy(home, row, node, follow))
+                    copying = group.create_task(printer.copy(home, row, node, follow))
+                    if not follow:  # one after the other, in their order
+                        await copying
         if pod is not None and not seen:
             raise NotFound(f'workflow "{row.name}" has no pod "{pod}"; `tiphys get` lists them')
 
@@ -77,11 +80,10 @@ async def _pods_as_they_come(
 
 async def _pods(home: Local, row: RunRow) -> list[dict[str, Any]]:
     from tiphys.cli.render.nodes import node_pod_name
+    from tiphys.cli.render.order import in_order
 
     workflow: dict[str, Any] = await home.viewer.whole(row)
-    nodes = (workflow["status"].get("nodes") or {}).values()
-    pods = [node for node in nodes if node["type"] == "Pod"]
-    pods.sort(key=lambda node: (node["startedAt"], node["name"]))
+    pods = [node for node in in_order(workflow) if node["type"] == "Pod"]
     return [{**node, "pod": node_pod_name(workflow, node)} for node in pods]
 
 
