@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.e2e.driver import Home, finish, until
+from tests.e2e.driver import Home, Result, finish, until
 from tests.e2e.workflows import given, hello, inputs, shell, workflow
 
 FAILING = workflow("bad", shell("main", "exit 3"))
@@ -107,24 +107,44 @@ def test_run_prints_lines_in_a_pipe_and_exits_with_the_verdict(each_home: Home) 
     ]
 
 
-def test_run_draws_a_tree_on_a_terminal(home: Home) -> None:
+def on_terminal(home: Home, *words: str) -> tuple[Result, str]:
+    """Carry out a command on a terminal; return what it left and what was drawn."""
     outer, inner = pty.openpty()
-    process = home.start(
-        "run", home.file("two.json", two_steps()), stdout=inner, environ={"TERM": "xterm"}
-    )
+    process = home.start(*words, stdout=inner, environ={"TERM": "xterm", "COLUMNS": "60"})
     os.close(inner)
     pieces = []
     with contextlib.suppress(OSError):  # the terminal's other end is closed
         while piece := os.read(outer, 65536):
             pieces.append(piece)
     os.close(outer)
-    result = finish(process)
-    text = b"".join(pieces).decode()
+    return finish(process), b"".join(pieces).decode()
+
+
+def test_run_draws_a_tree_on_a_terminal(home: Home) -> None:
+    result, text = on_terminal(home, "run", home.file("two.json", two_steps()))
     assert result.code == 0, result
     assert "\x1b[" in text
     last = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text).splitlines()[-6:]
     assert any("✔ two" in line for line in last), last
     assert any("└───✔ use" in line for line in last), last
+    assert result.err.splitlines() == ["runtime: process (as asked)"]
+
+
+def test_a_failed_run_on_a_terminal_ends_with_whole_messages(home: Home) -> None:
+    lost = {"name": "lost", "valueFrom": {"path": f"/tmp/{'x' * 99}"}}
+    steps = [[{"name": "a", "template": "fail"}]]
+    fail = shell("fail", "true", outputs={"parameters": [lost]})
+    document = workflow("w", {"name": "main", "steps": steps}, fail)
+    result, _ = on_terminal(home, "run", home.file("w.json", document))
+    message = home.nodes("w")["a"]["message"]
+    assert result.code == 1
+    assert len(message) > 60
+    assert result.err.splitlines()[1:] == [
+        f"w[0].a  {home.nodes('w')['a']['phase']}  {message}",
+        "see `tiphys logs w`",
+    ]
+    watched, _ = on_terminal(home, "watch", "w")
+    assert message in watched.err
 
 
 @pytest.mark.parametrize(
@@ -294,6 +314,7 @@ def test_a_waiting_node_is_told_a_value(home: Home) -> None:
     home.submit(home.file("w.json", paused("w")))
     until(lambda: home.nodes("w").get("ask", {}).get("phase") == "Running", "it asks")
     assert "ǁ ask" in home.ok("get", "w")
+    assert "Running (Suspended)" in home.ok("list")
     words = "--node-field-selector", "displayName=ask", "-p", "word=yes"
     assert home.ok("node", "set", "w", *words) == "workflow values set\n"
     home.ok("resume", "w")

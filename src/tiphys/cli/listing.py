@@ -44,7 +44,8 @@ async def list_(
         wide = output in {"wide", "json", "yaml"}
         found = []
         for row in rows:
-            workflow = await home.viewer.whole(row) if wide else home.viewer.bare(row)
+            with_nodes = wide or not row.done  # what still runs may wait for a person
+            workflow = await home.viewer.whole(row) if with_nodes else home.viewer.bare(row)
             if _wanted(workflow, filters):
                 found.append(workflow)
     style = ListStyle(wide=output == "wide", namespaces=everywhere, headers=not no_headers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import click
 
 from tiphys.cli.render import ListStyle, Style, render_get, render_list
+from tiphys.cli.render.failures import failure_lines
 from tiphys.cli.render.output import to_json, to_names, to_yaml
 
 OUTPUT = click.Choice(["name", "json", "yaml", "wide"])
@@ -38,3 +40,8 @@ def several(workflows: Sequence[dict[str, Any]], output: str | None, style: List
             return to_yaml(list(workflows))
         case _:
             return render_list(workflows, time.time(), style)
+
+
+def failures(workflow: dict[str, Any]) -> None:
+    """Write to standard error what failed, which the tree above may have cut."""
+    sys.stderr.write("".join(f"{line}\n" for line in failure_lines(workflow)))

@@ -114,6 +114,7 @@ async def _run_one(session: Session, home: Local, row: RunRow, output: str | Non
         tree = Tree(session.colour)
         with tree.view:
             await _drive(home, row, tree.show)
+        printing.failures(await home.viewer.get(row.namespace, row.name))
     else:
         await _drive(home, row, Lines().show)
     workflow = await home.viewer.get(row.namespace, row.name)

@@ -75,6 +75,7 @@ async def wait(session: Session, names: tuple[str, ...], lenient: bool) -> int:
 
 async def watch_one(session: Session, home: Local, name: str) -> None:
     """Show a workflow until it ends: a live tree on a terminal, lines in a pipe."""
+    from tiphys.cli import printing
     from tiphys.cli.render import Style
     from tiphys.cli.render.live import LiveTree
     from tiphys.cli.render.plain import PlainLog
@@ -89,6 +90,7 @@ async def watch_one(session: Session, home: Local, name: str) -> None:
     with LiveTree(time.time, Style(colour=session.colour)) as tree:
         async for workflow in _changes(session, home, row):
             tree.update(workflow)
+    printing.failures(await home.viewer.whole(await home.store.find(row.namespace, row.name)))
 
 
 async def _changes(session: Session, home: Local, row: RunRow) -> AsyncIterator[dict[str, Any]]:

@@ -49,3 +49,11 @@ def test_long_values_are_cut_in_the_middle() -> None:
 def test_a_column_is_as_wide_as_its_run_of_lines() -> None:
     lines = [("a", "b", "c"), ("long", "b", "c"), ("no tab",), ("a", "c")]
     assert render_table(lines, 2) == "a     b  c\nlong  b  c\nno tab\na  c\n"
+
+
+def test_a_message_of_several_lines_stays_in_its_row() -> None:
+    workflow = etl()
+    workflow["status"]["message"] = "one\ntwo\n"
+    text = render_list([workflow], NOW, ListStyle(headers=False))
+    assert text.endswith("   one two\n")
+    assert text.count("\n") == 1

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tiphys.cli.render.header import parameters, status_text
 from tiphys.cli.render.style import JsonObject
-from tiphys.cli.render.table import Line, render_table
+from tiphys.cli.render.table import Line, one_line, render_table
 from tiphys.cli.render.times import instant, short_duration, span
 
 PADDING = 3
@@ -67,10 +67,10 @@ def _cells(workflow: JsonObject, now: float, style: ListStyle) -> Iterator[str]:
     yield short_duration(span(meta.get("creationTimestamp"), None, now))
     yield short_duration(span(status.get("startedAt"), status.get("finishedAt"), now))
     yield str(spec.get("priority") or 0)
-    yield status.get("message") or ""
+    yield one_line(status.get("message") or "")
     if style.wide:
         yield _pods(status)
-        yield ",".join(f"{k}={_cut(v)}" for k, v in parameters(spec.get("arguments")))
+        yield ",".join(f"{k}={_cut(one_line(v))}" for k, v in parameters(spec.get("arguments")))
 
 
 def _pods(status: JsonObject) -> str:

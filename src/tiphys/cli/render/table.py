@@ -15,6 +15,11 @@ from typing import TypeAlias
 Line: TypeAlias = Sequence[str]
 
 
+def one_line(text: str) -> str:
+    """Return a text of several lines as one; others stay as they are."""
+    return " ".join(text.split()) if len(text.splitlines()) > 1 else text
+
+
 def render_table(lines: Sequence[Line], padding: int) -> str:
     """Return the lines, each ended by a newline, with their cells lined up."""
     widths: list[list[int]] = [[0] * (len(line) - 1) for line in lines]

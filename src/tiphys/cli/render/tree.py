@@ -13,7 +13,7 @@ from tiphys.cli.render import nodes as cells
 from tiphys.cli.render.colour import DEFAULT, paint
 from tiphys.cli.render.forest import Branch, build_forest
 from tiphys.cli.render.style import JsonObject, Style
-from tiphys.cli.render.table import Line, render_table
+from tiphys.cli.render.table import Line, one_line, render_table
 from tiphys.model.ids import node_id
 
 PADDING = 2
@@ -119,7 +119,7 @@ def _row(workflow: JsonObject, node: JsonObject, prefix: str, now: float, style:
         cells.node_pod_name(workflow, node) if is_pod else "",
         cells.duration(node, now) if is_pod else "",
     )
-    message = node.get("message") or ""
+    message = one_line(node.get("message") or "")
     host = (node.get("hostNodeName") or "") if is_pod else ""
     if style.form == "wide":
         used = cells.resources(node.get("resourcesDuration")) if is_pod else ""
