@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 
 from tiphys.errors import Finding, InvalidDocument
 from tiphys.model.base import JsonObject
-from tiphys.model.codec import Document, decode, split_documents, struct_of
+from tiphys.model.codec import KINDS, Document, decode, split_documents, struct_of
 from tiphys.model.cron import CronWorkflow
 from tiphys.model.events import WorkflowEventBinding
 from tiphys.model.workflow import ClusterWorkflowTemplate, Workflow, WorkflowTemplate
 
+_NEARLY = 0.85  # Workflw is Workflow; Workload and WorkflowTaskSet are kinds of their own
 _PART = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
 
@@ -79,7 +81,18 @@ def _sort(loaded: Loaded, document: Document, strict: bool) -> None:
         case WorkflowEventBinding():
             loaded.bindings.append((found, document))
         case _:
+            _refuse_mistyped(document)
             loaded.others.append((found, document))
+
+
+def _refuse_mistyped(document: Document) -> None:
+    """Refuse a kind that is nearly one of ours; others are other people's objects."""
+    near = get_close_matches(document.kind, (*KINDS, "ConfigMap"), 1, _NEARLY)
+    if near and document.kind != near[0]:
+        reason = f'unknown kind "{document.kind}"'
+        raise InvalidDocument(
+            [document.finding(reason, ("kind",), hint=f"did you mean `{near[0]}`?")]
+        )
 
 
 def placed(findings: Sequence[Finding], document: Document) -> list[Finding]:

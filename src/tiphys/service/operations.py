@@ -5,6 +5,7 @@ Source: reference/engine-operations.md 12.3-12.8.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -19,6 +20,7 @@ from tiphys.ports import Clock, Intake, Queries, RunRow, Runtime
 
 _PATIENCE_SECONDS = 10.0
 _POLL_SECONDS = 0.05
+_PLAIN = re.compile(r"[\w.=-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ class Operator:
             if missing:
                 raise UserError(
                     f"raw output parameter '{missing}' has not been set and does not have a "
-                    "default value"
+                    f"default value; set it: {_remedy(row, node, missing)}"
                 )
         if not row.done:
             await self.intake.post(row.run, ResumeRequested(self.clock.now()))
@@ -147,6 +149,14 @@ def _unset(node: JsonObject) -> str:
         if isinstance(source, dict) and "default" not in source and "value" not in item:
             return str(item.get("name"))
     return ""
+
+
+def _remedy(row: RunRow, node: JsonObject, parameter: str) -> str:
+    """Return the command that gives a waiting node a value."""
+    selector = f"displayName={node.get('displayName')}"
+    if not _PLAIN.fullmatch(selector):
+        selector = f"id={node.get('id')}"
+    return f"`tiphys node set {row.name} --node-field-selector {selector} -p {parameter}=...`"
 
 
 def _check_output(node: JsonObject, name: str) -> None:

@@ -28,6 +28,7 @@ from tiphys.model.spec import WorkflowTemplateRef
 from tiphys.model.workflow import ClusterWorkflowTemplate, Workflow, WorkflowTemplate
 from tiphys.ports import Clock, Journal, RunRow
 from tiphys.service.documents import placed
+from tiphys.service.unmet import with_hints
 
 _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 _MAX_NAME = 63
@@ -179,7 +180,8 @@ class Submitter:
         except (InvalidDocument, Unsupported) as exc:
             if origin is None:
                 raise
-            raise type(exc)(placed(exc.findings, origin)) from exc
+            found = placed(exc.findings, origin)
+            raise type(exc)(with_hints(found, workflow, documents, origin.file)) from exc
         run = Run(admitted.program, admitted.event)
         row = RunRow(
             run=RunId(ready.metadata.uid),
