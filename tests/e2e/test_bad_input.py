@@ -50,6 +50,26 @@ DOCUMENTS: dict[str, tuple[str | bytes, str]] = {
         "kind: Pod\nmetadata: {name: a}\n",
         "no workflow found in given files; there is only Pod",
     ),
+    "mistyped kind": (
+        GOOD.replace("kind: Workflow", "kind: Workflw"),
+        ':2:7: unknown kind "Workflw"; did you mean `Workflow`?',
+    ),
+    "schedule": (
+        "apiVersion: argoproj.io/v1alpha1\nkind: CronWorkflow\nmetadata: {name: a}\n"
+        "spec:\n  schedules: ['* * * * *']\n  workflowSpec:\n    entrypoint: main\n"
+        "    templates:\n    - name: main\n      container: {image: busybox}\n",
+        ":2:7: schedules are not supported yet: a CronWorkflow cannot be run; make its",
+    ),
+    "template in no file": (
+        f"{HEAD}spec:\n  workflowTemplateRef: {{name: lib}}\n",
+        'couldn\'t find workflow template "lib" in namespace "default"; '
+        "name the file that has it as well: tiphys run w.yaml FILE",
+    ),
+    "template of a step in no file": (
+        f"{HEAD}spec:\n  entrypoint: main\n  templates:\n  - name: main\n    steps:\n"
+        "    - - {name: a, templateRef: {name: lib, template: say}}\n",
+        "name the file that has it as well: tiphys run w.yaml FILE",
+    ),
     "YAML error": ("a: [1\nb: }", ":2:2: yaml: line 1: did not find expected ',' or ']'"),
     "tab": ("kind: Workflow\nmetadata:\n\tname: a\n", ":3:1: yaml: line 3: found character"),
     "unknown field": (

@@ -322,6 +322,20 @@ def test_a_waiting_node_is_told_a_value(home: Home) -> None:
     assert "told yes" in home.ok("logs", "w")
 
 
+def test_resume_says_how_a_value_is_given(home: Home) -> None:
+    document = paused("w")
+    del document["spec"]["templates"][1]["outputs"]["parameters"][0]["valueFrom"]["default"]
+    home.submit(home.file("w.json", document))
+    until(lambda: home.nodes("w").get("ask", {}).get("phase") == "Running", "it asks")
+    refused = home.run("resume", "w")
+    remedy = "tiphys node set w --node-field-selector displayName=ask -p word=..."
+    assert refused.code == 2
+    assert refused.err.endswith(f"does not have a default value; set it: `{remedy}`\n")
+    home.ok(*remedy.replace("...", "yes").split()[1:])
+    home.ok("resume", "w")
+    assert home.run("wait", "w").code == 0
+
+
 def test_resume_by_selector_and_what_it_refuses(home: Home) -> None:
     steps = [[{"name": "ask", "template": "ask"}, {"name": "wait", "template": "ask"}]]
     both = workflow("w", {"name": "main", "steps": steps}, {"name": "ask", "suspend": {}})
@@ -435,7 +449,19 @@ def test_lint_tells_good_from_bad(home: Home) -> None:
 def test_version_and_help(home: Home) -> None:
     assert re.match(r"tiphys: v\d+\.\d+\.\d+\n", home.ok("version"))
     assert home.ok("version", "--short").count("\n") == 1
+    assert home.ok("--version") == home.ok("version").splitlines()[0] + "\n"
     assert "Usage: tiphys" in home.ok()
     assert "Run a workflow here" in home.ok("--help")
-    assert "Usage: tiphys run" in home.ok("run", "--help")
+    assert "Kubernetes" not in home.ok("--help")
+    for verb in ("run", "submit"):
+        text = home.ok(verb, "--help")
+        assert f"Usage: tiphys {verb}" in text
+        assert 'paths, URLs or "-"' in text
+        assert "-p, --parameter NAME=VALUE      Set an input parameter" in text
+        assert ("--runtime" in text, "--settings" in text) == (True, True)
+    for verb in ("wait", "watch", "resume", "stop", "terminate", "suspend", "delete", "get"):
+        text = home.ok(verb, "--help")
+        assert "@latest" in text
+        assert "--runtime" not in text
+        assert ("--settings" in text) is (verb not in {"delete", "get"})
     assert "set" in home.ok("node")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tiphys.cli.session import Session, is_asynchronous, with_session
+from tiphys.cli.session import Session, is_asynchronous, settings_option, with_session
 from tiphys.errors import Permanent
 
 if TYPE_CHECKING:
@@ -108,6 +108,7 @@ def ensure_engine(session: Session) -> bool:
 
 
 @click.command(hidden=True)
+@settings_option
 @with_session
 @is_asynchronous
 async def engine(session: Session) -> None:

@@ -26,7 +26,10 @@ _ENDINGS = (".yaml", ".yml", ".json")
 def lint(
     session: Session, files: tuple[str, ...], output: str, strict: bool, offline: bool, kinds: str
 ) -> int:
-    """Check files and directories without running them; exit 1 if something is wrong."""
+    """Check files and directories without running them; exit 1 if something is wrong.
+
+    FILES are paths, URLs or "-" for standard input; templates are found in all of them.
+    """
     from tiphys.service import lint as service
 
     _ = offline  # there is no server to ask

@@ -16,10 +16,10 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 @click.command(name="list")
-@click.option("-A", "--all-namespaces", "everywhere", is_flag=True)
+@click.option("-A", "--all-namespaces", "everywhere", is_flag=True, help="Of all namespaces.")
 @click.option("-o", "--output", type=click.Choice(["name", "json", "yaml", "wide"]))
-@click.option("--no-headers", is_flag=True)
-@click.option("--status", default="", metavar="PHASE,...")
+@click.option("--no-headers", is_flag=True, help="Only the rows.")
+@click.option("--status", default="", metavar="PHASE,...", help="Only these phases.")
 @click.option("--completed", is_flag=True, help="Only those that have ended.")
 @click.option("--running", is_flag=True, help="Only those that have not.")
 @click.option("--prefix", default="", help="Only names that begin so.")

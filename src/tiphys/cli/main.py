@@ -13,6 +13,7 @@ from typing import Final
 
 import click
 
+import tiphys
 from tiphys.errors import TiphysError
 
 _OBJECTS: Final = 50_000
@@ -99,8 +100,9 @@ class Verbs(click.Group):
     cls=Verbs,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Argo workflows simulated, on this machine, or on Kubernetes.",
+    help="Runs Argo Workflows files on this machine, or simulated.",
 )
+@click.version_option(tiphys.__version__, message="tiphys: v%(version)s", help="Show the version.")
 @click.pass_context
 def cli(context: click.Context) -> None:
     """Carry out one verb; without one, say which there are."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tiphys.cli.session import Session, is_asynchronous, with_session, write
+from tiphys.cli.session import Session, is_asynchronous, settings_option, with_session, write
 from tiphys.errors import NotFound, UserError
 
 if TYPE_CHECKING:
@@ -35,10 +35,11 @@ async def _each(session: Session, names: tuple[str, ...], act: _Act, said: str) 
     "--node-field-selector", "selector", default="", help="Fail only these suspend nodes."
 )
 @click.option("--message", default="", help="The message of the nodes.")
+@settings_option
 @with_session
 @is_asynchronous
 async def stop(session: Session, names: tuple[str, ...], selector: str, message: str) -> None:
-    """End workflows; their exit handlers run."""
+    """End workflows; their exit handlers run. @latest is the newest."""
     from tiphys.service.operations import Answer
 
     async def act(home: Local, row: RunRow) -> None:
@@ -53,10 +54,11 @@ async def stop(session: Session, names: tuple[str, ...], selector: str, message:
 
 @click.command()
 @click.argument("names", nargs=-1)
+@settings_option
 @with_session
 @is_asynchronous
 async def terminate(session: Session, names: tuple[str, ...]) -> None:
-    """End workflows at once, without exit handlers."""
+    """End workflows at once, without exit handlers; @latest is the newest."""
     _need(names, "requires either selector or workflow")
     await _each(
         session, names, lambda home, row: home.operator.stop(row, "Terminate"), "terminated"
@@ -65,20 +67,22 @@ async def terminate(session: Session, names: tuple[str, ...]) -> None:
 
 @click.command()
 @click.argument("names", nargs=-1)
+@settings_option
 @with_session
 @is_asynchronous
 async def suspend(session: Session, names: tuple[str, ...]) -> None:
-    """Start no new steps; what runs goes on."""
+    """Start no new steps; what runs goes on. @latest is the newest."""
     await _each(session, names, lambda home, row: home.operator.suspend(row), "suspended")
 
 
 @click.command()
 @click.argument("names", nargs=-1)
 @click.option("--node-field-selector", "selector", default="", help="Only these suspend nodes.")
+@settings_option
 @with_session
 @is_asynchronous
 async def resume(session: Session, names: tuple[str, ...], selector: str) -> None:
-    """Let suspended workflows go on."""
+    """Let suspended workflows go on; @latest is the newest."""
     _need(names, "requires either node field selector or workflow")
     await _each(session, names, lambda home, row: home.operator.resume(row, selector), "resumed")
 
@@ -98,10 +102,22 @@ def node(context: click.Context) -> None:
 
 @node.command(name="set")
 @click.argument("name")
-@click.option("--node-field-selector", "selector", default="")
-@click.option("-p", "--output-parameter", "parameters", multiple=True, metavar="NAME=VALUE")
-@click.option("-m", "--message", default="")
-@click.option("--phase", type=click.Choice(["Succeeded", "Failed", "Error"]))
+@click.option(
+    "--node-field-selector", "selector", default="", help="Which nodes, e.g. displayName=approve."
+)
+@click.option(
+    "-p",
+    "--output-parameter",
+    "parameters",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Set an output parameter; can be repeated.",
+)
+@click.option("-m", "--message", default="", help="The message of the nodes.")
+@click.option(
+    "--phase", type=click.Choice(["Succeeded", "Failed", "Error"]), help="End the nodes with it."
+)
+@settings_option
 @with_session
 @is_asynchronous
 async def node_set(
@@ -112,7 +128,10 @@ async def node_set(
     message: str,
     phase: str | None,
 ) -> None:
-    """Set the outputs, the message or the phase of suspend nodes."""
+    """Set the outputs, the message or the phase of suspend nodes; @latest is the newest.
+
+    For example: tiphys node set @latest --node-field-selector displayName=approve -p answer=yes
+    """
     from tiphys.app import local
     from tiphys.cli.background import ensure_engine
     from tiphys.service.operations import answer
@@ -136,7 +155,10 @@ async def node_set(
 async def delete(
     session: Session, names: tuple[str, ...], every: bool, completed: bool, dry_run: bool
 ) -> None:
-    """Forget workflows and all that belongs to them: logs, job directories, artifacts."""
+    """Forget workflows and all that belongs to them: logs, job directories, artifacts.
+
+    @latest is the newest.
+    """
     from tiphys.app import local
 
     if not names and not every and not completed:

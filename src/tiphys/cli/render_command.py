@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tiphys.cli.session import read_parameters, read_sources, write
+from tiphys.cli.session import (
+    parameter_file_option,
+    parameter_option,
+    read_parameters,
+    read_sources,
+    write,
+)
 from tiphys.errors import UserError
 
 if TYPE_CHECKING:
@@ -18,8 +24,8 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--node", required=True, help="A node, or a step, a task or a template.")
-@click.option("-p", "--parameter", "parameters", multiple=True, metavar="NAME=VALUE")
-@click.option("--parameter-file", "-f", "parameter_files", multiple=True, metavar="FILE")
+@parameter_option("parameters")
+@parameter_file_option("parameter_files")
 @click.option(
     "--result",
     "results",
@@ -34,7 +40,7 @@ def render(
     parameter_files: tuple[str, ...],
     results: tuple[str, ...],
 ) -> int:
-    """Show what the tags of a node yield, without running anything.
+    """Show what the tags of a node yield, without running anything; FILE may be a URL or "-".
 
     Every job is taken to succeed, with made-up outputs. Exits with 2 when a tag yields nothing;
     then it says which names there are.

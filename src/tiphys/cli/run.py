@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 import click
 import msgspec
 
-from tiphys.cli.session import Session, first_of, is_asynchronous, with_session, write
+from tiphys.cli.session import (
+    Session,
+    first_of,
+    is_asynchronous,
+    runtime_option,
+    settings_option,
+    with_session,
+    write,
+)
 from tiphys.cli.submit import submit_files, submit_options
 from tiphys.errors import LostOwnership, Permanent, TiphysError, WorldError
 
@@ -81,12 +89,17 @@ class Silence:
 @click.argument("files", nargs=-1)
 @submit_options
 @click.option("-o", "--output", type=click.Choice(["name", "json", "yaml", "wide"]))
+@settings_option
+@runtime_option
 @with_session
 @is_asynchronous
 async def run(
     session: Session, files: tuple[str, ...], output: str | None, **values: object
 ) -> int:
     """Run the workflows of FILES here; exit 0 if they succeed, 1 if not, 2 if they cannot run.
+
+    FILES are paths, URLs or "-" for standard input. WorkflowTemplates and ConfigMaps that a
+    workflow refers to are found in all of them: tiphys run workflow.yaml templates.yaml
 
     Ctrl-C stops the workflow, exit handlers run; a second one terminates it.
     """

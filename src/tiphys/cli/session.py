@@ -33,25 +33,42 @@ class Session:
     namespace: str
     settings_file: str
     colour: bool
-    runtime_given: bool
+
+
+settings_option = click.option(
+    "--settings", "settings_file", metavar="FILE", help="A settings file (TIPHYS_SETTINGS)."
+)
+"""For commands that run jobs or may start an engine that does; it goes above `with_session`."""
+runtime_option = click.option("--runtime", type=click.Choice(RUNTIMES), help="Where jobs run.")
+"""For commands that hand over workflows; it goes above `with_session`."""
+
+
+def parameter_option(name: str) -> Callable[[click.decorators.FC], click.decorators.FC]:
+    """Return the option `-p`."""
+    text = "Set an input parameter of the workflow; can be repeated."
+    return click.option("-p", "--parameter", name, multiple=True, metavar="NAME=VALUE", help=text)
+
+
+def parameter_file_option(name: str) -> Callable[[click.decorators.FC], click.decorators.FC]:
+    """Return the option `-f`."""
+    text = "Set parameters from a YAML or JSON file of `name: value`; -p goes before it."
+    return click.option("-f", "--parameter-file", name, multiple=True, metavar="FILE", help=text)
 
 
 def with_session(command: Callable[..., _R]) -> Callable[..., _R]:
     """Add the common options to a command; it gets a Session as its first argument."""
 
     @click.option("--home", metavar="DIR", help="Where state is kept (TIPHYS_HOME).")
-    @click.option("--settings", "settings_file", metavar="FILE", help="A settings file.")
-    @click.option("--runtime", type=click.Choice(RUNTIMES), help="Where jobs run.")
     @click.option("-n", "--namespace", metavar="NAME", help="The namespace.")
     @click.option("--no-color", is_flag=True, help="No colours.")
     @functools.wraps(command)
     def wrapped(
         *args: Any,
         home: str | None,
-        settings_file: str | None,
-        runtime: str | None,
         namespace: str | None,
         no_color: bool,
+        settings_file: str | None = None,
+        runtime: str | None = None,
         **kwargs: Any,
     ) -> _R:
         from tiphys.cli.render.colour import wanted
@@ -62,7 +79,6 @@ def with_session(command: Callable[..., _R]) -> Callable[..., _R]:
             namespace=settings.namespace,
             settings_file=settings_file or "",
             colour=wanted(sys.stdout, settings.environ, no_color),
-            runtime_given=runtime is not None,
         )
         return command(session, *args, **kwargs)
 

@@ -11,9 +11,13 @@ import click
 from tiphys.cli.session import (
     Session,
     is_asynchronous,
+    parameter_file_option,
+    parameter_option,
     parse_labels,
     read_parameters,
     read_sources,
+    runtime_option,
+    settings_option,
     with_session,
     write,
 )
@@ -32,14 +36,14 @@ def submit_options(command: click.decorators.FC) -> click.decorators.FC:
     """Add the options that say how a workflow is submitted."""
     for option in reversed(
         (
-            click.option("-p", "--parameter", "parameters", multiple=True, metavar="NAME=VALUE"),
-            click.option("-f", "--parameter-file", "files_", multiple=True, metavar="FILE"),
+            parameter_option("parameters"),
+            parameter_file_option("files_"),
             click.option("--name", default="", help="Override metadata.name."),
             click.option("--generate-name", default="", help="Override metadata.generateName."),
             click.option("--entrypoint", default="", help="Override spec.entrypoint."),
             click.option("--serviceaccount", default="", help="Override the service account."),
-            click.option("-l", "--labels", default="", metavar="K=V,..."),
-            click.option("--priority", type=int),
+            click.option("-l", "--labels", default="", metavar="K=V,...", help="Add labels."),
+            click.option("--priority", type=int, help="Override spec.priority."),
             click.option("--strict/--no-strict", default=True, help="Unknown fields are errors."),
         )
     ):
@@ -116,6 +120,10 @@ def _workflows(files: tuple[str, ...], loaded: Loaded) -> list[tuple[Workflow, D
     ready = [item for item in loaded.templates if item[0].spec.entrypoint]
     if len(ready) == 1:
         return [(from_template(ready[0][0]), ready[0][1])]
+    if loaded.crons:
+        reason = "schedules are not supported yet: a CronWorkflow cannot be run"
+        hint = "make its workflowSpec the spec of a Workflow to run it once"
+        raise Unsupported([item.finding(reason, ("kind",), hint=hint) for _, item in loaded.crons])
     kinds = sorted({item.kind for _, item in [*loaded.templates, *loaded.others]})
     said = f"; there is only {', '.join(kinds)}" if kinds else ""
     raise UserError(f"{files[0]}: no workflow found in given files{said}")
@@ -127,6 +135,8 @@ def _workflows(files: tuple[str, ...], loaded: Loaded) -> list[tuple[Workflow, D
 @click.option("-o", "--output", type=click.Choice(["name", "json", "yaml", "wide"]))
 @click.option("-w", "--wait", "waits", is_flag=True, help="Wait for the end; exit 1 if it failed.")
 @click.option("--watch", "watches", is_flag=True, help="Watch until the end.")
+@settings_option
+@runtime_option
 @with_session
 @is_asynchronous
 async def submit(
@@ -137,7 +147,11 @@ async def submit(
     watches: bool,
     **values: object,
 ) -> int:
-    """Run the workflows of FILES in the background."""
+    """Run the workflows of FILES in the background.
+
+    FILES are paths, URLs or "-" for standard input. WorkflowTemplates and ConfigMaps that a
+    workflow refers to are found in all of them: tiphys submit workflow.yaml templates.yaml
+    """
     from tiphys.app import local
     from tiphys.cli import printing
     from tiphys.cli.background import ensure_engine

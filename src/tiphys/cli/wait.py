@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tiphys.cli.background import Keeper
-from tiphys.cli.session import Session, is_asynchronous, with_session, write
+from tiphys.cli.session import Session, is_asynchronous, settings_option, with_session, write
 from tiphys.errors import NotFound
 
 if TYPE_CHECKING:
@@ -62,11 +62,12 @@ async def _wait_one(session: Session, home: Local, name: str, quiet: bool, lenie
 
 @click.command()
 @click.argument("names", nargs=-1)
-@click.option("--ignore-not-found", "lenient", is_flag=True)
+@click.option("--ignore-not-found", "lenient", is_flag=True, help="One that is gone is no error.")
+@settings_option
 @with_session
 @is_asynchronous
 async def wait(session: Session, names: tuple[str, ...], lenient: bool) -> int:
-    """Wait for workflows to end; exit 1 if one of them failed."""
+    """Wait for workflows to end; exit 1 if one of them failed. @latest is the newest."""
     from tiphys.app import local
 
     with local(session.settings) as home:
@@ -111,10 +112,11 @@ async def _changes(session: Session, home: Local, row: RunRow) -> AsyncIterator[
 
 @click.command()
 @click.argument("name")
+@settings_option
 @with_session
 @is_asynchronous
 async def watch(session: Session, name: str) -> None:
-    """Show a workflow until it ends."""
+    """Show a workflow until it ends; @latest is the newest."""
     from tiphys.app import local
 
     with local(session.settings) as home:
