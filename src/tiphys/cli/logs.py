@@ -42,11 +42,12 @@ async def logs(
         async with asyncio.TaskGroup() as group:
             seen: set[str] = set()
             async for node in _pods_as_they_come(home, row, follow):
-                if pod in {None, node["pod"], node["id"], node["name"]}:
-                    seen.add(node["id"])
-                    copying = group.create_task(printer.copy(home, row, node, follow))
-                    if not follow:  # one after the other, in their order
-                        await copying
+                if pod not in {None, node["pod"], node["id"], node["name"]}:
+                    continue
+                seen.add(node["id"])
+                copying = group.create_task(printer.copy(home, row, node, follow))
+                if not follow:  # one after the other, in their order
+                    await copying
         if pod is not None and not seen:
             raise NotFound(f'workflow "{row.name}" has no pod "{pod}"; `tiphys get` lists them')
 
