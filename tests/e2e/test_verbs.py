@@ -442,6 +442,9 @@ def test_lint_tells_good_from_bad(home: Home) -> None:
     assert result.out.endswith("✖ 1 linting errors found!\n")
     short = home.run("lint", str(home.path / "d"), "-o", "simple")
     assert short.out.startswith(f'{home.path}/d/b.yaml: in "hello" (Workflow): template name')
+    kind = home.run("lint", home.file("k.yaml", yaml.safe_dump(hello() | {"kind": "Workflw"})))
+    assert (kind.code, 'unknown kind "Workflw"' in kind.out) == (1, True)
+    assert "k.yaml:2:7; did you mean `Workflow`?" in kind.out
     nothing = home.run("lint", home.file("cm.yaml", "kind: ConfigMap\nmetadata: {name: x}\n"))
     assert (nothing.code, "found nothing to lint" in nothing.out) == (1, True)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 
 from tiphys.errors import Finding, InvalidDocument
 from tiphys.model.base import JsonObject
@@ -81,18 +80,22 @@ def _sort(loaded: Loaded, document: Document, strict: bool) -> None:
         case WorkflowEventBinding():
             loaded.bindings.append((found, document))
         case _:
-            _refuse_mistyped(document)
+            wrong = mistyped(document)
+            if wrong is not None:
+                raise InvalidDocument([wrong])
             loaded.others.append((found, document))
 
 
-def _refuse_mistyped(document: Document) -> None:
-    """Refuse a kind that is nearly one of ours; others are other people's objects."""
-    near = get_close_matches(document.kind, (*KINDS, "ConfigMap"), 1, _NEARLY)
-    if near and document.kind != near[0]:
-        reason = f'unknown kind "{document.kind}"'
-        raise InvalidDocument(
-            [document.finding(reason, ("kind",), hint=f"did you mean `{near[0]}`?")]
-        )
+def mistyped(document: Document) -> Finding | None:
+    """Return what is wrong with a kind that is nearly one of ours; others are other people's."""
+    from difflib import get_close_matches
+
+    known = (*KINDS, "ConfigMap")
+    near = () if document.kind in known else get_close_matches(document.kind, known, 1, _NEARLY)
+    if not near:
+        return None
+    reason = f'unknown kind "{document.kind}"'
+    return document.finding(reason, ("kind",), hint=f"did you mean `{near[0]}`?")
 
 
 def placed(findings: Sequence[Finding], document: Document) -> list[Finding]:

@@ -13,7 +13,7 @@ from tiphys.compile.validate import validate
 from tiphys.compile.validate_context import Options
 from tiphys.errors import Finding, InvalidDocument
 from tiphys.model.codec import Document, argo_text, inspect, split_documents, struct_of
-from tiphys.service.documents import Source
+from tiphys.service.documents import Source, mistyped
 
 _KINDS = {
     "workflows": "Workflow",
@@ -72,6 +72,10 @@ def lint(sources: Iterable[Source], kinds: frozenset[str], strict: bool = True) 
     store = _store(document for _, documents in read for document in documents)
     for report, documents in read:
         for document in documents:
+            wrong = mistyped(document)
+            if wrong is not None:
+                fault = Fault(document.label, document.kind, wrong.reason, [wrong])
+                report.faults.append(fault)
             if document.kind in kinds:
                 report.checked += 1
                 _check(report, document, store, strict)
