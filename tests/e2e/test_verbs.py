@@ -266,7 +266,7 @@ def test_wait_starts_another_engine_when_the_one_at_work_is_killed(home: Home) -
 def test_logs_follow_a_workflow_until_it_ends(each_home: Home) -> None:
     home = each_home
     gate = home.path / "gate"
-    source = "echo one; for i in $(seq 60); do sleep 0.02; done; echo two"
+    source = "echo one; for i in $(seq 200); do sleep 0.02; done; echo two"
     home.submit(home.file("w.json", workflow("w", shell("main", source))))
     process = home.start("logs", "-f", "w", "--no-color", stdout=-1)
     assert process.stdout is not None
