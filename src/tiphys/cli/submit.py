@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -100,6 +101,9 @@ async def submit_files(
             findings.append(exc)
     if findings:
         raise type(findings[0])([item for exc in findings for item in exc.findings])
+    notes = sorted({note for item in prepared for note in item.notes})
+    if notes:
+        sys.stderr.write(f"no effect on one machine: {', '.join(notes)}\n")
     return [await home.submitter.keep(item) for item in prepared], choice
 
 

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from tiphys.compile.lower import lower
 from tiphys.compile.needs import unsupported
+from tiphys.compile.notes import noted
 from tiphys.compile.references import TemplateStore, find_document, join_specs, template_store
 from tiphys.compile.validate import validate_workflow
 from tiphys.compile.validate_context import Options
@@ -31,10 +32,14 @@ _CREATE = Options(offline=True)
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """A workflow that may run: its Program, and the event that starts its journal."""
+    """A workflow that may run: its Program, and the event that starts its journal.
+
+    `notes` names the fields that have no effect outside a cluster.
+    """
 
     program: Program
     event: RunAdmitted
+    notes: list[str]
 
 
 def execution_spec(workflow: Workflow, store: TemplateStore) -> WorkflowSpec:
@@ -87,7 +92,8 @@ def admit(
         workflow=encode(workflow),
         documents=[*(encode(document) for document in store.values()), *configs.values()],
     )
-    return Admitted(_compile(workflow, spec, store, event), event)
+    notes = sorted({*noted(spec), *(n for doc in store.values() for n in noted(doc.spec))})
+    return Admitted(_compile(workflow, spec, store, event), event, notes)
 
 
 def _configs(documents: Iterable[object]) -> dict[str, Json]:

@@ -1,7 +1,7 @@
 """What a workflow asks for that this version cannot do: each by name and path.
 
 A table of fields, so that the next feature removes a row. Fields that have no meaning outside a
-cluster are noted instead (`NOTED`). Called by `admit`; the places are looked up there.
+cluster are `noted` instead (notes.py). Called by `admit`; the places are looked up there.
 """
 
 from __future__ import annotations
@@ -55,24 +55,6 @@ CONTAINER: Final[dict[str, str]] = {
 METADATA: Final[dict[str, str]] = {"labelsFrom": "labels from expressions"}
 """Fields of workflowMetadata that are refused."""
 
-NOTED: Final[tuple[str, ...]] = (
-    "nodeSelector",
-    "affinity",
-    "tolerations",
-    "imagePullSecrets",
-    "hostNetwork",
-    "dnsPolicy",
-    "dnsConfig",
-    "schedulerName",
-    "podPriorityClassName",
-    "hostAliases",
-    "podDisruptionBudget",
-    "resourceClaims",
-    "podResources",
-    "serviceAccountName",
-)
-"""Fields that mean something only in a cluster: accepted, and without effect on this machine."""
-
 _STORES: Final = ("s3", "gcs", "azure", "oss", "hdfs", "http", "git", "artifactory", "plugin")
 _COMPLETE: Final = {
     "s3": ("bucket", "endpoint"),
@@ -101,15 +83,6 @@ def unsupported(spec: WorkflowSpec, prefix: str = "spec") -> list[Finding]:
     if isinstance(defaults, dict):
         found += _template(defaults, f"{prefix}.templateDefaults", whole)
     return found
-
-
-def noted(spec: WorkflowSpec) -> list[str]:
-    """Return the fields a spec sets that have no effect on one machine."""
-    whole = encode(spec)
-    found = {name for name in NOTED if whole.get(name)}
-    for template in _list(whole.get("templates")):
-        found |= {name for name in NOTED if template.get(name)}
-    return sorted(found)
 
 
 def _list(value: Json) -> list[JsonObject]:

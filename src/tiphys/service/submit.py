@@ -129,10 +129,11 @@ def from_template(template: WorkflowTemplate | ClusterWorkflowTemplate) -> Workf
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A checked workflow: its row and the first event of its journal."""
+    """A checked workflow: its row, the first event of its journal, and what has no effect here."""
 
     row: RunRow
     first: RunAdmitted
+    notes: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,4 +197,4 @@ class Submitter:
             summary=msgspec.json.encode(summary(run)),
             extras=msgspec.json.encode(extras(run)),
         )
-        return Prepared(row, admitted.event)
+        return Prepared(row, admitted.event, admitted.notes)

@@ -63,7 +63,7 @@ def _run(mode: str, rows: list[Row], options: argparse.Namespace) -> list[Outcom
 
 
 def _once_more(mode: str, outcome: Outcome, runner: Runner) -> Outcome:
-    """Run a row that is known to pass again, alone: on a loaded machine a deadline may be missed."""
+    """Run a known row again, alone: on a loaded machine a deadline may be missed."""
     if outcome.verdict != "failed" or f"{mode} {outcome.row.label}" not in _recorded():
         return outcome
     print(f"  again, alone: {outcome.row.label}: {outcome.text}")
