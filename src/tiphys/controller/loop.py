@@ -76,7 +76,7 @@ class RunLoop:
         """Prepare; nothing happens before `drive`."""
         self._id = run
         self._ports = ports
-        self._mailbox = Mailbox()
+        self._mailbox = Mailbox(ports.clock)
         self._timers = Timers(ports.clock, self._ring)
         self._seq = 0
         self._epoch = 0
