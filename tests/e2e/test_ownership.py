@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -71,3 +72,14 @@ def test_files_of_engines_that_were_killed_are_swept_away(home: Home) -> None:
     assert (result.code, "w Failed at" in result.out) == (1, True)
     until(lambda: not home.engines(), "the engine ends")
     assert list((home.home / "engines").iterdir()) == []
+
+
+def test_an_engine_ends_when_its_home_is_deleted(home: Home) -> None:
+    # given: a run that waits for somebody, kept by a background engine
+    home.submit(home.file("w.json", workflow("w", {"name": "main", "suspend": {}})))
+    until(lambda: home.nodes("w").get("w", {}).get("phase") == "Running", "it runs")
+    assert home.engines()
+    # when
+    shutil.rmtree(home.home)
+    # then
+    until(lambda: not home.engines(), "the engine ends")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import fcntl
 import logging
@@ -18,9 +19,11 @@ from tiphys.errors import Permanent
 
 if TYPE_CHECKING:
     from tiphys.app import Local
+    from tiphys.settings import Settings
     from tiphys.ports import RunRow
 
 _LOOK_SECONDS = 0.3
+_HOME_SECONDS = 5.0
 _MOST_STARTS = 20
 
 
@@ -122,6 +125,21 @@ async def engine(session: Session) -> None:
             with _only_engine(settings.home) as mine:
                 if not mine:
                     return
-                await home.engine().serve(settings.idle_seconds)
+                if not await _serve(home, settings):
+                    return
             if not await home.store.claimable():
                 return
+
+
+async def _serve(home: Local, settings: Settings) -> bool:
+    """Drive runs until there are none; False if the home was deleted meanwhile."""
+    serving = asyncio.ensure_future(home.engine().serve(settings.idle_seconds))
+    while not serving.done():
+        await asyncio.wait({serving}, timeout=_HOME_SECONDS)
+        if not _lock_file(settings.home).exists():
+            logging.getLogger(__name__).error("%s is gone; the engine ends", settings.home)
+            serving.cancel()
+            await asyncio.wait({serving})
+            return False
+    await serving
+    return True
