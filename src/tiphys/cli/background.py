@@ -19,8 +19,8 @@ from tiphys.errors import Permanent
 
 if TYPE_CHECKING:
     from tiphys.app import Local
-    from tiphys.settings import Settings
     from tiphys.ports import RunRow
+    from tiphys.settings import Settings
 
 _LOOK_SECONDS = 0.3
 _HOME_SECONDS = 5.0
