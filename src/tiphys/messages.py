@@ -16,7 +16,7 @@ import msgspec
 
 from tiphys.model.arguments import Inputs, Outputs
 from tiphys.model.artifacts import Artifact
-from tiphys.model.base import Json
+from tiphys.model.base import Json, JsonObject
 from tiphys.model.ids import NodeId, RunId
 from tiphys.model.templates import Template
 
@@ -24,9 +24,21 @@ Phase: TypeAlias = Literal[
     "Pending", "Running", "Succeeded", "Skipped", "Failed", "Error", "Omitted"
 ]
 Kind: TypeAlias = Literal[
-    "Pod", "Steps", "StepGroup", "DAG", "TaskGroup", "Retry", "Suspend", "Skipped"
+    "Pod",
+    "Container",
+    "HTTP",
+    "Plugin",
+    "Steps",
+    "StepGroup",
+    "DAG",
+    "TaskGroup",
+    "Retry",
+    "Suspend",
+    "Skipped",
 ]
 Strategy: TypeAlias = Literal["Stop", "Terminate"]
+Stage: TypeAlias = Literal["", "lock", "cache"]
+"""What a node waits for before its work begins: its locks, what its cache knows, or nothing."""
 
 
 class Message(msgspec.Struct, frozen=True, tag=True, omit_defaults=True, gc=False):
@@ -50,7 +62,9 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     `template` has every tag resolved; its output artifacts have a complete location. `key_prefix`
     is where the job's own artifacts (logs) go in the repository. `deadline_seconds` counts from
     the start of the main process. `deadline_at` is an instant. On a passed deadline the runtime
-    ends the job and reports it Failed with Argo's message.
+    ends the job and reports it Failed with Argo's message. `volumes` are the Kubernetes volumes
+    its containers may mount, the workflow's and the template's. `avoid_hosts` are the hosts of
+    earlier attempts that failed, where retryStrategy.affinity asks to keep away from them.
     """
 
     id: NodeId
@@ -66,6 +80,15 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     deadline_seconds: float | None = None
     deadline_at: float | None = None
     grace_seconds: float = 30.0
+    volumes: tuple[JsonObject, ...] = ()
+    avoid_hosts: tuple[str, ...] = ()
+
+
+class JobWaiting(Message, frozen=True):
+    """The job cannot start yet, and why: an image is pulled, there is no room."""
+
+    job: NodeId
+    message: str
 
 
 class JobStarted(Message, frozen=True):
@@ -76,6 +99,23 @@ class JobStarted(Message, frozen=True):
     host: str = ""
 
 
+class JobReady(Message, frozen=True):
+    """A daemon serves: all containers of the job run and are ready. `ip` is where it listens."""
+
+    job: NodeId
+    at: float
+    ip: str
+
+
+class ContainerReported(Message, frozen=True):
+    """One container of a container set is in a phase (again); `message` says why it failed."""
+
+    job: NodeId
+    container: str
+    phase: Phase
+    message: str = ""
+
+
 class JobProgressed(Message, frozen=True):
     """The job wrote "N/M" to its progress file."""
 
@@ -84,7 +124,10 @@ class JobProgressed(Message, frozen=True):
 
 
 class JobFinished(Message, frozen=True, kw_only=True):
-    """The job is over and its outputs are captured; said once for each job."""
+    """The job is over and its outputs are captured; said once for each job.
+
+    `containers` are the ends of a container set's containers.
+    """
 
     job: NodeId
     phase: Literal["Succeeded", "Failed", "Error"]
@@ -93,6 +136,7 @@ class JobFinished(Message, frozen=True, kw_only=True):
     usage: Usage = Usage()
     started_at: float = 0.0
     finished_at: float = 0.0
+    containers: tuple[ContainerReported, ...] = ()
 
 
 class JobLost(Message, frozen=True):
@@ -103,15 +147,136 @@ class JobLost(Message, frozen=True):
     message: str = "pod deleted"
 
 
-JobReport: TypeAlias = JobStarted | JobProgressed | JobFinished | JobLost
+JobReport: TypeAlias = (
+    JobWaiting
+    | JobStarted
+    | JobReady
+    | ContainerReported
+    | JobProgressed
+    | JobFinished
+    | JobLost
+)
+
+# ----------------------------------------------------------------------------------- questions
+
+
+class Lock(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One lock of a synchronization block, by the key that users see.
+
+    `config` names the ConfigMap value that holds a semaphore's limit (namespace, name, key).
+    `database` is the lock's name in the sync database, "" for a lock that is not kept there.
+    Source: reference/engine.md 8.2.2.
+    """
+
+    key: str
+    kind: Literal["mutex", "semaphore"]
+    config: tuple[str, str, str] | None = None
+    database: str = ""
+
+
+class LocksWanted(Message, frozen=True, kw_only=True):
+    """All of these locks, or none. `holder` is "<namespace>/<workflow>[/<node id>]".
+
+    Who waits is served by `priority` (high first), then by `created_at` of the workflow.
+    """
+
+    question: str
+    run: RunId
+    holder: str
+    locks: tuple[Lock, ...]
+    priority: int = 0
+    created_at: float = 0.0
+
+
+class RoomWanted(Message, frozen=True, kw_only=True):
+    """Leave to begin, where the number of workflows at work is limited."""
+
+    question: str
+    run: RunId
+    namespace: str
+    priority: int = 0
+    created_at: float = 0.0
+
+
+class CacheWanted(Message, frozen=True, kw_only=True):
+    """What a memoization cache knows under a key; older than `max_age_seconds` is not known."""
+
+    question: str
+    run: RunId
+    namespace: str
+    cache: str
+    key: str
+    max_age_seconds: float | None = None
+
+
+class KeepWanted(Message, frozen=True, kw_only=True):
+    """A node's outputs, to be kept in a memoization cache."""
+
+    question: str
+    run: RunId
+    namespace: str
+    cache: str
+    key: str
+    node: NodeId
+    outputs: Outputs | None = None
+
+
+Question: TypeAlias = LocksWanted | RoomWanted | CacheWanted | KeepWanted
+
+
+class Granted(Message, frozen=True):
+    """What was wanted is held, until it is released."""
+
+
+class Blocked(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A lock that is wanted, and who has it."""
+
+    key: str
+    kind: Literal["mutex", "semaphore"]
+    holders: tuple[str, ...] = ()
+
+
+class Awaited(Message, frozen=True, omit_defaults=True):
+    """Not yet; another answer follows. `key` is the first lock that cannot be had."""
+
+    message: str
+    key: str = ""
+    blocked: tuple[Blocked, ...] = ()
+
+
+class Refused(Message, frozen=True):
+    """It will never be had, and why."""
+
+    message: str
+
+
+class CacheHit(Message, frozen=True):
+    """The outputs that were kept under the key."""
+
+    outputs: Outputs | None = None
+
+
+class CacheMissed(Message, frozen=True):
+    """Nothing is kept under the key, or it is too old."""
+
+
+class Kept(Message, frozen=True):
+    """What was to be kept is kept."""
+
+
+Answer: TypeAlias = Granted | Awaited | Refused | CacheHit | CacheMissed | Kept
 
 # -------------------------------------------------------------------------------------- inputs
 
 
 class Began(Message, frozen=True):
-    """The run was admitted and is now driven for the first time."""
+    """The run was admitted and is now driven for the first time.
+
+    `limited`: the number of workflows at work is limited, so it asks for room before it starts.
+    """
 
     at: float
+    limited: bool = False
 
 
 class JobReported(Message, frozen=True):
@@ -157,8 +322,23 @@ class NodeSet(Message, frozen=True, kw_only=True):
     outputs: dict[str, str] = {}
 
 
+class Answered(Message, frozen=True):
+    """An answer to a question that was asked; one that is no longer asked is ordinary."""
+
+    at: float
+    question: str
+    answer: Answer
+
+
 Input: TypeAlias = (
-    Began | JobReported | TimerFired | StopRequested | SuspendRequested | ResumeRequested | NodeSet
+    Began
+    | JobReported
+    | TimerFired
+    | Answered
+    | StopRequested
+    | SuspendRequested
+    | ResumeRequested
+    | NodeSet
 )
 
 # -------------------------------------------------------------------------------------- events
@@ -186,6 +366,8 @@ class NodeAdded(Message, frozen=True, kw_only=True):
     place it was declared at: ("entry",), ("step", group, step), ("task", index),
     ("hook", name), ("exit",) or (). `item` is the index in a loop, `attempt` in a retry.
     `values` are the variables that may read differently later and that its template refers to.
+    `stage` is what it waits for before its work begins. `container` is the name of one container
+    of a container set.
     """
 
     at: float
@@ -207,6 +389,58 @@ class NodeAdded(Message, frozen=True, kw_only=True):
     hook_of: NodeId | None = None
     on_exit: bool = False
     display_name: str = ""
+    stage: Stage = ""
+    container: str = ""
+
+
+class NodeAdvanced(Message, frozen=True):
+    """A node that waited for an answer goes on: to the next question, or to its work.
+
+    `memo` says what its cache knew: "hit", "miss", or "" if it was not asked.
+    """
+
+    at: float
+    node: NodeId
+    stage: Stage
+    phase: Phase
+    memo: Literal["", "hit", "miss"] = ""
+
+
+class QuestionAsked(Message, frozen=True):
+    """The run asked something; it asks again after a crash until it is answered."""
+
+    question: Question
+    node: NodeId | None = None
+
+
+class QuestionSettled(Message, frozen=True):
+    """The run needs no further answer to a question; locks it stands for are held now."""
+
+    question: str
+    held: bool = False
+
+
+class LockAwaited(Message, frozen=True):
+    """A lock cannot be had yet, and who has it. Without a node the whole workflow waits."""
+
+    message: str
+    key: str = ""
+    blocked: tuple[Blocked, ...] = ()
+    node: NodeId | None = None
+
+
+class LocksReleased(Message, frozen=True):
+    """What the question stands for is not held, or not wanted, any more."""
+
+    question: str
+
+
+class DaemonReady(Message, frozen=True):
+    """A daemon serves: its node goes on running and counts as fulfilled."""
+
+    at: float
+    node: NodeId
+    ip: str
 
 
 class SlotsOpened(Message, frozen=True):
@@ -327,6 +561,12 @@ Event: TypeAlias = (
     RunAdmitted
     | RunStarted
     | NodeAdded
+    | NodeAdvanced
+    | QuestionAsked
+    | QuestionSettled
+    | LockAwaited
+    | LocksReleased
+    | DaemonReady
     | SlotsOpened
     | NodePhaseChanged
     | NodeProgressed
@@ -372,7 +612,19 @@ class ClearTimer(Message, frozen=True):
     timer: str
 
 
-Command: TypeAlias = StartJob | StopJob | SetTimer | ClearTimer
+class Ask(Message, frozen=True):
+    """Answer this, now or when it can be; the same question again is the same question."""
+
+    question: Question
+
+
+class Release(Message, frozen=True):
+    """What was granted to a question is not needed any more, or no longer wanted."""
+
+    question: str
+
+
+Command: TypeAlias = StartJob | StopJob | SetTimer | ClearTimer | Ask | Release
 
 
 class Step(msgspec.Struct, frozen=True):

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from tiphys.messages import Event, Input, JobReport, JobSpec
+from tiphys.messages import Answer, Event, Input, JobReport, JobSpec, Question
 from tiphys.model.artifacts import Artifact
-from tiphys.model.base import Json
+from tiphys.model.base import Json, JsonObject
 from tiphys.model.ids import NodeId, RunId
 
 
@@ -69,6 +69,79 @@ class Runtime(Protocol):
 
     async def close(self) -> None:
         """Release what the runtime holds; jobs go on running."""
+        ...
+
+
+class Answerer(Protocol):
+    """Answers the questions of some kinds: locks, room to begin, memoization caches.
+
+    A question is known by its run and its name. What is granted stays granted until it is
+    released, even if its asker or this process dies; a question asked again is answered again.
+    """
+
+    kinds: tuple[type[Question], ...]
+
+    async def ask(self, question: Question) -> None:
+        """Take a question. Its answers, one or several, come by `watch`."""
+        ...
+
+    async def release(self, run: RunId, question: str) -> None:
+        """Give up what was granted or wanted. Unknown question: no effect."""
+        ...
+
+    async def held(self, run: RunId) -> Sequence[str]:
+        """Return the questions of a run for which something is held or wanted."""
+        ...
+
+    def watch(self, run: RunId) -> AsyncIterator[tuple[str, Answer]]:
+        """Yield the answers to a run's questions as they become known, without end."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectRef:
+    """Which Kubernetes object: `api_version` as in its document, "" as namespace if it has none."""
+
+    api_version: str
+    kind: str
+    namespace: str
+    name: str
+
+
+class Objects(Protocol):
+    """Kubernetes-like objects by kind, namespace and name; whole documents in and out.
+
+    A stored object has `metadata.uid`, `resourceVersion` (grows with each change) and
+    `creationTimestamp`. What refers to an owner that is deleted is deleted as well.
+    """
+
+    async def get(self, ref: ObjectRef) -> JsonObject:
+        """Return an object. Raises NotFound."""
+        ...
+
+    async def list(
+        self, api_version: str, kind: str, namespace: str | None
+    ) -> Sequence[JsonObject]:
+        """Return the objects of a kind, oldest first; of all namespaces if None."""
+        ...
+
+    async def create(self, document: JsonObject) -> JsonObject:
+        """Add an object and return it as stored. Raises Conflict if it exists."""
+        ...
+
+    async def replace(self, document: JsonObject) -> JsonObject:
+        """Put a document in the place of the stored one and return it as stored.
+
+        Raises NotFound, and Conflict if it names a resourceVersion that is not the present one.
+        """
+        ...
+
+    async def delete(self, ref: ObjectRef) -> None:
+        """Remove an object. Raises NotFound."""
+        ...
+
+    async def changed(self, after: int) -> int:
+        """Return the number of the last change when it is greater than `after`; wait for that."""
         ...
 
 
