@@ -346,13 +346,28 @@ Input: TypeAlias = (
 # -------------------------------------------------------------------------------------- events
 
 
+class Estimates(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How long an earlier run of the same template took, in whole seconds: `nodes` by node name."""
+
+    workflow: str
+    seconds: int
+    nodes: dict[str, int] = {}
+
+
 class RunAdmitted(Message, frozen=True, kw_only=True):
-    """The first event: the documents as admitted. The Program is compiled from them again."""
+    """The first event: the documents as admitted. The Program is compiled from them again.
+
+    `defaults` is the spec that lies below that of a workflowTemplateRef. `fault` says why the
+    workflow is an Error before it starts, "" if it is not.
+    """
 
     run: RunId
     created_at: float
     workflow: Json
     documents: list[Json] = []
+    defaults: Json = None
+    fault: str = ""
+    estimates: Estimates | None = None
 
 
 class RunStarted(Message, frozen=True):
@@ -475,7 +490,8 @@ class NodeDone(Message, frozen=True, kw_only=True):
     """A node is fulfilled and will not change any more.
 
     `settled` says that nothing of it runs any longer; otherwise its job is being stopped.
-    `outbound` are the nodes that followers hang on (Steps and DAG).
+    `outbound` are the nodes that followers hang on (Steps and DAG). `resources` is the resource
+    duration of a pod with requests of its own; without it the usage tells.
     """
 
     at: float
@@ -484,6 +500,7 @@ class NodeDone(Message, frozen=True, kw_only=True):
     message: str = ""
     outputs: Outputs | None = None
     usage: Usage | None = None
+    resources: dict[str, int] | None = None
     outbound: tuple[NodeId, ...] = ()
     settled: bool = True
 
@@ -494,6 +511,7 @@ class JobSettled(Message, frozen=True):
     at: float
     node: NodeId
     usage: Usage | None = None
+    resources: dict[str, int] | None = None
 
 
 class NodeSettled(Message, frozen=True):
@@ -530,6 +548,30 @@ class GlobalOutputSet(Message, frozen=True):
     name: str
     value: str | None = None
     artifact: Artifact | None = None
+
+
+class MetricObserved(Message, frozen=True, kw_only=True):
+    """A metric has a value: a gauge's, what a counter grows by, or what a histogram observes.
+
+    With `since` it is a gauge of the seconds since then, until it is observed again or the run is
+    done; `value` says nothing then. `labels` are sorted.
+    """
+
+    at: float
+    kind: Literal["gauge", "counter", "histogram"]
+    name: str
+    help: str
+    labels: tuple[tuple[str, str], ...] = ()
+    value: float = 0.0
+    operation: Literal["Set", "Add", "Sub"] = "Set"
+    buckets: tuple[float, ...] = ()
+    since: float | None = None
+
+
+class MetricFailed(Message, frozen=True):
+    """A metric has no value, and why."""
+
+    message: str
 
 
 class ShutdownSet(Message, frozen=True):
@@ -580,6 +622,8 @@ Event: TypeAlias = (
     | RetryScheduled
     | WaitStarted
     | GlobalOutputSet
+    | MetricObserved
+    | MetricFailed
     | ShutdownSet
     | SuspendSet
     | DeadlinePassed
@@ -600,6 +644,12 @@ class StopJob(Message, frozen=True):
 
     job: NodeId
     grace: float
+
+
+class DropJob(Message, frozen=True):
+    """Delete what remains of a job that is over."""
+
+    job: NodeId
 
 
 class SetTimer(Message, frozen=True):
@@ -627,7 +677,7 @@ class Release(Message, frozen=True):
     question: str
 
 
-Command: TypeAlias = StartJob | StopJob | SetTimer | ClearTimer | Ask | Release
+Command: TypeAlias = StartJob | StopJob | DropJob | SetTimer | ClearTimer | Ask | Release
 
 
 class Step(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tiphys.engine import cleanup
 from tiphys.engine.ending import GRACE_SECONDS
 from tiphys.engine.jobs import job_spec, pending_limits
 from tiphys.engine.nodes.suspend import ends_at
@@ -38,7 +39,7 @@ def outstanding(run: Run) -> list[Command]:
             found.append(StopJob(job=key, grace=GRACE_SECONDS))
     for key in state.live:
         found.extend(_timers(run, state.nodes[key]))
-    return found
+    return found + cleanup.outstanding_drops(run)
 
 
 def _job(run: Run, node: Node) -> list[Command]:

@@ -9,7 +9,16 @@ from __future__ import annotations
 
 import msgspec
 
-from tiphys.messages import Blocked, Kind, Memo, Phase, Question, Stage, Usage
+from tiphys.messages import (
+    Blocked,
+    Kind,
+    Memo,
+    MetricObserved,
+    Phase,
+    Question,
+    Stage,
+    Usage,
+)
 from tiphys.model.arguments import Inputs, Outputs
 from tiphys.model.artifacts import Artifact
 from tiphys.model.base import Json
@@ -54,7 +63,7 @@ class Node(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
     that followers may start: fulfilled, and its hooks as well. `stage` is what it waits for before
     its work begins, `waiting_for` the key of the lock it cannot have yet, `memo` what its cache
     said. A `daemoned` node runs, serves at `pod_ip`, and counts as fulfilled. `container` is the
-    name of one container of a container set.
+    name of one container of a container set. `resources` is the resource duration of a pod.
     """
 
     id: NodeId
@@ -80,6 +89,7 @@ class Node(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
     host: str = ""
     progress: str = ""
     usage: Usage | None = None
+    resources: dict[str, int] = {}
     children: list[NodeId] = []
     outbound: tuple[NodeId, ...] = ()
     depth: int = 0
@@ -118,6 +128,8 @@ class State(msgspec.Struct, omit_defaults=True, kw_only=True):
     Failed and Error nodes. `used` are the template keys called so far. `done_units` and
     `all_units` are the two numbers of the workflow's progress. `questions` are those that are not
     answered for good, and the locks held, by their names. `daemons` are the nodes that serve.
+    `gauges` are the metrics that show the passing time, `metric_faults` what is wrong with others.
+    `resources` and `running_pods` are sums over the pods.
     """
 
     run: RunId
@@ -139,6 +151,10 @@ class State(msgspec.Struct, omit_defaults=True, kw_only=True):
     output_artifacts: dict[str, Artifact] = {}
     questions: dict[str, Asked] = {}
     daemons: dict[NodeId, bool] = {}
+    gauges: dict[str, MetricObserved] = {}
+    metric_faults: list[str] = []
+    resources: dict[str, int] = {}
+    running_pods: int = 0
     active_pods: int = 0
     done_units: int = 0
     all_units: int = 0

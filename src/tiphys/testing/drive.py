@@ -16,6 +16,7 @@ import msgspec
 from tiphys.compile.admit import Admitted, admit
 from tiphys.engine.run import Run
 from tiphys.engine.status import document_of, extras, node_status, summary
+from tiphys.engine.totals import add_totals
 from tiphys.errors import UserError
 from tiphys.messages import (
     Began,
@@ -246,12 +247,13 @@ class Driver:
         whole = workflow if isinstance(workflow, dict) else {}
         found = document_of(whole, summary(self.run), extras(self.run))
         status = found["status"]
-        nodes: JsonObject = {
+        nodes: dict[str, JsonObject] = {
             key: msgspec.to_builtins(node_status(self.run, node))
             for key, node in self.run.state.nodes.items()
         }
+        add_totals(nodes)
         if isinstance(status, dict):
-            status["nodes"] = nodes
+            status["nodes"] = {**nodes}
         return found
 
 
