@@ -12,16 +12,19 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tiphys.artifacts.registry import Drivers
-from tiphys.controller.engine import Engine
+from tiphys.compile.site import Site
+from tiphys.controller.engine import SOON_SECONDS, Engine
 from tiphys.controller.loop import Ports
+from tiphys.controller.retention import Retention, Yard
 from tiphys.controller.unanswered import Unanswered
+from tiphys.engine.cleanup import Kept
 from tiphys.errors import Permanent, UserError
-from tiphys.ports import RunRow, Runtime
+from tiphys.ports import Observer, RunRow, Runtime
 from tiphys.runtime.images import ImageRule
 from tiphys.runtime.local import LocalRuntime
 from tiphys.runtime.process import ProcessRuntime
@@ -85,8 +88,8 @@ class Local:
     viewer: Viewer
     slots: Slots
 
-    def engine(self) -> Engine:
-        """Return what drives runs in this process."""
+    def engine(self, observers: Sequence[Observer] = ()) -> Engine:
+        """Return what drives runs in this process, and sees to those that have ended."""
         if self.owner is None:
             raise Permanent("this home was opened to read only")
         ports = Ports(
@@ -96,24 +99,39 @@ class Local:
             clock=self.clock,
             owner=self.owner.name,
             bugs=self.settings.home / "bugs",
+            observers=observers,
         )
-        return Engine(ports, self.runtime)
+        return Engine(ports, self.runtime, self.retention())
+
+    def retention(self) -> Retention:
+        """Return what deletes ended runs that have expired, and pods that are not needed."""
+        if self.owner is None:
+            raise Permanent("this home was opened to read only")
+        yard = Yard(self.store, self.store, self.clock, self.owner.name, self.runtime, self.forget)
+        return Retention(yard, Kept(**self.settings.retention))
+
+    async def tidy(self) -> bool:
+        """Delete what is due; tell whether an engine should stay for what will be soon."""
+        due = await self.retention().sweep()
+        return due is not None and due <= self.clock.now() + SOON_SECONDS
 
     async def forget(self, row: RunRow) -> None:
         """Delete a run, its job directories and its artifacts; what runs of it is killed.
 
         Artifacts lie under the workflow's name, as in Argo, so a workflow of that name in another
-        namespace keeps them.
+        namespace keeps them. The rows go last: after a crash it can be done again.
         """
         runtime = self.runtime(row)
         try:
-            await self.operator.delete(row, runtime, self.store.is_driven(row))
+            await self.operator.clear(row, runtime, self.store.is_driven(row))
         finally:
             await runtime.close()
         folder = self.settings.home / "artifacts" / row.name
-        shared = any(other.name == row.name for other in await self.store.list(None))
+        others = (other for other in await self.store.list(None) if other.run != row.run)
+        shared = any(other.name == row.name for other in others)
         if not shared and folder.parent == self.settings.home / "artifacts":
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        await self.store.delete(row.run)
 
     def runtime(self, row: RunRow) -> Runtime:
         """Return the runtime of one run: the one it was submitted for."""
@@ -201,7 +219,17 @@ def local(settings: Settings, *, drives: bool = False) -> Iterator[Local]:
             store=store,
             owner=owner,
             clock=clock,
-            submitter=Submitter(store, clock, features),
+            submitter=Submitter(
+                store,
+                clock,
+                features,
+                Site(
+                    settings.workflow_defaults,
+                    settings.template_referencing,
+                    settings.override_allowlist,
+                ),
+                store if settings.estimate_durations else None,
+            ),
             operator=Operator(store, store, clock),
             viewer=Viewer(store),
             slots=Slots(settings.slots or default_slots()),

@@ -11,13 +11,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import UnionType
+from typing import Literal
 
-from tiphys.errors import Finding, InvalidDocument
-from tiphys.model.base import Json
+from tiphys.errors import Finding, InvalidDocument, UserError
+from tiphys.model.base import Json, JsonObject
 from tiphys.model.codec import Document
 from tiphys.service.mapping import read_mapping
 
 _IDLE_SECONDS = 5.0
+_ALLOWLIST = "WORKFLOW_USER_OVERRIDE_ALLOWLIST"
 RUNTIMES = ("auto", "sandbox", "process", "simulated")
 
 
@@ -46,6 +48,12 @@ class Settings:
     run at once, of all workflows that one process drives (0: by the number of processors).
     `namespace` is where documents without one go. `idle_seconds` is how long a background engine
     waits for more work.
+
+    `workflow_defaults` lies under every workflow: its metadata and spec. `template_referencing`
+    is "", "Strict" or "Secure"; then workflows must refer to a template, and may set little beside
+    it: `override_allowlist` are further fields of a spec. `retention` is how many ended workflows
+    are kept ("completed", "failed", "errored"); what it does not name is kept.
+    `estimate_durations`: how long a workflow will take is told from earlier ones.
     """
 
     home: Path
@@ -54,11 +62,27 @@ class Settings:
     namespace: str = "default"
     idle_seconds: float = _IDLE_SECONDS
     images: tuple[Image, ...] = ()
+    workflow_defaults: JsonObject = field(default_factory=dict)
+    template_referencing: Literal["", "Strict", "Secure"] = ""
+    override_allowlist: frozenset[str] = frozenset()
+    retention: Mapping[str, int] = field(default_factory=dict)
+    estimate_durations: bool = True
     environ: Mapping[str, str] = field(default_factory=dict)
 
 
-SETTINGS = ("runtime", "slots", "namespace", "idle_seconds", "images")
+SETTINGS = (
+    "runtime",
+    "slots",
+    "namespace",
+    "idle_seconds",
+    "images",
+    "workflow_defaults",
+    "template_referencing",
+    "retention",
+)
 """What a settings file may hold."""
+RETENTION_SETTINGS = ("completed", "failed", "errored")
+"""What `retention` may hold."""
 IMAGE_SETTINGS = tuple(item.name for item in fields(Image))
 """What an entry of `images` may hold."""
 
@@ -88,8 +112,61 @@ def load_settings(
         or "default",
         idle_seconds=float(given.number("idle_seconds", _IDLE_SECONDS, int | float)),
         images=tuple(_image(given, index, base) for index in range(len(given.items("images")))),
+        workflow_defaults=_workflow_defaults(given),
+        template_referencing=_referencing(given),
+        override_allowlist=_allowlist(environ),
+        retention=_retention(given),
+        estimate_durations=environ.get("SKIP_WORKFLOW_DURATION_ESTIMATION") != "true",
         environ=environ,
     )
+
+
+def _referencing(file: _File) -> Literal["", "Strict", "Secure"]:
+    match file.text("template_referencing"):
+        case "" | "Strict" | "Secure" as known:
+            return known
+        case other:
+            reason = f'"template_referencing" is Strict or Secure, not "{other}"'
+            raise file.wrong(reason, "template_referencing")
+
+
+def _allowlist(environ: Mapping[str, str]) -> frozenset[str]:
+    """Return the fields of WORKFLOW_USER_OVERRIDE_ALLOWLIST. Raises UserError for unknown ones."""
+    names = [name.strip() for name in environ.get(_ALLOWLIST, "").split(",")]
+    found = frozenset(filter(None, names))
+    if found:
+        from tiphys.model.spec import WorkflowSpec
+
+        known = WorkflowSpec.__struct_encode_fields__
+        for name in sorted(found):
+            if name not in known:
+                raise UserError(f'{_ALLOWLIST}: "{name}" is not a WorkflowSpec field name')
+    return found
+
+
+def _retention(file: _File) -> dict[str, int]:
+    given = file.mapping("retention")
+    inner = _File(file.document, ("retention",))
+    for name in given:
+        if name not in RETENTION_SETTINGS:
+            known = ", ".join(RETENTION_SETTINGS)
+            raise inner.wrong(f'unknown setting "{name}" of retention; known are {known}', name)
+    return {name: int(inner.number(name, 0, int)) for name in given}
+
+
+def _workflow_defaults(file: _File) -> JsonObject:
+    """Return the defaults, checked as a Workflow is. Raises InvalidDocument."""
+    given = file.mapping("workflow_defaults")
+    if given:
+        from tiphys.model.codec import convert
+        from tiphys.model.workflow import Workflow
+
+        try:
+            convert(given, Workflow, strict=True)
+        except InvalidDocument as exc:
+            reason = f"workflow_defaults: {exc.findings[0].reason}"
+            raise file.wrong(reason, "workflow_defaults") from exc
+    return given
 
 
 def _home(text: str) -> Path:
@@ -153,6 +230,13 @@ class _File:
         if not isinstance(value, kind):
             raise self.wrong(f'setting "{name}" is not a whole number', name)
         return value
+
+    def mapping(self, name: str) -> JsonObject:
+        """Return a mapping, an empty one if it is not given."""
+        value = self.value(name)
+        if value is None or isinstance(value, dict):
+            return value or {}
+        raise self.wrong(f'setting "{name}" is not a mapping', name)
 
     def items(self, name: str) -> list[Json]:
         """Return a list, an empty one if it is not given."""

@@ -30,6 +30,7 @@ from tiphys.messages import (
     Began,
     ClearTimer,
     Command,
+    DropJob,
     Event,
     Input,
     JobFinished,
@@ -48,7 +49,7 @@ from tiphys.messages import (
 from tiphys.model.arguments import Outputs
 from tiphys.model.base import Json
 from tiphys.model.ids import NodeId, RunId
-from tiphys.ports import Answerer, Changes, Clock, Intake, Journal, Runtime, Update
+from tiphys.ports import Answerer, Changes, Clock, Intake, Journal, Observer, Runtime, Update
 
 _log = logging.getLogger(__name__)
 _SNAPSHOT_EVERY = 20_000
@@ -61,6 +62,7 @@ class Ports:
 
     `answers` answers what runs ask. `limited`: the number of runs at work is limited, so each asks
     for room. `bugs` is a folder for bundles of runs on which the engine broke, None to keep none.
+    `observers` are told of every commit.
     """
 
     journal: Journal
@@ -70,6 +72,7 @@ class Ports:
     owner: str
     limited: bool = False
     bugs: Path | None = None
+    observers: Sequence[Observer] = ()
 
 
 class RunLoop:
@@ -142,7 +145,12 @@ class RunLoop:
         if isinstance(first, RunAdmitted) and isinstance(first.workflow, dict):
             self._workflow = first.workflow
         self._last_snapshot = self._seq
+        self._tell([*run.state.gauges.values()])
         return run
+
+    def _tell(self, events: Sequence[Event]) -> None:
+        for observer in self._ports.observers:
+            observer.committed(self._id, events)
 
     async def _until_done(self, run: Run) -> None:
         async with asyncio.TaskGroup() as group:
@@ -213,6 +221,7 @@ class RunLoop:
             taken=self._taken,
         )
         self._seq = await self._ports.journal.append(self._id, self._seq, self._epoch, changes)
+        self._tell(events)
         if self._seq - self._last_snapshot >= _SNAPSHOT_EVERY:
             self._last_snapshot = self._seq
             state = msgspec.msgpack.encode(run.state)
@@ -270,6 +279,8 @@ class RunLoop:
                     await self._start(command.job)
                 case StopJob():
                     await self._runtime.stop(command.job, command.grace)
+                case DropJob():
+                    await self._runtime.drop_job(self._id, command.job)
                 case SetTimer():
                     self._timers.set(command.timer, command.at)
                 case ClearTimer():

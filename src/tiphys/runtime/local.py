@@ -140,14 +140,22 @@ class LocalRuntime:
                 await self._pause()
             await asyncio.to_thread(remove_tree, str(folder))
 
-    async def forget(self, run: RunId, job: NodeId) -> None:
-        """Remove one job that is over, so that it can be started again under the same id."""
+    async def drop_job(self, run: RunId, job: NodeId) -> None:
+        """Remove what remains of one job that is over. Unknown job, or one at work: no effect.
+
+        It can be started again under the same id.
+        """
         entry = self._entries.get(job)
         if entry is not None and entry.state == "over":
             del self._entries[job]
         folder = self._root / run / job
-        if job not in self._entries and folder.parent.parent == self._root and job not in _DOTS:
+        own = folder.parent.parent == self._root and job not in _DOTS
+        if own and job not in self._entries and not is_live(str(folder)):
             await asyncio.to_thread(remove_tree, str(folder))
+
+    async def kept(self, run: RunId) -> Sequence[NodeId]:
+        """Return the jobs of a run of which anything remains, over or not."""
+        return [NodeId(name) for name in _names(self._root / run)]
 
     async def present(self, run: RunId) -> Sequence[NodeId]:
         """Return the jobs of a run of which something still runs or waits, whoever started them."""

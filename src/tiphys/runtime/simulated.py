@@ -45,7 +45,7 @@ _VOLUMES: Final = (
 _STORES: Final = "s3 gcs azure oss hdfs http git artifactory plugin"
 _PLAIN: Final = (
     "container script containerSet resource data http plugin daemon initContainers sidecars probes "
-    "lifecycle restartPolicyRules envFrom artifacts logs repositories labelsFrom metrics ttl podGC "
+    "lifecycle restartPolicyRules envFrom artifacts logs repositories "
     "artifactGC"
 )
 ALL: Final = frozenset(
@@ -160,6 +160,16 @@ class SimulatedRuntime:
             if item.task is not None:
                 item.task.cancel()
             del self._jobs[item.spec.id]
+
+    async def drop_job(self, run: RunId, job: NodeId) -> None:
+        """Forget one job that is over. Unknown job, or one at work: no effect."""
+        item = self._jobs.get(job)
+        if item is not None and item.over and item.spec.run == run:
+            del self._jobs[job]
+
+    async def kept(self, run: RunId) -> Sequence[NodeId]:
+        """Return the jobs of a run that are remembered."""
+        return [item.spec.id for item in self._jobs.values() if item.spec.run == run]
 
     async def present(self, run: RunId) -> Sequence[NodeId]:
         """Return the jobs of a run that are not over."""
