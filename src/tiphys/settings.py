@@ -20,6 +20,7 @@ from tiphys.service.mapping import read_mapping
 
 _IDLE_SECONDS = 5.0
 _ALLOWLIST = "WORKFLOW_USER_OVERRIDE_ALLOWLIST"
+_NO_ESTIMATES = "SKIP_WORKFLOW_DURATION_ESTIMATION"
 RUNTIMES = ("auto", "sandbox", "process", "simulated")
 
 
@@ -78,7 +79,9 @@ SETTINGS = (
     "images",
     "workflow_defaults",
     "template_referencing",
+    "override_allowlist",
     "retention",
+    "estimate_durations",
 )
 """What a settings file may hold."""
 RETENTION_SETTINGS = ("completed", "failed", "errored")
@@ -114,9 +117,10 @@ def load_settings(
         images=tuple(_image(given, index, base) for index in range(len(given.items("images")))),
         workflow_defaults=_workflow_defaults(given),
         template_referencing=_referencing(given),
-        override_allowlist=_allowlist(environ),
+        override_allowlist=_allowlist(given, environ),
         retention=_retention(given),
-        estimate_durations=environ.get("SKIP_WORKFLOW_DURATION_ESTIMATION") != "true",
+        estimate_durations=given.flag("estimate_durations", True)
+        and environ.get(_NO_ESTIMATES) != "true",
         environ=environ,
     )
 
@@ -130,10 +134,10 @@ def _referencing(file: _File) -> Literal["", "Strict", "Secure"]:
             raise file.wrong(reason, "template_referencing")
 
 
-def _allowlist(environ: Mapping[str, str]) -> frozenset[str]:
-    """Return the fields of WORKFLOW_USER_OVERRIDE_ALLOWLIST. Raises UserError for unknown ones."""
+def _allowlist(file: _File, environ: Mapping[str, str]) -> frozenset[str]:
+    """Return further fields a workflow may set. Raises UserError for unknown ones."""
     names = [name.strip() for name in environ.get(_ALLOWLIST, "").split(",")]
-    found = frozenset(filter(None, names))
+    found = frozenset(filter(None, names)) or frozenset(file.texts("override_allowlist"))
     if found:
         from tiphys.model.spec import WorkflowSpec
 
@@ -230,6 +234,13 @@ class _File:
         if not isinstance(value, kind):
             raise self.wrong(f'setting "{name}" is not a whole number', name)
         return value
+
+    def flag(self, name: str, default: bool) -> bool:
+        """Return true or false."""
+        value = self.value(name)
+        if value is None or isinstance(value, bool):
+            return default if value is None else value
+        raise self.wrong(f'setting "{name}" is not true or false', name)
 
     def mapping(self, name: str) -> JsonObject:
         """Return a mapping, an empty one if it is not given."""

@@ -17,6 +17,7 @@ import yaml
 from tiphys.messages import (
     Input,
     JobSpec,
+    MetricObserved,
     NodeSet,
     ResumeRequested,
     StopRequested,
@@ -122,6 +123,20 @@ def check(scenario: dict[str, Any], driver: Driver) -> None:
         assert status.get("message", "") == _placed(scenario.get("message", ""))
     if "progress" in scenario:
         assert status["progress"] == scenario["progress"]
+    if "status" in scenario:
+        assert {key: status.get(key) for key in scenario["status"]} == scenario["status"]
+    if "labels" in scenario:
+        labels = document["metadata"]["labels"]
+        assert {key: labels.get(key) for key in scenario["labels"]} == scenario["labels"]
+    if "metrics" in scenario:
+        assert _metrics(driver) == scenario["metrics"]
+    if "metric_faults" in scenario:
+        found = [item for item in status["conditions"] if item["type"] == "MetricsError"]
+        assert [item["message"] for item in found] == scenario["metric_faults"]
+    if "dropped" in scenario:
+        nodes_by_id = status["nodes"]
+        dropped = driver.world.dropped.items()
+        assert {nodes_by_id[k]["name"]: at - BEGINNING for k, at in dropped} == scenario["dropped"]
     if "globals" in scenario:
         found = status.get("outputs", {}).get("parameters", [])
         assert {item["name"]: item["value"] for item in found} == scenario["globals"]
@@ -141,6 +156,20 @@ def check(scenario: dict[str, Any], driver: Driver) -> None:
         seen = _seen(nodes[name], status["nodes"], driver)
         expected = {key: _placed(value) for key, value in (fields or {}).items()}
         assert {key: seen.get(key) for key in expected} == expected, name
+
+
+def _metrics(driver: Driver) -> list[str]:
+    """Return each metric as `kind name{labels} value`, clocks as `since seconds`."""
+    found = []
+    for event in driver.log:
+        if isinstance(event, MetricObserved):
+            labels = ",".join(f"{key}={value}" for key, value in event.labels)
+            value = (
+                f"{event.value:g}" if event.since is None else f"since {event.since - BEGINNING:g}"
+            )
+            sign = {"Set": "", "Add": "+", "Sub": "-"}[event.operation]
+            found.append(f"{event.kind} {event.name}{{{labels}}} {sign}{value}")
+    return found
 
 
 def _check_depth(deep: dict[str, Any], nodes: dict[str, Any]) -> None:
@@ -174,6 +203,8 @@ def _seen(node: dict[str, Any], by_id: dict[str, Any], driver: Driver) -> dict[s
         "out": {item["name"]: item.get("value") for item in outputs.get("parameters", [])},
         "result": outputs.get("result"),
         "code": outputs.get("exitCode"),
+        "progress": node.get("progress"),
+        "resources": node.get("resourcesDuration", {}),
         "flags": sorted(key for key, value in node.get("nodeFlag", {}).items() if value),
         "from": own.started_at - BEGINNING,
         "to": own.finished_at - BEGINNING,

@@ -63,9 +63,10 @@ class MetricScope:
         return self._own[name] if name in self._own else self._below.get(name)
 
     def names(self, path: str) -> Iterator[str]:
-        """Return the names that touch a path."""
+        """Return the names that touch a path; outputs are values here, no longer paths."""
         yield from (name for name in self._own if touches(name, path))
-        yield from self._below.names(path)
+        below = self._below.names(path)
+        yield from (name for name in below if not name.startswith("outputs."))
 
     def artifact(self, name: str) -> Artifact | None:
         """Return what the scope below says."""

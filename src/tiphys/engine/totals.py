@@ -143,8 +143,8 @@ class _Totals:
 
 
 def _children(node: JsonObject, nodes: Mapping[str, JsonObject]) -> list[str]:
-    listed = node.get("children")
-    found = dict.fromkeys(str(key) for key in listed) if isinstance(listed, list) else {}
+    listed: object = node.get("children")
+    found = dict.fromkeys(map(str, listed)) if isinstance(listed, list | tuple) else {}
     return [key for key in found if key in nodes]
 
 

@@ -22,6 +22,7 @@ from tiphys.messages import (
     Began,
     ClearTimer,
     Command,
+    DropJob,
     Event,
     Input,
     JobFinished,
@@ -89,6 +90,8 @@ class World:
     now: float = BEGINNING
     jobs: dict[NodeId, Job] = field(default_factory=dict)
     timers: dict[str, float] = field(default_factory=dict)
+    dropped: dict[NodeId, float] = field(default_factory=dict)
+    """When what remained of a job was deleted."""
     _due: list[tuple[float, int, NodeId | str | Input]] = field(default_factory=list)
     _count: int = 0
 
@@ -105,6 +108,8 @@ class World:
                     self._start(command.job)
                 case StopJob():
                     self._stop(command.job)
+                case DropJob():
+                    self.dropped.setdefault(command.job, self.now)
                 case SetTimer():
                     self.timers[command.timer] = command.at
                     self.at(command.at, f"timer {command.timer}")

@@ -382,6 +382,19 @@ class RuntimeContract:
             assert list(await here.runtime.present(RUN)) == []
             assert [p async for p in here.runtime.logs(RUN, job.id, False)] == []
 
+    async def test_what_remains_of_a_job_can_be_dropped_once_it_is_over(self, world: World) -> None:
+        async with Session(world, world.open()) as here:
+            lives, ends = job_of(world, "lives", Act(hangs=True)), job_of(world, "ends", Act())
+            await here.runtime.start(lives)
+            await here.run(ends)
+            assert sorted(await here.runtime.kept(RUN)) == sorted([lives.id, ends.id])
+            for job in (lives.id, ends.id, ends.id, NodeId("wf-nobody")):
+                await here.runtime.drop_job(RUN, job)
+            assert list(await here.runtime.kept(RUN)) == [lives.id]
+            assert list(await here.runtime.present(RUN)) == [lives.id]
+            await here.runtime.drop(RUN)
+            assert list(await here.runtime.kept(RUN)) == []
+
     async def test_a_finished_job_is_reported_again_after_a_restart(self, world: World) -> None:
         if not world.real:
             pytest.skip("nothing of a simulated job outlives its runtime")
