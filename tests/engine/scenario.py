@@ -123,6 +123,22 @@ def check(scenario: dict[str, Any], driver: Driver) -> None:
         assert status.get("message", "") == _placed(scenario.get("message", ""))
     if "progress" in scenario:
         assert status["progress"] == scenario["progress"]
+    _check_policies(scenario, driver, document)
+    if "globals" in scenario:
+        found = status.get("outputs", {}).get("parameters", [])
+        assert {item["name"]: item["value"] for item in found} == scenario["globals"]
+    for name, source in scenario.get("sources", {}).items():
+        script = driver.world.jobs[NodeId(node_id("w", name))].spec.template.script
+        assert script is not None
+        assert script.source == source
+    if "deep" in scenario:
+        _check_depth(scenario["deep"], nodes)
+    _check_nodes(scenario, driver, nodes, status)
+
+
+def _check_policies(scenario: dict[str, Any], driver: Driver, document: dict[str, Any]) -> None:
+    """Compare what a workflow shows of itself: its status, labels and metrics, and dropped pods."""
+    status = document["status"]
     if "status" in scenario:
         assert {key: status.get(key) for key in scenario["status"]} == scenario["status"]
     if "labels" in scenario:
@@ -137,15 +153,11 @@ def check(scenario: dict[str, Any], driver: Driver) -> None:
         nodes_by_id = status["nodes"]
         dropped = driver.world.dropped.items()
         assert {nodes_by_id[k]["name"]: at - BEGINNING for k, at in dropped} == scenario["dropped"]
-    if "globals" in scenario:
-        found = status.get("outputs", {}).get("parameters", [])
-        assert {item["name"]: item["value"] for item in found} == scenario["globals"]
-    for name, source in scenario.get("sources", {}).items():
-        script = driver.world.jobs[NodeId(node_id("w", name))].spec.template.script
-        assert script is not None
-        assert script.source == source
-    if "deep" in scenario:
-        _check_depth(scenario["deep"], nodes)
+
+
+def _check_nodes(
+    scenario: dict[str, Any], driver: Driver, nodes: dict[str, Any], status: dict[str, Any]
+) -> None:
     wanted = scenario.get("nodes", {})
     if scenario.get("complete"):
         assert sorted(nodes) == sorted(wanted)

@@ -113,7 +113,9 @@ kind: Workflow
 metadata: {name: w}
 spec:
   entrypoint: main
-  metrics: {prometheus: [{name: whole, help: W, gauge: {realtime: true, value: "{{workflow.duration}}"}}]}
+  metrics:
+    prometheus:
+    - {name: whole, help: W, gauge: {realtime: true, value: "{{workflow.duration}}"}}
   templates:
   - name: main
     metrics: {prometheus: [{name: runs, help: R, counter: {value: "1"}}]}
