@@ -15,11 +15,12 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tiphys.artifacts.registry import Drivers
 from tiphys.controller.engine import Engine
 from tiphys.errors import Permanent, UserError
-from tiphys.ports import RunRow, Runtime
+from tiphys.ports import Objects, RunRow, Runtime
 from tiphys.runtime.images import ImageRule
 from tiphys.runtime.local import LocalRuntime
 from tiphys.runtime.process import ProcessRuntime
@@ -30,6 +31,9 @@ from tiphys.service.view import Viewer
 from tiphys.settings import Settings
 from tiphys.store.owners import Owner
 from tiphys.store.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from tiphys.runtime.exchange import HttpOptions
 
 
 class SystemClock:
@@ -82,6 +86,7 @@ class Local:
     operator: Operator
     viewer: Viewer
     slots: Slots
+    objects: Objects
 
     def engine(self) -> Engine:
         """Return what drives runs in this process."""
@@ -114,14 +119,21 @@ class Local:
 
     def runtime(self, row: RunRow) -> Runtime:
         """Return the runtime of one run: the one it was submitted for."""
-        return _runtime(self.settings, row.runtime, self.clock, self.slots)
+        if row.runtime == "simulated":
+            from tiphys.runtime.simulated import SimulatedRuntime
+
+            return SimulatedRuntime(self.clock)
+        return _routed(self, row.runtime)
+
+    @property
+    def drivers(self) -> Drivers:
+        """Finds the driver of an artifact's location."""
+        return Drivers({"local": {"root": self.settings.home / "artifacts"}})
 
 
-def _runtime(settings: Settings, name: str, clock: SystemClock, slots: Slots) -> Runtime:
-    if name == "simulated":
-        from tiphys.runtime.simulated import SimulatedRuntime
-
-        return SimulatedRuntime(clock)
+def _runtime(home: Local, name: str) -> LocalRuntime:
+    """Return the runtime of templates that are containers."""
+    settings = home.settings
     kind: type[LocalRuntime] = ProcessRuntime
     if name == "sandbox":
         from tiphys.runtime.sandbox import SandboxRuntime
@@ -129,9 +141,9 @@ def _runtime(settings: Settings, name: str, clock: SystemClock, slots: Slots) ->
         kind = SandboxRuntime
     return kind(
         settings.home / "runs",
-        Drivers({"local": {"root": settings.home / "artifacts"}}),
-        clock,
-        slots=slots,
+        home.drivers,
+        home.clock,
+        slots=home.slots,
         images=[
             ImageRule(
                 pattern=item.pattern,
@@ -144,6 +156,44 @@ def _runtime(settings: Settings, name: str, clock: SystemClock, slots: Slots) ->
             for item in settings.images
         ],
         environ=passed_on(settings.environ),
+    )
+
+
+def _routed(home: Local, name: str) -> Runtime:
+    """Return the runtime of all templates: containers by `name`, the others in this process."""
+    from tiphys.runtime.data import DataRuntime
+    from tiphys.runtime.http import HttpRuntime
+    from tiphys.runtime.plugin import Plugin, PluginRuntime
+    from tiphys.runtime.resource import ResourceRuntime
+    from tiphys.runtime.router import RouterRuntime
+
+    runs, clock = home.settings.home / "runs", home.clock
+    plugins = [Plugin(item.address, item.token) for item in home.settings.plugins]
+    return RouterRuntime(
+        _runtime(home, name),
+        {
+            "Data": DataRuntime(runs, clock, home.drivers),
+            "HTTP": HttpRuntime(runs, clock, home.objects, _http_options(home.settings)),
+            "Plugin": PluginRuntime(runs, clock, plugins),
+            "Resource": ResourceRuntime(runs, clock, home.objects, home.drivers),
+        },
+    )
+
+
+def _http_options(settings: Settings) -> HttpOptions:
+    from tiphys.runtime.addresses import METADATA, AddressRules
+    from tiphys.runtime.exchange import HttpOptions
+
+    given = settings.http
+    return HttpOptions(
+        AddressRules(
+            allow_hosts=given.allow_hosts,
+            deny_hosts=given.deny_hosts,
+            allow_addresses=given.allow_addresses,
+            deny_addresses=METADATA if given.deny_addresses is None else given.deny_addresses,
+        ),
+        follow_redirects=given.follow_redirects,
+        response_bytes=given.max_response_bytes,
     )
 
 
@@ -189,4 +239,5 @@ def local(settings: Settings, *, drives: bool = False) -> Iterator[Local]:
             operator=Operator(store, store, clock),
             viewer=Viewer(store),
             slots=Slots(settings.slots or default_slots()),
+            objects=store.objects(clock),
         )
