@@ -95,7 +95,9 @@ async def _follow(request: Request, options: HttpOptions) -> Response:
 
     guard = _Guard(options.rules)
     async with aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(socket_factory=guard.socket, force_close=True),
+        connector=aiohttp.TCPConnector(
+            socket_factory=guard.socket, force_close=True, use_dns_cache=False
+        ),
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
         skip_auto_headers=_AUTO,

@@ -11,16 +11,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import msgspec
 
-from tiphys.errors import Permanent, Transient, WorldError
+from tiphys.errors import InvalidDocument, Permanent, Transient, WorldError
 from tiphys.expr.durations import parse_go_duration
 from tiphys.expr.errors import DurationError
 from tiphys.messages import JobSpec
 from tiphys.model.arguments import Outputs
-from tiphys.model.codec import encode
+from tiphys.model.base import Json
+from tiphys.model.codec import convert, encode
 from tiphys.ports import Capabilities, Clock
 from tiphys.runtime.addresses import AddressRules
 from tiphys.runtime.exchange import HttpOptions, Request, Response, exchange
@@ -51,7 +52,7 @@ class _Node(msgspec.Struct, frozen=True, rename="camel"):
 
     phase: _Phase = ""
     message: str = ""
-    outputs: dict[str, Any] | None = None
+    outputs: Json = None
     progress: str = ""
 
 
@@ -182,6 +183,6 @@ def _end(node: _Node, requeue: str) -> End | None:
 
 def _outputs(node: _Node) -> Outputs:
     try:
-        return msgspec.convert(node.outputs or {}, Outputs, strict=False)
-    except msgspec.ValidationError as exc:
+        return convert({} if node.outputs is None else node.outputs, Outputs)
+    except InvalidDocument as exc:
         raise Permanent(f"the plugin's outputs cannot be read: {exc}") from exc

@@ -8,6 +8,8 @@ the command is done after it. So an engine that comes back recognises its own ob
 and goes on waiting. A patch of type json is recognised by the document it led to. The other verbs
 lead to the same end however often they are done, unless someone else changes the object in the
 instant between the effect and the note.
+
+Differs: several documents without conditions and outputs succeed once all are acted on.
 Source: reference/engine.md 10.6, reference/executor.md 7; argo workflow/executor/resource.go.
 """
 
