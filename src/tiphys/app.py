@@ -14,11 +14,14 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tiphys.artifacts.registry import Drivers
 from tiphys.controller.engine import Engine
+from tiphys.controller.loop import Ports
+from tiphys.controller.unanswered import Unanswered
 from tiphys.errors import Permanent, UserError
 from tiphys.ports import Objects, RunRow, Runtime
 from tiphys.runtime.images import ImageRule
@@ -92,14 +95,15 @@ class Local:
         """Return what drives runs in this process."""
         if self.owner is None:
             raise Permanent("this home was opened to read only")
-        return Engine(
-            self.store,
-            self.store,
-            self.runtime,
-            self.clock,
-            self.owner.name,
-            self.settings.home / "bugs",
+        ports = Ports(
+            journal=self.store,
+            intake=self.store,
+            answers=Unanswered(),
+            clock=self.clock,
+            owner=self.owner.name,
+            bugs=self.settings.home / "bugs",
         )
+        return Engine(ports, self.runtime)
 
     async def forget(self, row: RunRow) -> None:
         """Delete a run, its job directories and its artifacts; what runs of it is killed.
@@ -197,6 +201,21 @@ def _http_options(settings: Settings) -> HttpOptions:
     )
 
 
+def features(settings: Settings, name: str) -> frozenset[str]:
+    """Return what the runtime of that name can do, with all that stands beside it."""
+    if name == "simulated":
+        from tiphys.runtime.simulated import SimulatedRuntime
+
+        return SimulatedRuntime.capabilities.features
+    kind: type[LocalRuntime] = ProcessRuntime
+    if name == "sandbox":
+        from tiphys.runtime.sandbox import SandboxRuntime
+
+        kind = SandboxRuntime
+    beside = {"data", "http", "resource", *(("plugin",) if settings.plugins else ())}
+    return kind.capabilities.features | beside
+
+
 def passed_on(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the part of the environment that jobs without isolation may see."""
     names = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "USER", "TZ")
@@ -235,7 +254,7 @@ def local(settings: Settings, *, drives: bool = False) -> Iterator[Local]:
             store=store,
             owner=owner,
             clock=clock,
-            submitter=Submitter(store, clock),
+            submitter=Submitter(store, clock, partial(features, settings)),
             operator=Operator(store, store, clock),
             viewer=Viewer(store),
             slots=Slots(settings.slots or default_slots()),
