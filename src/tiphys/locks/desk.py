@@ -44,6 +44,7 @@ class Desk(ABC, Generic[_Book]):
         self._answers = Answers()
         self._waiting: dict[RunId, set[str]] = {}
         self._lookout: tuple[RunId, object] | None = None
+        self._looking: dict[str, asyncio.Task[None]] = {}
         self._change = -1
 
     # ------------------------------------------------------------------------- the port
@@ -85,8 +86,7 @@ class Desk(ABC, Generic[_Book]):
             if self._answers.close(run):
                 self._waiting.pop(run, None)
             if self._lookout is me:
-                self._lookout = None
-                self._answers.nudge(None)
+                await self._leave_lookout()
 
     # ---------------------------------------------------------------- for who wires it
 
@@ -138,13 +138,14 @@ class Desk(ABC, Generic[_Book]):
 
     def _publish(self, news: Sequence[News]) -> None:
         """Send answers on their way, and remember who still waits."""
+        nothing_waited = not self._waiting
         for run, question, answer in news:
             if isinstance(answer, Awaited):
                 self._waiting.setdefault(run, set()).add(question)
             else:
                 self._forget(run, question)
         self._answers.put(news)
-        if self._waiting and self._lookout is not None:
+        if nothing_waited and self._waiting and self._lookout is not None:
             self._answers.nudge(self._lookout[0])
 
     def _forget(self, run: RunId, question: str) -> None:
@@ -158,20 +159,27 @@ class Desk(ABC, Generic[_Book]):
         if not is_lookout or not self._waiting:
             await self._answers.arrived(run)
             return
+        for look in (self._look_at_limits, self._tick):
+            if look.__name__ not in self._looking:
+                self._looking[look.__name__] = asyncio.ensure_future(look())
         arrived = asyncio.ensure_future(self._answers.arrived(run))
-        looking = [
-            asyncio.ensure_future(self._look_at_limits()),
-            asyncio.ensure_future(self._tick()),
-        ]
         try:
-            await asyncio.wait([arrived, *looking], return_when=asyncio.FIRST_COMPLETED)
-            for task in looking:
-                if task.done():
-                    task.result()
+            tasks = [arrived, *self._looking.values()]
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (arrived, *looking):
-                task.cancel()
-            await asyncio.gather(arrived, *looking, return_exceptions=True)
+            arrived.cancel()
+        for name in [name for name, task in self._looking.items() if task.done()]:
+            self._looking.pop(name).result()
+
+    async def _leave_lookout(self) -> None:
+        """Let another watcher be the lookout."""
+        looking = [*self._looking.values()]
+        self._looking.clear()
+        self._lookout = None
+        self._answers.nudge(None)
+        for task in looking:
+            task.cancel()
+        await asyncio.gather(*looking, return_exceptions=True)
 
     async def _look_at_limits(self) -> None:
         """Wait until an object changes, and let those go on whose limit was raised."""

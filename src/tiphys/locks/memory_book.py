@@ -69,7 +69,7 @@ class MemoryBook(Book):
 
     def __init__(self, database_limits: Mapping[str, int] | None = None) -> None:
         """Start empty."""
-        self._database_limits = database_limits or {}
+        self._database_limits = {} if database_limits is None else database_limits
         self._entries: dict[Key, Entry] = {}
         self._arrivals = 0
         self._limits: dict[str, int] = {}
