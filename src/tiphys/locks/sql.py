@@ -27,7 +27,7 @@ from tiphys.messages import Granted
 from tiphys.ports import Clock, Objects
 
 _LOOK_SECONDS: Final = 0.1
-_SWEEP_SECONDS: Final = 5.0
+_SWEEP_SECONDS: Final = 2.0
 _Result = TypeVar("_Result")
 
 
@@ -96,14 +96,13 @@ class SqlLocks(Desk[SqlBook]):
         self._look_at = self._clock.now() + _LOOK_SECONDS
 
     async def _clean_up(self) -> None:
-        """Drop what dead processes want and dead runs have; read limits again."""
-        now = self._clock.now()
-        dead = [one for one in await self._apply(SqlBook.others) if not self._shared.is_alive(one)]
-        await self._tell(lambda book: self._without(book, dead, now))
+        """Drop what dead processes want and dead runs have; read limits of the database again."""
+        others = await self._apply(SqlBook.others)
+        dead = [one for one in others if not self._shared.is_alive(one)]
+        await self._tell(lambda book: self._without(book, dead))
         await self.sweep(self._shared.lives)
 
-    def _without(self, book: SqlBook, dead: Sequence[str], now: float) -> list[News]:
-        book.enter(now)
+    def _without(self, book: SqlBook, dead: Sequence[str]) -> list[News]:
         lost = [key for controller in dead for key in book.leave(controller)]
         return [*self._drop(book, lost), *queue.limits_changed(book, {})]
 

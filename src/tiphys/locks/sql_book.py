@@ -1,4 +1,7 @@
-"""A book in the tables of `tables.py`, within one transaction of SQLite."""
+"""A book in the tables of `tables.py`, within one transaction of SQLite.
+
+Where an index is named in a query, SQLite would else choose one that walks over all who wait.
+"""
 
 from __future__ import annotations
 
@@ -59,12 +62,21 @@ class SqlBook(Book):
 
     def count(self, name: str) -> int:
         """Return how many hold a lock."""
-        row = self._row("SELECT COUNT(*) FROM sync_state WHERE name = ? AND held = 1", name)
+        row = self._row(
+            "SELECT COUNT(*) FROM sync_state INDEXED BY who_holds_this_lock"
+            " WHERE name = ? AND held = 1",
+            name,
+        )
         return 0 if row is None else int(row[0])
 
     def holders(self, name: str) -> Sequence[LocksWanted]:
         """Return those who hold a lock, by the name of the holder."""
-        return self._entries("s.name = ? AND s.held = 1 ORDER BY s.workflowkey, s.question", name)
+        query = (
+            "SELECT q.data FROM sync_state s INDEXED BY who_holds_this_lock"
+            " JOIN sync_question q ON q.id = s.question"
+            " WHERE s.name = ? AND s.held = 1 ORDER BY s.workflowkey, s.question"
+        )
+        return [_decode(data) for (data,) in self._db.execute(query, (name,))]
 
     def first(self, name: str) -> LocksWanted | None:
         """Return who heads a lock's queue."""
@@ -115,8 +127,8 @@ class SqlBook(Book):
     def contested(self) -> Sequence[Lock]:
         """Return the semaphores that somebody waits for."""
         query = (
-            "SELECT name FROM sync_state WHERE held = 0 AND is_semaphore = 1 AND name > ?"
-            " ORDER BY name LIMIT 1"
+            "SELECT name FROM sync_state INDEXED BY which_semaphores_are_contested"
+            " WHERE held = 0 AND is_semaphore = 1 AND name > ? ORDER BY name LIMIT 1"
         )
         found: list[Lock] = []
         for name in self._leaps(query):

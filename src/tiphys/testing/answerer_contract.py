@@ -365,9 +365,7 @@ class RoomContract:
             await first.answerer.release(first.run, "room")
             assert await third.hear("room") == Granted()
 
-    async def test_room_goes_to_the_highest_priority_then_to_the_oldest(
-        self, place: Place
-    ) -> None:
+    async def test_room_goes_to_the_highest_priority_then_to_the_oldest(self, place: Place) -> None:
         async with asking(place) as askers:
             held = [(await askers.ask(room(f"h{i}", f"n{i}")))[0] for i in range(ENGINE_ROOM)]
             young, _ = await askers.ask(room("young", "x", created_at=9.0))
