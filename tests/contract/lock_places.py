@@ -7,6 +7,7 @@ import sqlite3
 from pathlib import Path
 
 from tests.contract.tiny_objects import TinyObjects
+
 from tiphys.app import SystemClock
 from tiphys.errors import NotFound
 from tiphys.locks.memory import MemoryLocks

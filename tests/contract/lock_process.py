@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.contract.lock_places import connect
 from tests.contract.tiny_objects import TinyObjects
+
 from tiphys.app import SystemClock
 from tiphys.locks.sql import Shared, SqlLocks
 from tiphys.model.ids import RunId
@@ -37,7 +38,8 @@ async def main(home: Path, name: str, priority: int) -> None:
     held = answerer(home, name)
     await held.ask(locks(name, MUTEX, priority=priority))
     async for _, answer in held.watch(RunId(f"run-{name}")):
-        print(type(answer).__name__, flush=True)
+        sys.stdout.write(f"{type(answer).__name__}\n")
+        sys.stdout.flush()
     owner.close()
 
 

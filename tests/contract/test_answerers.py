@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
 from tests.contract.lock_places import MemoryPlace, SqlPlace
+
 from tiphys.locks.rooms import POSTPONED
 from tiphys.messages import Awaited, Granted
 from tiphys.testing.answerer_contract import MUTEX, AnswererContract, asking, locks, room

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from tests.contract.lock_places import SqlPlace
+
 from tiphys.messages import Awaited, Granted
 from tiphys.store.owners import Owner, is_alive
 from tiphys.testing.answerer_contract import MUTEX, asking, locks

@@ -99,14 +99,21 @@ def close_databases():
         DATABASES.pop().close()
 
 
-@pytest.mark.parametrize("case", THREE_BLOCKS, ids=lambda case: case_name(case))
+def case_name(case: Case) -> str:
+    return " ".join(
+        "-".join("+".join(lock[0] for lock in block.locks) for block in one.blocks)
+        for one in case.flows
+    )
+
+
+@pytest.mark.parametrize("case", THREE_BLOCKS, ids=case_name)
 def test_of_three_workflows_nobody_exceeds_a_limit_or_waits_for_ever(case):
     explored = explore(case, MemoryBook)
     assert explored.stuck is None
     assert explored.states > 100
 
 
-@pytest.mark.parametrize("case", TWO_FLOWS, ids=lambda case: case_name(case))
+@pytest.mark.parametrize("case", TWO_FLOWS, ids=case_name)
 def test_of_two_workflows_with_two_blocks_nobody_waits_for_ever(case):
     assert explore(case, MemoryBook).stuck is None
 
@@ -130,14 +137,7 @@ def test_workflows_that_hold_what_the_other_needs_wait_and_only_then():
         NESTED["a head that waits for who waits behind it"],
         CROSSED,
     ],
-    ids=lambda case: case_name(case),
+    ids=case_name,
 )
 def test_the_database_leads_to_the_same_states_as_memory(case):
     assert explore(case, sql_book) == explore(case, MemoryBook)
-
-
-def case_name(case: Case) -> str:
-    return " ".join(
-        "-".join("+".join(lock[0] for lock in block.locks) for block in one.blocks)
-        for one in case.flows
-    )

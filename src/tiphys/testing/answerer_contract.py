@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
@@ -177,7 +178,7 @@ class LocksContract:
             old, _ = await askers.ask(locks("old", MUTEX, created_at=1.0), one)
             high, _ = await askers.ask(locks("high", MUTEX, created_at=20.0, priority=5), other)
             order = [holder, high, old, young]
-            for before, after in zip(order, order[1:], strict=False):
+            for before, after in itertools.pairwise(order):
                 await before.answerer.release(before.run, "locks/")
                 assert await after.hear("locks/") == Granted()
 

@@ -196,23 +196,27 @@ class World:
                         believed[name] = believed.get(name, 0) + 1
         for name in {name for flow in self.case.flows for b in flow.blocks for name in b.locks}:
             limit = limits.get(name, 1)
-            assert self.book.count(name) <= limit, (name, self.trace)
-            assert believed.get(name, 0) <= self.book.count(name), (name, self.trace)
+            self._claim(self.book.count(name) <= limit, f"too many hold {name}")
+            self._claim(believed.get(name, 0) <= self.book.count(name), f"{name} is not held")
 
     def check_end(self) -> None:
         """Raise AssertionError if somebody waits for ever who could run, or something is held."""
-        stuck = [actor for actor in self.actors if any(s != "done" for s in actor.stages)]
         for number, actor in enumerate(self.actors):
             for index, stage in enumerate(actor.stages):
                 if stage == "asked":
                     names = names_of(self.case.wanted(number, index))
-                    assert any(self._is_full(name) for name in names), self.trace
-        if not stuck:
-            assert not self.book.runs(), self.trace
+                    in_use = any(self._is_full(name) for name in names)
+                    self._claim(in_use, f"workflow {number} waits for what is free")
+        if self.is_done():
+            self._claim(not self.book.runs(), "something is held after the end")
 
     def is_done(self) -> bool:
         """Tell whether every workflow is through."""
         return all(stage == "done" for actor in self.actors for stage in actor.stages)
+
+    def _claim(self, holds: bool, wrong: str) -> None:
+        if not holds:
+            raise AssertionError(f"{wrong} after {self.trace}")
 
     def _is_full(self, name: str) -> bool:
         return self.book.count(name) >= dict(self.case.limits).get(name, 1)
@@ -250,7 +254,8 @@ def explore(case: Case, new_book: Callable[[], Book]) -> Explored:
 
 
 def _replay(case: Case, book: Book, path: Sequence[Action]) -> World:
-    actors = [Actor(("new",) * len(flow.blocks)) for flow in case.flows]
+    new: Stage = "new"
+    actors = [Actor((new,) * len(flow.blocks)) for flow in case.flows]
     world = World(case, book, actors)
     for action in path:
         world.act(action)

@@ -6,8 +6,8 @@ import asyncio
 import json
 
 import pytest
-
 from tests.contract.tiny_objects import TinyObjects
+
 from tiphys.errors import Conflict, NotFound, Transient
 from tiphys.locks.cache import CacheAnswers, collect_garbage
 from tiphys.messages import CacheHit, CacheMissed, CacheWanted, KeepWanted, Kept, Refused

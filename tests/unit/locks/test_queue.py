@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from tests.contract.tiny_objects import TinyObjects
+
 from tiphys.locks import queue
 from tiphys.locks.book import Key
 from tiphys.locks.memory import MemoryLocks

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-
 from tests.contract.tiny_objects import TinyObjects
+
 from tiphys.errors import EngineBug
 from tiphys.locks.cache import CacheAnswers
 from tiphys.locks.memory import MemoryLocks
