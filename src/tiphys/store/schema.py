@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-VERSION = 1
-"""The schema's number, kept in the database as `user_version`."""
-
-STATEMENTS: tuple[str, ...] = (
+_RUNS: tuple[str, ...] = (
     """
     CREATE TABLE runs (
         uid TEXT PRIMARY KEY,
@@ -58,3 +55,22 @@ STATEMENTS: tuple[str, ...] = (
     """,
     "CREATE INDEX which_requests_has_this_run ON requests (run, id)",
 )
+_LEDGER: tuple[str, ...] = (
+    """
+    CREATE TABLE due_times (
+        cron TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        owner TEXT NOT NULL,
+        outcome BLOB NOT NULL,
+        closed INTEGER NOT NULL,
+        PRIMARY KEY (cron, at)
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX which_due_times_are_open ON due_times (at) WHERE closed = 0",
+)
+
+STEPS: tuple[tuple[str, ...], ...] = (_RUNS, _LEDGER)
+"""What each version of the schema adds to the one before it."""
+
+VERSION = len(STEPS)
+"""The schema's number, kept in the database as `user_version`."""

@@ -17,8 +17,9 @@ from tiphys.errors import Conflict, Corrupt, LostOwnership, NotFound, Permanent
 from tiphys.messages import Event, Input
 from tiphys.model.ids import RunId
 from tiphys.ports import Changes, RunRow
+from tiphys.store.ledger import SqliteLedger
 from tiphys.store.owners import Owner, is_alive, wake
-from tiphys.store.schema import STATEMENTS, VERSION
+from tiphys.store.schema import STEPS, VERSION
 from tiphys.store.writer import Writer
 
 _EVENTS = msgspec.msgpack.Decoder(list[Event])
@@ -44,6 +45,7 @@ class SqliteStore:
         except sqlite3.Error as exc:
             raise _unusable(self._path, exc) from exc
         self._writer = Writer(lambda: _connect(self._path))
+        self.ledger = SqliteLedger(home, self._writer, self._read)
 
     def close(self) -> None:
         """Finish writing and close."""
@@ -305,7 +307,7 @@ def _prepare(path: Path) -> sqlite3.Connection:
             f"one knows {VERSION}); update tiphys or choose another home with --home"
         )
     if found < VERSION:
-        for statement in STATEMENTS:
+        for statement in (item for step in STEPS[found:] for item in step):
             db.execute(statement)
         db.execute(f"PRAGMA user_version = {VERSION}")
     db.execute("COMMIT")
