@@ -111,8 +111,11 @@ class ObjectRef:
 class Objects(Protocol):
     """Kubernetes-like objects by kind, namespace and name; whole documents in and out.
 
-    A stored object has `metadata.uid`, `resourceVersion` (grows with each change) and
-    `creationTimestamp`. What refers to an owner that is deleted is deleted as well.
+    A stored object has `metadata.uid`, `resourceVersion` (grows with each change),
+    `creationTimestamp`, and `generation` (grows when something besides metadata and status
+    changes). What refers to owners that are all deleted is deleted as well. Of what has
+    finalizers, deletion only sets `deletionTimestamp`; it goes when the last finalizer is removed.
+    Whoever runs what objects ask for (jobs, child workflows) watches: `changed`, then `since`.
     """
 
     async def get(self, ref: ObjectRef) -> JsonObject:
@@ -125,14 +128,23 @@ class Objects(Protocol):
         """Return the objects of a kind, oldest first; of all namespaces if None."""
         ...
 
-    async def create(self, document: JsonObject) -> JsonObject:
-        """Add an object and return it as stored. Raises Conflict if it exists."""
+    async def kinds(self) -> Sequence[tuple[str, str]]:
+        """Return apiVersion and kind of all that is stored, sorted."""
+        ...
+
+    async def create(self, document: JsonObject, uid: str = "") -> JsonObject:
+        """Add an object and return it as stored; with `generateName` it gets a name.
+
+        `uid` is for those who must recognise their object after a crash. Raises Conflict if it
+        exists, InvalidDocument if it lacks apiVersion, kind or a name.
+        """
         ...
 
     async def replace(self, document: JsonObject) -> JsonObject:
         """Put a document in the place of the stored one and return it as stored.
 
-        Raises NotFound, and Conflict if it names a resourceVersion that is not the present one.
+        Raises NotFound, and Conflict if it names a resourceVersion or uid that is not the present
+        one. A document equal to the stored one changes nothing.
         """
         ...
 
@@ -140,8 +152,19 @@ class Objects(Protocol):
         """Remove an object. Raises NotFound."""
         ...
 
+    async def delete_owned(self, uid: str) -> None:
+        """Remove what the owner of this uid, which is gone, leaves behind."""
+        ...
+
     async def changed(self, after: int) -> int:
         """Return the number of the last change when it is greater than `after`; wait for that."""
+        ...
+
+    async def since(self, after: int) -> Sequence[ObjectRef] | None:
+        """Return what was changed or removed after that number; each once, oldest change first.
+
+        None if that was too long ago to be known: then all of interest is to be looked at.
+        """
         ...
 
 

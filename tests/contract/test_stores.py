@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import sqlite3
-
 import pytest
 
 from tiphys.store.memory import Memory, MemoryStore
 from tiphys.store.owners import Owner
-from tiphys.store.schema import STEPS
 from tiphys.store.sqlite import SqliteStore
 from tiphys.testing.ledger_contract import LedgerContract
 from tiphys.testing.store_contract import StoreContract
@@ -62,16 +57,3 @@ class TestSqliteStore(StoreContract, LedgerContract):
         place = SqliteHome(tmp_path)
         yield place
         place.close()
-
-
-def test_a_home_of_the_first_version_is_brought_up_to_date(tmp_path):
-    with contextlib.closing(sqlite3.connect(tmp_path / "tiphys.db")) as old:
-        for statement in STEPS[0]:
-            old.execute(statement)
-        old.execute("PRAGMA user_version = 1")
-    store = SqliteStore(tmp_path)
-    try:
-        assert asyncio.run(store.ledger.rows("c", 1)) == []
-        assert asyncio.run(store.list(None)) == []
-    finally:
-        store.close()
