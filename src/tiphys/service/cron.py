@@ -5,7 +5,7 @@ Source: Argo server/cronworkflow/cron_workflow_server.go; reference/rest-api.md 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -172,7 +172,7 @@ class CronChildren:
         )
 
 
-def _part(document: Mapping[str, object], key: str) -> Mapping[str, object]:
+def _part(document: JsonObject, key: str) -> JsonObject:
     found = document.get(key)
     return found if isinstance(found, dict) else {}
 
@@ -182,4 +182,4 @@ def _belongs(row: RunRow, uid: str) -> bool:
     if uid.encode() not in row.document:
         return False
     document: JsonObject = msgspec.json.decode(row.document)
-    return is_child(convert(dict(_part(document, "metadata")), ObjectMeta), uid)
+    return is_child(convert(_part(document, "metadata"), ObjectMeta), uid)

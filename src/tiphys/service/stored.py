@@ -15,8 +15,10 @@ async def stored_documents(objects: Objects, namespace: str) -> list[object]:
         convert(item, ClusterWorkflowTemplate)
         for item in await objects.list(API_VERSION, "ClusterWorkflowTemplate", None)
     ]
-    for item in await objects.list(API_VERSION, "WorkflowTemplate", namespace):
-        found.append(convert(item, WorkflowTemplate))
+    found += [
+        convert(item, WorkflowTemplate)
+        for item in await objects.list(API_VERSION, "WorkflowTemplate", namespace)
+    ]
     return [*found, *await objects.list("v1", "ConfigMap", namespace)]
 
 
