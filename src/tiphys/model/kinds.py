@@ -66,6 +66,9 @@ KNOWN: Final[tuple[KnownKind, ...]] = (
     KnownKind("PodGroup", _SCHEDULING, ("pg", "podgroup-v1beta1")),
     KnownKind("Queue", _SCHEDULING, ("q",), namespaced=False),
 )
+_LETTERS: Final = "bcdfghjklmnpqrstvwxz2456789"
+_SUFFIX_LENGTH: Final = 5
+_LONGEST_PREFIX: Final = 58
 _PLURALS: Final = {"Endpoints": "endpoints"}
 _BUILTIN_GROUPS: Final = frozenset({"", "apps", "batch", "autoscaling", "policy"})
 
@@ -124,3 +127,12 @@ def find_kind(word: str, more: tuple[KnownKind, ...] = ()) -> KnownKind | None:
         if name in (item.kind.lower(), plural(item.kind), *item.short):
             return item
     return None
+
+
+def named_after(prefix: str, chance: bytes) -> str:
+    """Return a name for `generateName`: the prefix and five letters, chosen by (random) bytes.
+
+    Source: apiserver storage/names, SimpleNameGenerator.
+    """
+    suffix = "".join(_LETTERS[byte % len(_LETTERS)] for byte in chance[:_SUFFIX_LENGTH])
+    return f"{prefix[:_LONGEST_PREFIX]}{suffix}"

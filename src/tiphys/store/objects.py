@@ -22,12 +22,9 @@ import msgspec
 
 from tiphys.errors import Conflict, Finding, InvalidDocument, NotFound
 from tiphys.model.base import Json, JsonObject
-from tiphys.model.kinds import group_of, is_namespaced, resource_name
+from tiphys.model.kinds import group_of, is_namespaced, named_after, resource_name
 from tiphys.ports import Clock, ObjectRef
 
-_LETTERS: Final = "bcdfghjklmnpqrstvwxz2456789"
-_SUFFIX_LENGTH: Final = 5
-_LONGEST_BASE: Final = 58
 _NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\Z")
 _BAD_NAME: Final = (
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or "
@@ -194,9 +191,14 @@ class Rules:
             raise _invalid(f"Object '{missing}' is missing")
         prefix = _text(_metadata(document), "generateName")
         if not ref.name and not prefix:
-            raise _invalid("resource name may not be empty")
+            raise _invalid("object is invalid: resource name may not be empty")
         if not ref.name:
-            ref = ObjectRef(ref.api_version, ref.kind, ref.namespace, generated_name(prefix))
+            ref = ObjectRef(
+                ref.api_version,
+                ref.kind,
+                ref.namespace,
+                named_after(prefix, secrets.token_bytes(8)),
+            )
         if group_of(ref.api_version) != _FREE_NAMES and not _NAME.match(ref.name):
             place = f'{ref.kind} "{ref.name}" is invalid: metadata.name: Invalid value'
             raise _invalid(f'{place}: "{ref.name}": {_BAD_NAME}')
@@ -204,12 +206,6 @@ class Rules:
 
     def _time(self) -> str:
         return datetime.fromtimestamp(self.now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def generated_name(prefix: str) -> str:
-    """Return a prefix with five random letters, as an API server makes names."""
-    suffix = "".join(secrets.choice(_LETTERS) for _ in range(_SUFFIX_LENGTH))
-    return f"{prefix[:_LONGEST_BASE]}{suffix}"
 
 
 def _owners(metadata: JsonObject) -> list[JsonObject]:

@@ -95,12 +95,9 @@ class ObjectsContract:
         assert meta(await objects.create(config_map("d", uid="no")))["uid"] != "no"
 
     async def test_what_cannot_be_an_object_is_refused(self, objects: Objects) -> None:
-        for wrong in (
-            {"kind": "ConfigMap", "metadata": {"name": "c"}},
-            {"apiVersion": "v1", "metadata": {"name": "c"}},
-            {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {}},
-            config_map("Bad_Name"),
-        ):
+        nameless: JsonObject = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {}}
+        halves = [{**nameless, "kind": ""}, {**nameless, "apiVersion": ""}]
+        for wrong in (*halves, nameless, config_map("Bad_Name")):
             with pytest.raises(InvalidDocument):
                 await objects.create(wrong)
 
