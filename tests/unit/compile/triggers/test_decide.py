@@ -126,8 +126,8 @@ def test_what_when_knows(when, expected):
     [
         ("{{cronworkflow.failed}} > 1", "failed to resolve {{cronworkflow.failed}} to string"),
         (
-            "{{= cronworkflow.labels.a == 'x' }}",
-            "failed to evaluate expression: cronworkflow.labels.a is missing",
+            "{{= cronworkflow.labels.team == 'x' }}",
+            "failed to evaluate expression: cronworkflow.labels.team is missing",
         ),
         ("cw == cw", "No parameter 'cw' found."),
     ],
