@@ -333,6 +333,10 @@ class Ledger(Protocol):
         """Return the latest rows of a CronWorkflow, newest first."""
         ...
 
+    async def crons(self) -> Sequence[str]:
+        """Return the uids of the CronWorkflows that have rows."""
+        ...
+
     async def forget(self, cron: str, before: int | None = None) -> None:
         """Remove the closed rows of a CronWorkflow up to a due time; all rows if None."""
         ...

@@ -132,10 +132,11 @@ class CronLoop:
             if row is None:
                 continue
             cron = crons.get(row.cron)
-            if cron is None:
-                await ledger.close(row)
-            else:
+            if cron is not None:
                 await self._guarded(row.cron, self._due.finish(row, reference_of(cron)))
+        for uid in await ledger.crons():
+            if uid not in crons:
+                await ledger.forget(uid)
 
     async def _look(self) -> None:
         """Load what is new or was changed, forget what is gone."""

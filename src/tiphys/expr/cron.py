@@ -288,8 +288,21 @@ def _to_minute(schedule: Schedule, moment: Time) -> tuple[bool, Time]:
         moment = Time(moment.ns + (60 - second) * SECOND, moment.zone)
         if civil(moment).minute == 0:
             return False, moment
+    quick = _in_this_hour(schedule, moment)
+    if quick is not None:
+        return True, quick
     while civil(moment).minute not in schedule.fields[0].values:
         moment = Time(moment.ns + 60 * SECOND, moment.zone)
         if civil(moment).minute == 0:
             return False, moment
     return True, moment
+
+
+def _in_this_hour(schedule: Schedule, moment: Time) -> Time | None:
+    """Return the next allowed minute without stepping to it, if no clock change lies between."""
+    now = civil(moment)
+    later = min((value for value in schedule.fields[0].values if value >= now.minute), default=-1)
+    if later < 0:
+        return None
+    found = Time(moment.ns + (later - now.minute) * 60 * SECOND, moment.zone)
+    return found if civil(found).offset == now.offset else None

@@ -78,6 +78,10 @@ class SqliteLedger:
         query = f"SELECT {_COLUMNS} FROM due_times WHERE cron = ? ORDER BY at DESC LIMIT ?"  # noqa: S608
         return [_row(found) for found in self._read(query, (cron, most))]
 
+    async def crons(self) -> Sequence[str]:
+        """Return the uids of the CronWorkflows that have rows."""
+        return [cron for (cron,) in self._read("SELECT DISTINCT cron FROM due_times", ())]
+
     async def forget(self, cron: str, before: int | None = None) -> None:
         """Remove the closed rows up to a due time; all rows if None."""
 
@@ -155,6 +159,10 @@ class MemoryLedger:
         """Return the latest rows of a CronWorkflow, newest first."""
         own = (row for row in self._rows.values() if row.cron == cron)
         return sorted(own, key=lambda row: row.at, reverse=True)[:most]
+
+    async def crons(self) -> Sequence[str]:
+        """Return the uids of the CronWorkflows that have rows."""
+        return [*dict.fromkeys(row.cron for row in self._rows.values())]
 
     async def forget(self, cron: str, before: int | None = None) -> None:
         """Remove the closed rows up to a due time; all rows if None."""

@@ -121,5 +121,7 @@ class LedgerContract:
                 await ledger.close(row)
         await ledger.forget("c", 120)
         assert [row.at for row in await ledger.rows("c", 9)] == [180, 60]
+        await ledger.take("d", 60, "one")
         await ledger.forget("c")
         assert not await ledger.rows("c", 9)
+        assert await ledger.crons() == ["d"]
