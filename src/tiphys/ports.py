@@ -286,6 +286,62 @@ class Journal(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class DueRow:
+    """One due time of a CronWorkflow, in the ledger.
+
+    `cron` is its uid, `at` the due time in whole seconds. `outcome` is what was decided, b"" as
+    long as `owner` is about to; `closed` when the CronWorkflow's document shows it.
+    """
+
+    cron: str
+    at: int
+    owner: str
+    outcome: bytes = b""
+    closed: bool = False
+
+
+class Ledger(Protocol):
+    """One row, and so one decision, for each due time of each CronWorkflow."""
+
+    async def take(self, cron: str, at: int, owner: str) -> DueRow | None:
+        """Become the one who decides about a due time and return its row.
+
+        None if it is closed, or if a living owner has it.
+        """
+        ...
+
+    async def decide(self, row: DueRow, outcome: bytes) -> DueRow:
+        """Keep what was decided and return the row with it.
+
+        Raises LostOwnership if the row's owner has it no longer, Conflict if it is decided.
+        """
+        ...
+
+    async def close(self, row: DueRow) -> None:
+        """Note that nothing is left to be done about a due time."""
+        ...
+
+    async def left(self, owner: str) -> Sequence[DueRow]:
+        """Return the rows that are not closed and that no living owner but this one has.
+
+        The oldest due time comes first.
+        """
+        ...
+
+    async def rows(self, cron: str, most: int) -> Sequence[DueRow]:
+        """Return the latest rows of a CronWorkflow, newest first."""
+        ...
+
+    async def crons(self) -> Sequence[str]:
+        """Return the uids of the CronWorkflows that have rows."""
+        ...
+
+    async def forget(self, cron: str, before: int | None = None) -> None:
+        """Remove the closed rows of a CronWorkflow up to a due time; all rows if None."""
+        ...
+
+
 class Intake(Protocol):
     """Requests to runs, durable before they are answered, in the order they were made."""
 

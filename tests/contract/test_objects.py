@@ -10,7 +10,7 @@ import pytest
 from tiphys.errors import Permanent
 from tiphys.store import sqlite_objects
 from tiphys.store.objects import MemoryObjects
-from tiphys.store.schema import OBJECTS, STATEMENTS, VERSION
+from tiphys.store.schema import DUE_TIMES, OBJECTS, STATEMENTS, VERSION
 from tiphys.store.sqlite import SqliteStore
 from tiphys.testing.objects_contract import NOW, ObjectsContract, config_map, ref
 from tiphys.testing.runtime_contract import ManualClock
@@ -77,12 +77,13 @@ def shape_of(path):
     return found, number
 
 
+@pytest.mark.parametrize(("version", "later"), [(1, (*OBJECTS, *DUE_TIMES)), (2, DUE_TIMES)])
 @pytest.mark.anyio
-async def test_a_database_of_version_1_is_brought_up_to_date(tmp_path):
+async def test_a_database_of_an_older_version_is_brought_up_to_date(tmp_path, version, later):
     old, new = tmp_path / "old", tmp_path / "new"
     old.mkdir()
     new.mkdir()
-    older(old, [item for item in STATEMENTS if item not in OBJECTS], 1)
+    older(old, [item for item in STATEMENTS if item not in later], version)
     for home in (old, new):
         store = SqliteStore(home)
         await store.objects(CLOCK).create(config_map())

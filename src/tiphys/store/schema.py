@@ -5,7 +5,7 @@ This is what a new database gets. One that exists is brought here by the steps o
 
 from __future__ import annotations
 
-VERSION = 2
+VERSION = 3
 """The schema's number, kept in the database as `user_version`."""
 
 OBJECTS: tuple[str, ...] = (
@@ -50,6 +50,21 @@ OBJECTS: tuple[str, ...] = (
 )
 """Kubernetes-like objects; `gone_objects` remembers for a while what was removed, so that watchers
 hear of it. Since version 2."""
+
+DUE_TIMES: tuple[str, ...] = (
+    """
+    CREATE TABLE due_times (
+        cron TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        owner TEXT NOT NULL,
+        outcome BLOB NOT NULL,
+        closed INTEGER NOT NULL,
+        PRIMARY KEY (cron, at)
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX which_due_times_are_open ON due_times (at) WHERE closed = 0",
+)
+"""The ledger of due times of CronWorkflows. Since version 3."""
 
 STATEMENTS: tuple[str, ...] = (
     """
@@ -104,4 +119,5 @@ STATEMENTS: tuple[str, ...] = (
     """,
     "CREATE INDEX which_requests_has_this_run ON requests (run, id)",
     *OBJECTS,
+    *DUE_TIMES,
 )
