@@ -21,9 +21,8 @@ from typing import TYPE_CHECKING
 from tiphys.artifacts.registry import Drivers
 from tiphys.controller.engine import Engine
 from tiphys.controller.loop import Ports
-from tiphys.controller.unanswered import Unanswered
 from tiphys.errors import Permanent, UserError
-from tiphys.ports import Objects, RunRow, Runtime
+from tiphys.ports import Answerer, Objects, RunRow, Runtime
 from tiphys.runtime.images import ImageRule
 from tiphys.runtime.local import LocalRuntime
 from tiphys.runtime.process import ProcessRuntime
@@ -32,10 +31,11 @@ from tiphys.service.operations import Operator
 from tiphys.service.submit import Submitter
 from tiphys.service.view import Viewer
 from tiphys.settings import Settings
-from tiphys.store.owners import Owner
+from tiphys.store.owners import Owner, is_alive
 from tiphys.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
+    from tiphys.locks.rooms import RoomLimits
     from tiphys.runtime.exchange import HttpOptions
 
 
@@ -95,12 +95,16 @@ class Local:
         """Return what drives runs in this process."""
         if self.owner is None:
             raise Permanent("this home was opened to read only")
+        from tiphys.locks.rooms import RoomLimits
+
+        room = RoomLimits(self.settings.parallelism, self.settings.namespace_parallelism)
         ports = Ports(
             journal=self.store,
             intake=self.store,
-            answers=Unanswered(),
+            answers=_answers(self, self.owner.name, room),
             clock=self.clock,
             owner=self.owner.name,
+            limited=bool(room.engine or room.per_namespace),
             bugs=self.settings.home / "bugs",
         )
         return Engine(ports, self.runtime)
@@ -133,6 +137,23 @@ class Local:
     def drivers(self) -> Drivers:
         """Finds the driver of an artifact's location."""
         return Drivers({"local": {"root": self.settings.home / "artifacts"}})
+
+
+def _answers(home: Local, owner: str, room: RoomLimits) -> Answerer:
+    """Return what answers the questions of runs: locks and room, and memoization caches."""
+    from tiphys.locks.cache import CacheAnswers
+    from tiphys.locks.router import Router
+    from tiphys.locks.sql import Shared, SqlLocks
+
+    shared = Shared(
+        write=home.store.write,
+        read=home.store.reader,
+        controller=owner,
+        is_alive=partial(is_alive, home.settings.home),
+        lives=home.store.unfinished,
+    )
+    locks = SqlLocks(shared, home.objects, home.clock, room)
+    return Router((locks, CacheAnswers(home.objects, home.clock)))
 
 
 def _runtime(home: Local, name: str) -> LocalRuntime:

@@ -16,6 +16,7 @@ from tiphys.messages import Answer, Event, Input, JobReport, JobSpec, Question
 from tiphys.model.artifacts import Artifact
 from tiphys.model.base import Json, JsonObject
 from tiphys.model.ids import NodeId, RunId
+from tiphys.model.kinds import is_namespaced
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,15 @@ class ObjectRef:
     kind: str
     namespace: str
     name: str
+
+    @classmethod
+    def of(cls, document: JsonObject) -> ObjectRef:
+        """Return the reference of a document; its name is "" if it has none."""
+        metadata = document.get("metadata")
+        own = metadata if isinstance(metadata, dict) else {}
+        api_version, kind = str(document.get("apiVersion", "")), str(document.get("kind", ""))
+        place = str(own.get("namespace", "")) if is_namespaced(api_version, kind) else ""
+        return cls(api_version, kind, place, str(own.get("name", "")))
 
 
 class Objects(Protocol):

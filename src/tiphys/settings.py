@@ -69,14 +69,17 @@ class Settings:
 
     `home` is where all state is kept. `runtime` is one of `RUNTIMES`. `slots` limits the jobs that
     run at once, of all workflows that one process drives (0: by the number of processors).
-    `namespace` is where documents without one go. `idle_seconds` is how long a background engine
-    waits for more work.
+    `namespace` is where documents without one go. `parallelism` and `namespace_parallelism` limit
+    the workflows at work at once, in all and in each namespace (0: any number). `idle_seconds` is
+    how long a background engine waits for more work.
     """
 
     home: Path
     runtime: str = "auto"
     slots: int = 0
     namespace: str = "default"
+    parallelism: int = 0
+    namespace_parallelism: int = 0
     idle_seconds: float = _IDLE_SECONDS
     images: tuple[Image, ...] = ()
     http: Http = field(default_factory=Http)
@@ -84,7 +87,17 @@ class Settings:
     environ: Mapping[str, str] = field(default_factory=dict)
 
 
-SETTINGS = ("runtime", "slots", "namespace", "idle_seconds", "images", "http", "plugins")
+SETTINGS = (
+    "runtime",
+    "slots",
+    "namespace",
+    "parallelism",
+    "namespace_parallelism",
+    "idle_seconds",
+    "images",
+    "http",
+    "plugins",
+)
 """What a settings file may hold."""
 IMAGE_SETTINGS = tuple(item.name for item in fields(Image))
 """What an entry of `images` may hold."""
@@ -117,6 +130,8 @@ def load_settings(
         or environ.get("ARGO_NAMESPACE", "")
         or given.text("namespace")
         or "default",
+        parallelism=int(given.number("parallelism", 0, int)),
+        namespace_parallelism=int(given.number("namespace_parallelism", 0, int)),
         idle_seconds=float(given.number("idle_seconds", _IDLE_SECONDS, int | float)),
         images=tuple(_image(given, index, base) for index in range(len(given.items("images")))),
         http=_http(given),

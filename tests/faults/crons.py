@@ -14,7 +14,6 @@ from tiphys.controller.cron import CronLoop
 from tiphys.controller.cron_ports import CronPorts
 from tiphys.controller.engine import Engine
 from tiphys.controller.loop import Ports
-from tiphys.controller.unanswered import Unanswered
 from tiphys.model.base import JsonObject
 from tiphys.model.codec import convert, encode
 from tiphys.model.cron import CronWorkflow
@@ -26,6 +25,7 @@ from tiphys.service.operations import Operator
 from tiphys.service.submit import Submitter
 from tiphys.store.memory import Memory, MemoryStore
 from tiphys.store.objects import MemoryObjects
+from tiphys.testing.answers import answers_in_memory
 from tiphys.testing.clock import JumpingClock
 
 REFERENCE = ObjectRef("argoproj.io/v1alpha1", "CronWorkflow", "team", "nightly")
@@ -152,7 +152,11 @@ class World:
         script = {name: Outcome(seconds=self.seconds, code=int(failed))}
         store = self._runner
         ports = Ports(
-            journal=store, intake=store, answers=Unanswered(), clock=self.clock, owner="runner"
+            journal=store,
+            intake=store,
+            answers=answers_in_memory(self.clock),
+            clock=self.clock,
+            owner="runner",
         )
         engine = Engine(ports, lambda _: SimulatedRuntime(self.clock, script))
         await engine.drive(await store.find("team", name))

@@ -107,14 +107,6 @@ def _metadata(document: JsonObject) -> JsonObject:
     return found if isinstance(found, dict) else {}
 
 
-def reference(document: JsonObject) -> ObjectRef:
-    """Return the reference of a document that has all its parts."""
-    metadata = _metadata(document)
-    api_version, kind = str(document.get("apiVersion", "")), str(document.get("kind", ""))
-    namespace = str(metadata.get("namespace", "")) if is_namespaced(api_version, kind) else ""
-    return ObjectRef(api_version, kind, namespace, str(metadata.get("name", "")))
-
-
 def shown(ref: ObjectRef) -> str:
     """Return an object as kubectl names it: `job.batch/x`."""
     group = group_of(ref.api_version)
@@ -174,7 +166,7 @@ class Kubectl:
         with _server():
             match command.action:
                 case "get":
-                    return [reference(document) for document in await self._targets(command)]
+                    return [ObjectRef.of(document) for document in await self._targets(command)]
                 case "create":
                     return await self._create(command, progress)
                 case "apply":
@@ -213,7 +205,7 @@ class Kubectl:
             words and command.action == "patch"
         )
         if by_manifest:
-            refs = [reference(document) for document in self._documents(command)]
+            refs = [ObjectRef.of(document) for document in self._documents(command)]
             return await self._read(refs, command)
         if not words:
             raise Permanent("error: You must provide one or more resources by argument or filename")
@@ -278,15 +270,15 @@ class Kubectl:
             try:
                 stored = await self._objects.create(named if name else document, uid)
             except Conflict as exc:
-                stored = await self._objects.get(reference(named))
+                stored = await self._objects.get(ObjectRef.of(named))
                 if not uid or _metadata(stored).get("uid") != uid:
                     path = command.manifest.path
                     raise _from_server("AlreadyExists", exc, "creating", path) from exc
-            made.append(reference(stored))
+            made.append(ObjectRef.of(stored))
         return made
 
     async def _apply(self, document: JsonObject) -> ObjectRef:
-        ref = reference(document)
+        ref = ObjectRef.of(document)
         if not ref.name:
             prefix = _metadata(document).get("generateName", "")
             raise Permanent(f"error: from {prefix}: cannot use generate name with apply")
@@ -302,7 +294,7 @@ class Kubectl:
         raise Permanent(f"{shown(ref)} is changed too often by others")
 
     async def _replace(self, document: JsonObject, command: Command) -> ObjectRef:
-        ref = reference(document)
+        ref = ObjectRef.of(document)
         try:
             stored = await self._objects.get(ref)
             # A status is not replaced with its object: it belongs to who runs the object.
@@ -317,7 +309,7 @@ class Kubectl:
     async def _patch(self, command: Command, progress: Progress) -> list[ObjectRef]:
         done = []
         for document in await self._targets(command):
-            ref = reference(document)
+            ref = ObjectRef.of(document)
             if not any(_same(document, planned) for planned in progress.planned):
                 await self._patch_one(ref, command)
             done.append(ref)
@@ -337,8 +329,8 @@ class Kubectl:
         done = []
         for document in await self._targets(command):
             with suppress(NotFound):
-                await self._objects.delete(reference(document))
-            done.append(reference(document))
+                await self._objects.delete(ObjectRef.of(document))
+            done.append(ObjectRef.of(document))
         return done
 
 

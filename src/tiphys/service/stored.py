@@ -1,12 +1,39 @@
-"""What workflows may refer to, from the store: templates and ConfigMaps."""
+"""What workflows may refer to, in the store: templates, ConfigMaps and other objects."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from tiphys.errors import NotFound
 from tiphys.model.base import API_VERSION, JsonObject
 from tiphys.model.codec import convert
+from tiphys.model.json_patch import merge_patch
 from tiphys.model.workflow import ClusterWorkflowTemplate, WorkflowTemplate
 from tiphys.ports import ObjectRef, Objects
+
+
+async def keep_beside(objects: Objects, namespace: str, documents: Iterable[object]) -> None:
+    """Keep the ConfigMaps, Secrets and other objects that stand beside a workflow in its files.
+
+    One that is kept already takes on what its document says and keeps the rest, as with
+    `kubectl apply`: a cache does not lose what it knows.
+    """
+    for document in documents:
+        if isinstance(document, dict):
+            await apply(objects, namespace, document)
+
+
+async def apply(objects: Objects, namespace: str, document: JsonObject) -> JsonObject:
+    """Create an object, or change the one of its name."""
+    metadata = document.get("metadata")
+    own = metadata if isinstance(metadata, dict) else {}
+    placed: JsonObject = {**document, "metadata": {"namespace": namespace, **own}}
+    try:
+        present = await objects.get(ObjectRef.of(placed))
+    except NotFound:
+        return await objects.create(placed)
+    merged = merge_patch(present, placed)
+    return await objects.replace(merged if isinstance(merged, dict) else placed)
 
 
 async def stored_documents(objects: Objects, namespace: str) -> list[object]:

@@ -22,7 +22,7 @@ import msgspec
 
 from tiphys.errors import Conflict, Finding, InvalidDocument, NotFound
 from tiphys.model.base import Json, JsonObject
-from tiphys.model.kinds import group_of, is_namespaced, named_after, resource_name
+from tiphys.model.kinds import group_of, named_after, resource_name
 from tiphys.ports import Clock, ObjectRef
 
 _NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\Z")
@@ -59,15 +59,6 @@ class Table(Protocol):
     def next_number(self) -> int:
         """Count a change and return its number."""
         ...
-
-
-def ref_of(document: JsonObject) -> ObjectRef:
-    """Return the reference of a document; its name is "" if it has none."""
-    metadata = document.get("metadata")
-    metadata = metadata if isinstance(metadata, dict) else {}
-    api_version, kind = _text(document, "apiVersion"), _text(document, "kind")
-    namespace = _text(metadata, "namespace") if is_namespaced(api_version, kind) else ""
-    return ObjectRef(api_version, kind, namespace, _text(metadata, "name"))
 
 
 def not_found(ref: ObjectRef) -> NotFound:
@@ -119,7 +110,7 @@ class Rules:
 
     def replace(self, document: JsonObject) -> JsonObject:
         """Put a document in the place of the stored one. Raises NotFound, Conflict."""
-        ref = ref_of(document)
+        ref = ObjectRef.of(document)
         before = self._found(ref)
         old, given = _metadata(before), _metadata(document)
         for field in ("resourceVersion", "uid"):
@@ -185,7 +176,7 @@ class Rules:
 
     def _named(self, document: JsonObject) -> ObjectRef:
         """Return the reference of a new document, with a made name if it asks for one."""
-        ref = ref_of(document)
+        ref = ObjectRef.of(document)
         if not ref.api_version or not ref.kind:
             missing = "apiVersion" if not ref.api_version else "kind"
             raise _invalid(f"Object '{missing}' is missing")

@@ -7,9 +7,9 @@ Measured on a virtual disk (reference/style.md 3.21): 7,500 one-event commits a 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -30,6 +30,7 @@ _ENCODER = msgspec.msgpack.Encoder()
 _ROW = "uid, namespace, name, created_at, done, owner, epoch, runtime, document,"
 _ROW += " summary, extras"
 _POLL_SECONDS = 2.0
+_Result = TypeVar("_Result")
 
 
 class SqliteStore:
@@ -53,6 +54,21 @@ class SqliteStore:
         """Finish writing and close."""
         self._writer.close()
         self._reader.close()
+
+    @property
+    def reader(self) -> sqlite3.Connection:
+        """The connection for short questions; closed with the store."""
+        return self._reader
+
+    async def write(self, work: Callable[[sqlite3.Connection], _Result], /) -> _Result:
+        """Run work in a transaction of its own and return its result once that is committed."""
+        return await self._writer.do(work)
+
+    async def unfinished(self, runs: Sequence[RunId]) -> Sequence[RunId]:
+        """Return which of these runs exist and are not done."""
+        marks = ",".join("?" * len(runs))
+        query = f"SELECT uid FROM runs WHERE done = 0 AND uid IN ({marks})"  # noqa: S608 (marks)
+        return [RunId(str(uid)) for (uid,) in self._read(query, runs)]
 
     def objects(self, clock: Clock) -> SqliteObjects:
         """Return the Kubernetes-like objects of this home; closed with the store."""
