@@ -83,9 +83,8 @@ def cron(text: str, inner: str = "") -> str:
 
 def plugin(metadata: str, container: str) -> str:
     """A workflow with an executor plugin."""
-    return spec(
-        f"executorPlugins: [{{metadata: {metadata}, spec: {{sidecar: {{container: {container}}}}}}}]"
-    )
+    sidecar = f"{{sidecar: {{container: {container}}}}}"
+    return spec(f"executorPlugins: [{{metadata: {metadata}, spec: {sidecar}}}]")
 
 
 NEEDS_P = f"{{name: b, inputs: {{parameters: [{{name: p}}]}}, {BODY}}}"
@@ -176,7 +175,8 @@ ROWS: list[tuple[str, str, str, str]] = [
     ("H3", "Workflow", steps("templateRef: {name: lib}"),
      "templates.main.steps[0].a template name is required"),
     ("H4", "Workflow", steps("templateRef: {name: '{{workflow.name}}', template: x}"), "ok"),
-    ("H5", "Workflow", steps("template: c"), "templates.main.steps[0].a template name 'c' undefined"),
+    ("H5", "Workflow", steps("template: c"),
+     "templates.main.steps[0].a template name 'c' undefined"),
     ("H6", "Workflow", steps("templateRef: {name: lib, template: hallo}"),
      "templates.main.steps[0].a template reference lib.hallo not found"),
     ("H6", "Workflow", steps("templateRef: {name: lbi, template: hello}"),
@@ -308,7 +308,8 @@ ROWS: list[tuple[str, str, str, str]] = [
      "artifact i in `manifestFrom` refer to a non-exist artifact"),
     ("L13", "Workflow", main("resource: {action: create, manifest: 'a: [b'}"),
      "templates.main.resource.manifest must be a valid yaml"),
-    ("L14", "Workflow", main("script: {source: x}"), "templates.main.script.image may not be empty"),
+    ("L14", "Workflow", main("script: {source: x}"),
+     "templates.main.script.image may not be empty"),
     ("L15", "Workflow", leaf("activeDeadlineSeconds: soon"),
      "templates.main.activeDeadlineSeconds must be a positive integer > 0 or an argo variable"),
     ("L16", "Workflow", leaf("parallelism: 1"),
@@ -471,11 +472,12 @@ ROWS: list[tuple[str, str, str, str]] = [
      "cannot validate Workflow: spec.arguments.m.value or spec.arguments.m.valueFrom is required"),
 ]  # fmt: skip
 
-RULES = frozenset(
-    "W1 W1t W2 W2b W3 W4 W5 W6 W7 W8 W9 W10 W11 W12 A1 A2 A3 A4 A6 A7 A8 A9 A10 A11 "
-    "H1 H2 H3 H4 H5 H6 H7 H8 H9 H10 T1 T2 T3 T4 T5 T6 T6b T7 T8 T9 T10 T11 T12 T13 T14 T15 T16 T17 "
-    "T18 T19 L1 L2 L3 L4 L5 L6 L7 L8 L9 L10 L11 L12 L13 L14 L15 L16 S0 S1 S2 S3 S4 S5 S6 S7 S8 S9 "
-    "S10 D0 D1 D2 D3 D4 D5 D6 D7 D8 D9 D10 D11 D12 D13 D14 D15 O1 O2 O3 O4 O5 O6 O7 O8 O9 O10 O11 "
-    "O12 O13 O14 O15 M1 M2 M3 M4 C1 C2 C3 C4 C5 C6 C7".split()
-)
+HIGHEST = {"W": 12, "A": 11, "H": 10, "T": 19, "L": 16, "S": 10, "D": 15, "O": 15, "M": 4, "C": 7}
+LETTERED = {"W1t", "W2b", "T6b"}
+FROM_ZERO = {"S0", "D0"}
+RULES = (
+    {f"{letter}{n}" for letter, last in HIGHEST.items() for n in range(1, last + 1)}
+    | LETTERED
+    | FROM_ZERO
+) - {"A5"}
 """Every rule there is, but A5, which is that A4 is not asked in lint (test_rules has it)."""

@@ -1,7 +1,7 @@
 """Every rule that lint knows, by number: what it is called and what it is about.
 
-limits: table. Numbers starting with TIP are warnings of ours, each with a page in docs/warnings; the
-others are Argo's own checks, numbered as in reference/validation.md.
+limits: table. Numbers starting with TIP are warnings of ours, each with a page in docs/warnings;
+the others are Argo's own checks, numbered as in reference/validation.md.
 """
 
 from __future__ import annotations
@@ -20,11 +20,15 @@ class Rule:
 
 
 WARNINGS: Final = (
-    Rule("TIP001", "skipped-loop-succeeds", "A loop whose items are all skipped counts as succeeded"),
+    Rule(
+        "TIP001", "skipped-loop-succeeds", "A loop whose items are all skipped counts as succeeded"
+    ),
     Rule("TIP002", "empty-loop-runs-once", "An empty withItems means no loop, not no run"),
     Rule("TIP003", "list-before-when", "withParam is read before a when that needs an item"),
     Rule("TIP004", "script-injection", "A value is pasted into the text of a program"),
-    Rule("TIP005", "inline-input-in-loop", "A loop cannot resolve the inputs of an inline template"),
+    Rule(
+        "TIP005", "inline-input-in-loop", "A loop cannot resolve the inputs of an inline template"
+    ),
     Rule("TIP006", "inline-input-shadowed", "An input around an inline template hides its own"),
     Rule("TIP007", "loop-status-of-group", "The status of a looped step is that of its group"),
     Rule("TIP008", "loop-result-not-json", "Results of a loop must be JSON"),
