@@ -100,7 +100,7 @@ def _pretty_file(report: Report, colour: bool) -> Iterator[str]:
         if verdict.text:
             yield f"   {paint('✖', RED, colour)} {_item(verdict)}\n"
             if _is_told(verdict):
-                yield from _indented(_line(verdict.findings[0], with_reason=False))
+                yield from _indented(_place(verdict.findings[0]))
         else:
             yield f"   {paint('⚠', YELLOW, colour)} {_object(verdict)}\n"
         for finding in _further(verdict):
@@ -130,11 +130,19 @@ def _item(verdict: Verdict) -> str:
     return f"{_object(verdict)}: {verdict.text}" if verdict.kind else verdict.text
 
 
-def _line(finding: Finding, with_reason: bool = True) -> str:
+def _line(finding: Finding) -> str:
     """Return a finding in the form that editors read: place, severity, text, rule."""
     place = f"{finding.file}:{finding.line}:{finding.column}" if finding.line else finding.file
-    reason = f" {finding.reason}" if with_reason else ""
+    return f"{place}: {finding.severity}: {finding.reason}{_tail(finding)}"
+
+
+def _place(finding: Finding) -> str:
+    """Return where a finding is and how to mend it, when its text was written already."""
+    place = f"{finding.file}:{finding.line}:{finding.column}" if finding.line else ""
+    return f"{place}{_tail(finding)}".removeprefix("; ").lstrip()
+
+
+def _tail(finding: Finding) -> str:
     hint = f"; {finding.hint}" if finding.hint else ""
     rule = rule_of(finding.rule)
-    name = f" [{rule.id} {rule.name}]" if rule is not None else ""
-    return f"{place}: {finding.severity}:{reason}{hint}{name}".replace(":;", ":")
+    return f"{hint} [{rule.id} {rule.name}]" if rule is not None else hint

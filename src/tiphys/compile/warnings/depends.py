@@ -17,7 +17,8 @@ from tiphys.expr.depends import (
     parse_depends,
     task_results,
 )
-from tiphys.expr.errors import DependsError
+from tiphys.expr.errors import DependsError, ExprError, UnknownTask
+from tiphys.expr.parse import parse_expression
 from tiphys.model.templates import DAGTask
 
 _WORD: Final = re.compile(r"[a-zA-Z0-9][-a-zA-Z0-9]*")
@@ -48,11 +49,12 @@ def _warn_of_depends(survey: Survey, body: Body) -> None:
         path = (*call.path, "depends")
         try:
             condition = parse_depends(text, flags)
-            condition.evaluate(dict.fromkeys(condition.dependencies, _STATES[0]))
-        except DependsError as exc:
-            if "unable" in exc.message:
-                reason = f"`depends` of `{call.name}` cannot be read: {exc.message.splitlines()[0]}"
-                survey.note("TIP507", reason, path)
+            parse_expression(condition.expression)
+        except UnknownTask:
+            continue  # an error already
+        except ExprError as exc:
+            reason = f"`depends` of `{call.name}` cannot be read: {exc.message.splitlines()[0]}"
+            survey.note("TIP507", reason, path)
             continue
         if _is_never(condition, text):
             reason = f"`depends` of `{call.name}` can never be true: it is always omitted"
@@ -71,4 +73,9 @@ def _is_never(condition: Condition, text: str) -> bool:
     if max(words.values()) < 2 or len(names) > _MOST_REPEATED:
         return False
     outcomes: Iterator[tuple[TaskResults, ...]] = itertools.product(_STATES, repeat=len(names))
-    return not any(condition.evaluate(dict(zip(names, states, strict=True))) for states in outcomes)
+    try:
+        return not any(
+            condition.evaluate(dict(zip(names, states, strict=True))) for states in outcomes
+        )
+    except DependsError:
+        return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from tiphys.compile.validate_leaf import find_cycle
 from tiphys.compile.warnings.survey import Body, Call, Survey, find_tags
 from tiphys.model.codec import encode
 from tiphys.model.templates import DAGTask, template_type
@@ -16,9 +17,28 @@ def warn_of_loops(survey: Survey) -> None:
     """Note what loops do that nobody expects."""
     for call in survey.calls:
         _warn_of_call(survey, call)
+    _warn_of_recursion(survey)
     for body in survey.bodies:
         if body.template.dag is not None:
             _warn_of_skipped_loops(survey, body)
+
+
+def _warn_of_recursion(survey: Survey) -> None:
+    """A cycle of calls that nothing can end: no `when`, no loop, no result that is asked for."""
+    graph: dict[str, tuple[str, ...]] = {}
+    for call in survey.calls:
+        depends = call.item.depends if isinstance(call.item, DAGTask) else ""
+        is_certain = not (call.item.when or call.is_loop or re.search(r"[.!]", depends))
+        if is_certain and call.item.template and call.body.caller is None:
+            graph[call.body.template.name] = (
+                *graph.get(call.body.template.name, ()),
+                call.item.template,
+            )
+    cycle = find_cycle(graph)
+    body = survey.templates.get(cycle[0]) if cycle else None
+    if body is not None:
+        reason = f"templates call each other without end: {' -> '.join(cycle)}"
+        survey.note("TIP011", reason, body.path, "give one of the calls a `when`")
 
 
 def _warn_of_call(survey: Survey, call: Call) -> None:

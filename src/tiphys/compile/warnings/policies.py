@@ -133,7 +133,12 @@ def _warn_of_kind(survey: Survey, body: Body) -> None:
 
 def _warn_of_delete(survey: Survey, body: Body) -> None:
     resource = body.template.resource
-    if resource is None or resource.action != "delete":
+    if resource is None or resource.action not in ("get", "delete"):
+        return
+    if not (resource.manifest or resource.manifest_from or resource.flags):
+        reason = f"{body.label} has neither a manifest nor flags that name an object: it fails"
+        survey.note("TIP217", reason, (*body.path, "resource"))
+    if resource.action == "get":
         return
     wanted = resource.success_condition or resource.failure_condition
     if wanted or body.template.outputs.parameters:

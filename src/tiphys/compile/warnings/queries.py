@@ -9,19 +9,26 @@ from tiphys.compile.validate_outputs import metric_fault
 from tiphys.compile.warnings.survey import Body, Survey
 from tiphys.errors import InvalidDocument
 from tiphys.expr.errors import ConditionError, JsonPathError
+from tiphys.model.policies import Metrics
 from tiphys.model.shapes import Path
 from tiphys.model.yaml_reader import read_yaml
 
+_DISPLAY_NAME: Final = "workflows.argoproj.io/display-name"
+_LABEL: Final = re.compile(r"[a-zA-Z0-9][-a-zA-Z0-9.]{0,61}[a-zA-Z0-9]\Z")
+_REALTIME: Final = ("{{workflow.duration}}", "{{duration}}")
 _TAG: Final = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 
 
 def warn_of_queries(survey: Survey) -> None:
     """Note texts that cannot be read."""
     for body in survey.bodies:
+        _warn_of_display_name(survey, body)
+        _warn_of_gauges(survey, body.template.metrics, body.path)
         _warn_of_queries(survey, body)
         _warn_of_patch(survey, body.template.pod_spec_patch, body.path)
     _warn_of_patch(survey, survey.spec.pod_spec_patch, survey.root)
     _warn_of_metrics(survey)
+    _warn_of_gauges(survey, survey.spec.metrics, survey.root)
 
 
 def _warn_of_queries(survey: Survey, body: Body) -> None:
@@ -59,6 +66,25 @@ def _warn_of_patch(survey: Survey, text: str, path: Path) -> None:
         return
     if not isinstance(value, dict):
         survey.note("TIP513", "podSpecPatch is no object", (*path, "podSpecPatch"))
+
+
+def _warn_of_display_name(survey: Survey, body: Body) -> None:
+    name = body.template.annotations.get(_DISPLAY_NAME, "")
+    if name and "{{" not in name and not _LABEL.match(name):
+        reason = f"the display name `{name}` is refused: the node is an Error"
+        path = (*body.path, "annotations", _DISPLAY_NAME)
+        survey.note("TIP514", reason, path, "letters, digits, `-` and dots, 2 to 63 of them")
+
+
+def _warn_of_gauges(survey: Survey, metrics: Metrics | None, path: Path) -> None:
+    for index, metric in enumerate(metrics.prometheus if metrics is not None else ()):
+        gauge = metric.gauge
+        if gauge is None or not gauge.realtime or "resourcesDuration." in gauge.value:
+            continue
+        if gauge.value.replace(" ", "") not in _REALTIME:
+            reason = f"the real-time gauge `{metric.name}` can only be a duration"
+            place = (*path, "metrics", "prometheus", index, "gauge")
+            survey.note("TIP515", reason, place, f"one of {', '.join(_REALTIME)}")
 
 
 def _warn_of_metrics(survey: Survey) -> None:

@@ -25,6 +25,7 @@ def warn_of_references(survey: Survey) -> None:
             for tag in survey.tags_of(call):
                 _warn_of_reference(survey, call, siblings, direct, tag)
         _warn_of_global_outputs(survey, body)
+        _warn_of_output_values(survey, body)
     for owner in survey.owners():
         for tag in survey.tags_of(owner):
             _warn_of_unknown(survey, tag)
@@ -141,17 +142,16 @@ def _has_fallback(survey: Survey, call: Call, tag: Tag) -> bool:
 
 def _warn_of_unknown(survey: Survey, tag: Tag) -> None:
     """A tag whose first word is nearly one of ours stays in the text as it is."""
-    if tag.is_expression or tag.text.startswith(_CHECKED) or find_variable(tag.text) is not None:
+    if tag.is_expression or tag.text.startswith(_CHECKED):
         return
     root = tag.text.partition(".")[0].partition("[")[0]
-    if not root.isidentifier() or (root != "item" and "." not in tag.text):
+    if not root.isidentifier() or root == tag.text:
         return
     near = [root] if root in (*_ROOTS, "item") else difflib.get_close_matches(root, _ROOTS, 1, 0.75)
-    if near:
+    if near and find_variable(tag.text) is None:
         hint = "" if near[0] == root else f"did you mean `{near[0]}`?"
-        survey.note(
-            "TIP105", f"{{{{{tag.text}}}}} is no variable: it stays as it is", tag.path, hint
-        )
+        reason = f"{{{{{tag.text}}}}} is no variable: it stays as it is"
+        survey.note("TIP105", reason, tag.path, hint)
 
 
 def _warn_of_global_outputs(survey: Survey, body: Body) -> None:
@@ -165,6 +165,18 @@ def _warn_of_global_outputs(survey: Survey, body: Body) -> None:
         return
     reason = f"a dag that is the entrypoint or a step does not export its own `{named[0]}`"
     survey.note("TIP106", reason, (*body.path, "outputs"), "set globalName on the task's template")
+
+
+def _warn_of_output_values(survey: Survey, body: Body) -> None:
+    if body.template.steps is None and body.template.dag is None:
+        return
+    for index, item in enumerate(body.template.outputs.parameters):
+        if item.value is not None:
+            reason = (
+                f"the output `{item.name}` of {body.label} has a plain value: an Error at its end"
+            )
+            path = (*body.path, "outputs", "parameters", index)
+            survey.note("TIP109", reason, path, "write `valueFrom: {expression: ...}`")
 
 
 def _warn_of_defaults(survey: Survey) -> None:

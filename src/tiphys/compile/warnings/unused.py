@@ -18,6 +18,7 @@ def warn_of_unused(survey: Survey) -> None:
     """Note arguments nobody declared, inputs nobody reads, templates nobody calls."""
     for call in survey.calls:
         _warn_of_undeclared(survey, call)
+        _warn_of_hidden(survey, call)
     for body in survey.bodies:
         _warn_of_inputs(survey, body)
     is_library = isinstance(survey.resource, WorkflowTemplate | ClusterWorkflowTemplate)
@@ -40,6 +41,13 @@ def _warn_of_undeclared(survey: Survey, call: Call) -> None:
                 reason = f"`{call.name}` passes `{name}`, which its template ignores: not declared"
                 path = (*call.path, "arguments", kind, index)
                 survey.note("TIP402", reason, path, suggestion(name, declared))
+
+
+def _warn_of_hidden(survey: Survey, call: Call) -> None:
+    if call.item.inline is not None and (call.item.template or call.item.template_ref):
+        field = "template" if call.item.template else "templateRef"
+        reason = f"`{field}` of `{call.name}` is never used: its inline template is"
+        survey.note("TIP406", reason, (*call.path, field))
 
 
 def _names(items: Iterable[Parameter | Artifact]) -> list[str]:
