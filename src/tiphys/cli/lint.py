@@ -25,8 +25,8 @@ def _explain(context: click.Context, _: click.Parameter, number: str | None) -> 
     from tiphys.compile.warnings.catalogue import WARNINGS, rule_of
 
     by_name = {rule.name: rule.id for rule in WARNINGS}
-    number = by_name.get(number.lower(), number if number.islower() else number.upper())
-    rule = rule_of(number) or rule_of(number[:1].upper() + number[1:])
+    written = (by_name.get(number.lower(), ""), number.upper(), number[:1].upper() + number[1:])
+    rule = next(filter(None, map(rule_of, written)), None)
     if rule is None:
         raise click.UsageError(
             f"there is no rule `{number}`; they are listed in docs/warnings", context
