@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tiphys.engine.evolve import has_hooks
+from tiphys.engine.evolve_nodes import has_hooks
 from tiphys.engine.state import Node
 from tiphys.messages import Event, NodeDone, WaitStarted
 from tiphys.model.ids import NodeId

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
-from tiphys.messages import Kind, Phase, Usage
+from tiphys.messages import Blocked, Kind, Memo, Phase, Question, Stage, Usage
 from tiphys.model.arguments import Inputs, Outputs
 from tiphys.model.artifacts import Artifact
 from tiphys.model.base import Json
@@ -51,7 +51,10 @@ class Node(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
 
     `owner` waits for this node; `boundary` is the Steps or DAG node whose template contains it.
     `active` counts the unfulfilled Pod, Steps and DAG nodes inside this boundary. `settled` says
-    that followers may start: fulfilled, and its hooks as well.
+    that followers may start: fulfilled, and its hooks as well. `stage` is what it waits for before
+    its work begins, `waiting_for` the key of the lock it cannot have yet, `memo` what its cache
+    said. A `daemoned` node runs, serves at `pod_ip`, and counts as fulfilled. `container` is the
+    name of one container of a container set.
     """
 
     id: NodeId
@@ -87,6 +90,24 @@ class Node(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
     settled: bool = False
     fulfilled: bool = False
     frame: Frame | None = None
+    stage: Stage = ""
+    waiting_for: str = ""
+    memo: Memo | None = None
+    daemoned: bool = False
+    pod_ip: str = ""
+    container: str = ""
+
+
+class Asked(msgspec.Struct, omit_defaults=True, gc=False):
+    """A question of a run, or of one of its nodes, and how it stands.
+
+    `held`: what it asks for is granted. `blocked` are the locks it cannot have, and who has them.
+    """
+
+    question: Question
+    node: NodeId | None = None
+    held: bool = False
+    blocked: tuple[Blocked, ...] = ()
 
 
 class State(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -95,7 +116,8 @@ class State(msgspec.Struct, omit_defaults=True, kw_only=True):
     `live` are the nodes that are not fulfilled, in the order they were added. `jobs` are the
     jobs a runtime may have: True while wanted, False while being stopped. `failed` are the
     Failed and Error nodes. `used` are the template keys called so far. `done_units` and
-    `all_units` are the two numbers of the workflow's progress.
+    `all_units` are the two numbers of the workflow's progress. `questions` are those that are not
+    answered for good, and the locks held, by their names. `daemons` are the nodes that serve.
     """
 
     run: RunId
@@ -115,6 +137,8 @@ class State(msgspec.Struct, omit_defaults=True, kw_only=True):
     used: dict[str, bool] = {}
     outputs: dict[str, str] = {}
     output_artifacts: dict[str, Artifact] = {}
+    questions: dict[str, Asked] = {}
+    daemons: dict[NodeId, bool] = {}
     active_pods: int = 0
     done_units: int = 0
     all_units: int = 0

@@ -8,6 +8,7 @@ Source of the defaults: conformance/README.md, "Executing local: simulate".
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
@@ -15,7 +16,18 @@ from typing import Final, Literal
 from msgspec.structs import replace
 
 from tiphys.executor import capture
-from tiphys.messages import JobFinished, JobLost, JobProgressed, JobSpec, JobStarted, Usage
+from tiphys.messages import (
+    ContainerReported,
+    JobFinished,
+    JobLost,
+    JobProgressed,
+    JobReady,
+    JobReport,
+    JobSpec,
+    JobStarted,
+    Phase,
+    Usage,
+)
 from tiphys.model.arguments import Outputs, Parameter
 from tiphys.model.artifacts import Artifact
 from tiphys.model.ids import NodeId, RunId
@@ -23,6 +35,25 @@ from tiphys.ports import Capabilities, Clock
 from tiphys.runtime.entry import Reports
 
 SOME_TEXT: Final = "simulated"
+_ADDRESS: Final = "127.0.0.1"
+_VOLUMES: Final = (
+    "awsElasticBlockStore azureDisk azureFile cephfs cinder configMap csi downwardAPI emptyDir "
+    "ephemeral fc flexVolume flocker gcePersistentDisk gitRepo glusterfs hostPath image iscsi nfs "
+    "persistentVolumeClaim photonPersistentDisk portworxVolume projected quobyte rbd scaleIO "
+    "secret storageos subPath vsphereVolume"
+)
+_STORES: Final = "s3 gcs azure oss hdfs http git artifactory plugin"
+_PLAIN: Final = (
+    "container script containerSet resource data http plugin daemon initContainers sidecars probes "
+    "lifecycle restartPolicyRules envFrom artifacts logs repositories labelsFrom metrics ttl podGC "
+    "artifactGC"
+)
+ALL: Final = frozenset(
+    _PLAIN.split()
+    + [f"volumes.{name}" for name in _VOLUMES.split()]
+    + [f"artifacts.{name}" for name in _STORES.split()]
+)
+"""Every feature a workflow can ask for: what is only played can do anything."""
 _DEADLINE: Final = "Pod was active on the node longer than the specified deadline"
 _STEP_DEADLINE: Final = "Step exceeded its deadline"
 _End = tuple[float, int, str]
@@ -36,7 +67,10 @@ class Outcome:
     It takes `seconds`, unless stopped or over a deadline, and exits with `code`. `message` is its
     termination message. `parameters` are the values of output parameters by name, `missing` the
     names of output parameters and artifacts it does not make. `error` makes it an Error with that
-    message, `lost` lets it vanish without a result. A `stubborn` one ignores SIGTERM.
+    message, `failure` Failed with exactly that one; `lost` lets it vanish without a result. A
+    `stubborn` one ignores SIGTERM. A daemon serves from its start until it is stopped, or for
+    `seconds` if there are any. `containers` are the ends of a container set's containers where
+    they are not as the exit code says.
     """
 
     seconds: float = 0.0
@@ -46,10 +80,12 @@ class Outcome:
     parameters: Mapping[str, str] = field(default_factory=dict)
     missing: frozenset[str] = frozenset()
     error: str = ""
+    failure: str = ""
     lost: bool = False
     stubborn: bool = False
     progress: tuple[str, ...] = ()
     log: bytes = b""
+    containers: Mapping[str, tuple[Phase, str]] = field(default_factory=dict)
 
 
 Script = Callable[[JobSpec], Outcome | None] | Mapping[str, Outcome]
@@ -73,12 +109,7 @@ class SimulatedRuntime:
     """Plays a script against a clock."""
 
     name = "simulated"
-    capabilities = Capabilities(
-        frozenset(
-            {"container", "script", "artifacts", "logs", "emptyDir", "containerSet", "data"}
-            | {"resource", "http", "plugin", "sidecars", "initContainers", "volumes", "daemon"}
-        )
-    )
+    capabilities = Capabilities(ALL)
 
     def __init__(self, clock: Clock, script: Script | None = None) -> None:
         self._clock = clock
@@ -94,6 +125,10 @@ class SimulatedRuntime:
         item = _Job(job, self._outcome(job), now)
         self._jobs[job.id] = item
         self._reports.put(JobStarted(job.id, now, self.name))
+        for container in _container_names(job):
+            self._reports.put(ContainerReported(job.id, container, "Running"))
+        if job.template.daemon:
+            self._reports.put(JobReady(job.id, now, _ADDRESS))
         for progress in item.outcome.progress:
             self._reports.put(JobProgressed(job.id, progress))
         end = _natural_end(item)
@@ -132,7 +167,7 @@ class SimulatedRuntime:
             item.spec.id for item in self._jobs.values() if item.spec.run == run and not item.over
         ]
 
-    def watch(self) -> AsyncIterator[JobFinished | JobLost | JobProgressed | JobStarted]:
+    def watch(self) -> AsyncIterator[JobReport]:
         """Yield each report once."""
         return self._reports.watch()
 
@@ -175,7 +210,8 @@ class SimulatedRuntime:
 def _natural_end(item: _Job) -> _End:
     """Return how the job ends if nobody stops it."""
     job, outcome = item.spec, item.outcome
-    ends: list[_End] = [(item.started_at + outcome.seconds, outcome.code, "")]
+    seconds = math.inf if job.template.daemon and not outcome.seconds else outcome.seconds
+    ends: list[_End] = [(item.started_at + seconds, outcome.code, "")]
     extra = job.grace_seconds if outcome.stubborn else 0.0
     code = 137 if outcome.stubborn else 143
     if job.deadline_seconds is not None:
@@ -189,8 +225,9 @@ def _report(item: _Job, end: _End) -> JobFinished:
     job, outcome = item.spec, item.outcome
     at, code, deadline = end
     parameters, artifacts, errors = _made(job, outcome)
-    phase: Literal["Succeeded", "Failed", "Error"] = "Error"
-    message = outcome.error
+    is_pod = job.template.http is None and job.template.plugin is None
+    phase: Literal["Succeeded", "Failed", "Error"] = "Error" if outcome.error else "Failed"
+    message = outcome.error or outcome.failure
     if not message:
         phase, message = capture.verdict(code, deadline, outcome.message, errors)
     return JobFinished(
@@ -200,13 +237,37 @@ def _report(item: _Job, end: _End) -> JobFinished:
         outputs=Outputs(
             parameters=tuple(parameters),
             artifacts=artifacts,
-            result=outcome.result.removesuffix("\n") if job.capture_result else None,
-            exit_code=str(code),
+            result=_result(job, outcome),
+            exit_code=str(code) if is_pod else None,
         ),
         usage=Usage(wall_seconds=at - item.started_at),
         started_at=item.started_at,
         finished_at=at,
+        containers=_containers(job, outcome, code),
     )
+
+
+def _result(job: JobSpec, outcome: Outcome) -> str | None:
+    if job.capture_result or job.template.http is not None:
+        return outcome.result.removesuffix("\n")
+    return None
+
+
+def _container_names(job: JobSpec) -> list[str]:
+    template = job.template.container_set
+    return [] if template is None else [item.name for item in template.containers]
+
+
+def _containers(job: JobSpec, outcome: Outcome, code: int) -> tuple[ContainerReported, ...]:
+    """Return how a container set's containers ended: as told, else as the pod did."""
+    usual: tuple[Phase, str] = ("Succeeded", "")
+    found = []
+    for name in _container_names(job):
+        if code:
+            usual = ("Failed", f"{name}: Error (exit code {code}): ")
+        phase, message = outcome.containers.get(name, usual)
+        found.append(ContainerReported(job.id, name, phase, message))
+    return tuple(found)
 
 
 def _made(

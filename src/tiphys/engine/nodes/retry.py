@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tiphys.engine import daemons
 from tiphys.engine.calls import Place, add_node
 from tiphys.engine.clock import human_duration, rfc3339
 from tiphys.engine.ending import finish
@@ -48,6 +49,9 @@ def react(run: Run, node: Node) -> None:
         _attempt(run, node)
         return
     last = run.node(frame.attempts[-1])
+    if last.daemoned:
+        daemons.ready(run, node, last.pod_ip)
+        return
     if last.phase not in BAD:
         finish(run, node, "Succeeded", outputs=last.outputs)
         return
