@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -55,7 +56,8 @@ def _explain(context: click.Context, _: click.Parameter, number: str | None) -> 
 def lint(session: Session, files: tuple[str, ...], **options: bool | str) -> int:
     """Check files and directories without running them; exit 1 if something is wrong.
 
-    FILES are paths, URLs or "-" for standard input; templates are found in all of them.
+    FILES are paths, URLs or "-" for standard input; templates are found in all of them. With
+    `-o simple` standard output has Argo's lines only; everything else goes to standard error.
     """
     from tiphys.service import lint as service
 
@@ -83,6 +85,8 @@ def _page(reports: list[Report], failed: int, output: str, colour: bool) -> str:
 
         return sarif(reports, warning_page)
     if output == "simple":
+        # Programs read Argo's lines, and compare them; ours are for whoever looks.
+        sys.stderr.write(findings.further(reports))
         return findings.simple(reports, failed)
     return findings.pretty(reports, failed, colour)
 

@@ -56,7 +56,9 @@ def lint(tmp_path, monkeypatch, capsys):
         options = [arg for arg in args if arg.startswith("-")]
         words = ["lint", *options, *(paths or files)]
         code = cli.main(words, standalone_mode=False)
-        return code, capsys.readouterr().out
+        said = capsys.readouterr()
+        run.stderr = said.err
+        return code, said.out
 
     return run
 
@@ -80,17 +82,19 @@ add `image:` [L4 leaf-template]
     )
 
 
-def test_the_simple_form_is_argos_with_a_line_for_everything_else(lint):
+def test_the_simple_form_is_argos_and_everything_else_goes_to_standard_error(lint):
     code, out = lint({"bad.yaml": BAD}, "--output=simple")
     assert code == 1
     assert (
         out
         == """\
 bad.yaml: in "etl-" (Workflow): spec.entrypoint is required
-bad.yaml:7:16: error: templates.main templates.main.container.image may not be empty; \
-add `image:` [L4 leaf-template]
 bad.yaml: in "nightly" (CronWorkflow): cron workflow must have at least one schedule
 """
+    )
+    assert lint.stderr == (
+        "bad.yaml:7:16: error: templates.main templates.main.container.image may not be empty; "
+        "add `image:` [L4 leaf-template]\n"
     )
 
 
@@ -120,7 +124,8 @@ odd.yaml:
 ✔ no linting errors found!
 """
     )
-    assert lint({"odd.yaml": ODD}, "--output=simple") == (0, f"{said}no linting errors found!\n")
+    assert lint({"odd.yaml": ODD}, "--output=simple") == (0, "no linting errors found!\n")
+    assert lint.stderr == said
     code, out = lint({"odd.yaml": ODD}, "--warnings-as-errors")
     assert (code, out.splitlines()[-1]) == (1, "✖ 1 linting errors found!")
     assert lint({"odd.yaml": ODD}, "--no-warnings") == (0, "✔ no linting errors found!\n")
@@ -163,7 +168,7 @@ def test_unknown_fields_are_errors_and_the_rest_is_checked_all_the_same(lint):
         "add `image:` [L4 leaf-template]",
     ]
     code, out = lint({"a.yaml": text}, "--no-strict", "--output=simple")
-    assert 'unknown field "spec.entrypoin" is dropped' in out
+    assert 'unknown field "spec.entrypoin" is dropped' in lint.stderr
 
 
 def test_several_unknown_fields_are_one_line_of_argos_and_a_line_each_of_ours(lint):

@@ -38,16 +38,26 @@ def pretty(reports: Sequence[Report], failed: int, colour: bool) -> str:
 
 
 def simple(reports: Sequence[Report], failed: int) -> str:
-    """Return Argo's simple form: a line for each error, and for each warning."""
-    lines = []
-    for report in reports:
-        for verdict in report.verdicts:
-            if verdict.text:
-                lines.append(f"{report.file}: {_item(verdict)}\n")
-            lines += [f"{_line(finding)}\n" for finding in _further(verdict)]
+    """Return Argo's simple form and nothing else: a line for each document with an error."""
+    lines = [
+        f"{report.file}: {_item(verdict)}\n"
+        for report in reports
+        for verdict in report.verdicts
+        if verdict.text
+    ]
     if not failed:
         lines.append(_NONE if any(report.checked for report in reports) else _NOTHING)
     return "".join(lines)
+
+
+def further(reports: Sequence[Report]) -> str:
+    """Return a line for everything that the simple form does not say."""
+    return "".join(
+        f"{_line(finding)}\n"
+        for report in reports
+        for verdict in report.verdicts
+        for finding in _further(verdict)
+    )
 
 
 def as_json(reports: Sequence[Report]) -> str:

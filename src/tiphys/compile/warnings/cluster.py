@@ -71,7 +71,6 @@ def _of_crd(survey: Survey) -> _Found:
         reason = f"spec.templates in body should have at most {_MOST_TEMPLATES} items"
         yield reason, (*root, "templates")
     yield from _at_least_one(spec.parallelism, (*root, "parallelism"))
-    yield from _of_parameters(len(spec.arguments.parameters), (*root, "arguments"))
     yield from _of_artifacts(spec.arguments.artifacts, (*root, "arguments", "artifacts"))
     if spec.artifact_gc is not None:
         yield from _one_of(spec.artifact_gc.strategy, _GC, (*root, "artifactGC", "strategy"))
