@@ -93,7 +93,7 @@ bad.yaml: in "nightly" (CronWorkflow): cron workflow must have at least one sche
 """
     )
     assert lint.stderr == (
-        "bad.yaml:7:16: error: templates.main templates.main.container.image may not be empty; "
+        "error: bad.yaml:7:16: templates.main templates.main.container.image may not be empty; "
         "add `image:` [L4 leaf-template]\n"
     )
 
@@ -109,8 +109,8 @@ def test_argos_lines_are_all_there_is_when_nothing_is_odd(lint):
 
 def test_warnings_are_said_and_refuse_nothing_unless_asked_to(lint):
     said = (
-        "odd.yaml:9:30: warning: the retryStrategy of template `main` has no `limit`, so Argo does "
-        "not wait between attempts; add a `limit` [TIP201 backoff-without-limit]\n"
+        "the retryStrategy of template `main` has no `limit`, so Argo does not wait between "
+        "attempts; add a `limit` [TIP201 backoff-without-limit]\n"
     )
     code, out = lint({"odd.yaml": ODD})
     assert code == 0
@@ -119,13 +119,13 @@ def test_warnings_are_said_and_refuse_nothing_unless_asked_to(lint):
         == f"""\
 odd.yaml:
    ⚠ in "odd" (Workflow)
-       {said}
+       odd.yaml:9:30: warning: {said}
 ⚠ 1 warning; `tiphys lint --explain NUMBER` says more
 ✔ no linting errors found!
 """
     )
     assert lint({"odd.yaml": ODD}, "--output=simple") == (0, "no linting errors found!\n")
-    assert lint.stderr == said
+    assert lint.stderr == f"warning: odd.yaml:9:30: {said}"
     code, out = lint({"odd.yaml": ODD}, "--warnings-as-errors")
     assert (code, out.splitlines()[-1]) == (1, "✖ 1 linting errors found!")
     assert lint({"odd.yaml": ODD}, "--no-warnings") == (0, "✔ no linting errors found!\n")

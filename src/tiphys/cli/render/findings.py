@@ -51,9 +51,12 @@ def simple(reports: Sequence[Report], failed: int) -> str:
 
 
 def further(reports: Sequence[Report]) -> str:
-    """Return a line for everything that the simple form does not say."""
+    """Return a line for everything that the simple form does not say.
+
+    The severity comes first: who looks for lines that begin with a file's name finds Argo's only.
+    """
     return "".join(
-        f"{_line(finding)}\n"
+        f"{finding.severity}: {_place_of(finding)}: {finding.reason}{_tail(finding)}\n"
         for report in reports
         for verdict in report.verdicts
         for finding in _further(verdict)
@@ -142,8 +145,11 @@ def _item(verdict: Verdict) -> str:
 
 def _line(finding: Finding) -> str:
     """Return a finding in the form that editors read: place, severity, text, rule."""
-    place = f"{finding.file}:{finding.line}:{finding.column}" if finding.line else finding.file
-    return f"{place}: {finding.severity}: {finding.reason}{_tail(finding)}"
+    return f"{_place_of(finding)}: {finding.severity}: {finding.reason}{_tail(finding)}"
+
+
+def _place_of(finding: Finding) -> str:
+    return f"{finding.file}:{finding.line}:{finding.column}" if finding.line else finding.file
 
 
 def _place(finding: Finding) -> str:
