@@ -16,9 +16,12 @@ import msgspec
 from tiphys.errors import Conflict, Corrupt, LostOwnership, NotFound, Permanent
 from tiphys.messages import Event, Input
 from tiphys.model.ids import RunId
-from tiphys.ports import Changes, RunRow
+from tiphys.ports import Changes, Clock, RunRow
+from tiphys.store.ledger import SqliteLedger
+from tiphys.store.migrations import bring_up_to_date
 from tiphys.store.owners import Owner, is_alive, wake
-from tiphys.store.schema import STATEMENTS, VERSION
+from tiphys.store.schema import VERSION
+from tiphys.store.sqlite_objects import SqliteObjects
 from tiphys.store.writer import Writer
 
 _EVENTS = msgspec.msgpack.Decoder(list[Event])
@@ -44,11 +47,16 @@ class SqliteStore:
         except sqlite3.Error as exc:
             raise _unusable(self._path, exc) from exc
         self._writer = Writer(lambda: _connect(self._path))
+        self.ledger = SqliteLedger(home, self._writer, self._read)
 
     def close(self) -> None:
         """Finish writing and close."""
         self._writer.close()
         self._reader.close()
+
+    def objects(self, clock: Clock) -> SqliteObjects:
+        """Return the Kubernetes-like objects of this home; closed with the store."""
+        return SqliteObjects(self._writer, self._read, clock)
 
     # ------------------------------------------------------------------------------ journal
 
@@ -305,9 +313,7 @@ def _prepare(path: Path) -> sqlite3.Connection:
             f"one knows {VERSION}); update tiphys or choose another home with --home"
         )
     if found < VERSION:
-        for statement in STATEMENTS:
-            db.execute(statement)
-        db.execute(f"PRAGMA user_version = {VERSION}")
+        bring_up_to_date(db, found)
     db.execute("COMMIT")
     path.chmod(0o600)
     return db
