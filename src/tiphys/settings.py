@@ -19,6 +19,7 @@ from tiphys.model.codec import Document
 from tiphys.service.mapping import read_mapping
 
 _IDLE_SECONDS = 5.0
+_RESPONSE_BYTES = 4 << 20
 _ALLOWLIST = "WORKFLOW_USER_OVERRIDE_ALLOWLIST"
 _NO_ESTIMATES = "SKIP_WORKFLOW_DURATION_ESTIMATION"
 RUNTIMES = ("auto", "sandbox", "process", "simulated")
@@ -42,13 +43,38 @@ class Image:
 
 
 @dataclass(frozen=True, slots=True)
+class Http:
+    """What HTTP templates may do; `runtime/addresses.py` says how the rules work together.
+
+    Hosts are patterns, addresses CIDRs. `deny_addresses` None stands for the addresses at which
+    machines learn about themselves. `max_response_bytes` limits each response.
+    """
+
+    allow_hosts: tuple[str, ...] = ()
+    deny_hosts: tuple[str, ...] = ()
+    allow_addresses: tuple[str, ...] = ()
+    deny_addresses: tuple[str, ...] | None = None
+    follow_redirects: bool = False
+    max_response_bytes: int = _RESPONSE_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """An executor plugin that listens at `address`; it knows the engine by `token`."""
+
+    address: str
+    token: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """How this process works.
 
     `home` is where all state is kept. `runtime` is one of `RUNTIMES`. `slots` limits the jobs that
     run at once, of all workflows that one process drives (0: by the number of processors).
-    `namespace` is where documents without one go. `idle_seconds` is how long a background engine
-    waits for more work.
+    `namespace` is where documents without one go. `parallelism` and `namespace_parallelism` limit
+    the workflows at work at once, in all and in each namespace (0: any number). `idle_seconds` is
+    how long a background engine waits for more work.
 
     `workflow_defaults` lies under every workflow: its metadata and spec. `template_referencing`
     is "", "Strict" or "Secure"; then workflows must refer to a template, and may set little beside
@@ -61,8 +87,12 @@ class Settings:
     runtime: str = "auto"
     slots: int = 0
     namespace: str = "default"
+    parallelism: int = 0
+    namespace_parallelism: int = 0
     idle_seconds: float = _IDLE_SECONDS
     images: tuple[Image, ...] = ()
+    http: Http = field(default_factory=Http)
+    plugins: tuple[Plugin, ...] = ()
     workflow_defaults: JsonObject = field(default_factory=dict)
     template_referencing: Literal["", "Strict", "Secure"] = ""
     override_allowlist: frozenset[str] = frozenset()
@@ -75,8 +105,12 @@ SETTINGS = (
     "runtime",
     "slots",
     "namespace",
+    "parallelism",
+    "namespace_parallelism",
     "idle_seconds",
     "images",
+    "http",
+    "plugins",
     "workflow_defaults",
     "template_referencing",
     "override_allowlist",
@@ -88,6 +122,10 @@ RETENTION_SETTINGS = ("completed", "failed", "errored")
 """What `retention` may hold."""
 IMAGE_SETTINGS = tuple(item.name for item in fields(Image))
 """What an entry of `images` may hold."""
+HTTP_SETTINGS = tuple(item.name for item in fields(Http))
+"""What `http` may hold."""
+PLUGIN_SETTINGS = ("address", "token", "token_file")
+"""What an entry of `plugins` may hold."""
 
 
 def load_settings(
@@ -113,8 +151,12 @@ def load_settings(
         or environ.get("ARGO_NAMESPACE", "")
         or given.text("namespace")
         or "default",
+        parallelism=int(given.number("parallelism", 0, int)),
+        namespace_parallelism=int(given.number("namespace_parallelism", 0, int)),
         idle_seconds=float(given.number("idle_seconds", _IDLE_SECONDS, int | float)),
         images=tuple(_image(given, index, base) for index in range(len(given.items("images")))),
+        http=_http(given),
+        plugins=tuple(_plugin(given, index, base) for index in range(len(given.items("plugins")))),
         workflow_defaults=_workflow_defaults(given),
         template_referencing=_referencing(given),
         override_allowlist=_allowlist(given, environ),
@@ -151,10 +193,7 @@ def _allowlist(file: _File, environ: Mapping[str, str]) -> frozenset[str]:
 def _retention(file: _File) -> dict[str, int]:
     given = file.mapping("retention")
     inner = _File(file.document, ("retention",))
-    for name in given:
-        if name not in RETENTION_SETTINGS:
-            known = ", ".join(RETENTION_SETTINGS)
-            raise inner.wrong(f'unknown setting "{name}" of retention; known are {known}', name)
+    inner.check_names(given, RETENTION_SETTINGS, "retention")
     return {name: int(inner.number(name, 0, int)) for name in given}
 
 
@@ -235,12 +274,19 @@ class _File:
             raise self.wrong(f'setting "{name}" is not a whole number', name)
         return value
 
-    def flag(self, name: str, default: bool) -> bool:
-        """Return true or false."""
+    def flag(self, name: str, default: bool = False) -> bool:
+        """Return a switch."""
         value = self.value(name)
         if value is None or isinstance(value, bool):
             return default if value is None else value
-        raise self.wrong(f'setting "{name}" is not true or false', name)
+        raise self.wrong(f'setting "{name}" is neither true nor false', name)
+
+    def check_names(self, given: JsonObject, known: tuple[str, ...], what: str) -> None:
+        """Raise InvalidDocument if a mapping has a name that is not known."""
+        for name in given:
+            if name not in known:
+                reason = f'unknown setting "{name}" of {what}; known are {", ".join(known)}'
+                raise self.wrong(reason, name)
 
     def mapping(self, name: str) -> JsonObject:
         """Return a mapping, an empty one if it is not given."""
@@ -270,10 +316,7 @@ def _image(file: _File, index: int, base: Path) -> Image:
     given = file.items("images")[index]
     if not isinstance(given, dict):
         raise entry.wrong('every entry of "images" is a mapping with a pattern')
-    for name in given:
-        if name not in IMAGE_SETTINGS:
-            known = ", ".join(IMAGE_SETTINGS)
-            raise entry.wrong(f'unknown setting "{name}" of an image; known are {known}', name)
+    entry.check_names(given, IMAGE_SETTINGS, "an image")
     if not entry.text("pattern"):
         raise entry.wrong('every entry of "images" needs a pattern')
     root = entry.text("root") or "host"
@@ -287,3 +330,54 @@ def _image(file: _File, index: int, base: Path) -> Image:
         entrypoint=entry.texts("entrypoint"),
         cmd=entry.texts("cmd"),
     )
+
+
+def _http(file: _File) -> Http:
+    given = file.value("http")
+    if given is None:
+        return Http()
+    entry = _File(file.document, ("http",))
+    if not isinstance(given, dict):
+        raise entry.wrong('setting "http" is not a mapping')
+    entry.check_names(given, HTTP_SETTINGS, "http")
+    denied = _networks(entry, "deny_addresses")
+    return Http(
+        allow_hosts=entry.texts("allow_hosts"),
+        deny_hosts=entry.texts("deny_hosts"),
+        allow_addresses=_networks(entry, "allow_addresses"),
+        deny_addresses=None if entry.value("deny_addresses") is None else denied,
+        follow_redirects=entry.flag("follow_redirects"),
+        max_response_bytes=int(entry.number("max_response_bytes", _RESPONSE_BYTES, int)),
+    )
+
+
+def _networks(entry: _File, name: str) -> tuple[str, ...]:
+    """Return a list of CIDRs, checked."""
+    from tiphys.runtime.addresses import parse_network
+
+    found = []
+    for index, text in enumerate(entry.texts(name)):
+        try:
+            found.append(parse_network(text))
+        except ValueError as exc:
+            raise entry.wrong(f'"{text}" is no address and no CIDR', name, index) from exc
+    return tuple(found)
+
+
+def _plugin(file: _File, index: int, base: Path) -> Plugin:
+    """Return an entry of `plugins`; its token may be in a file, relative to the settings file."""
+    entry = _File(file.document, ("plugins", index))
+    given = file.items("plugins")[index]
+    if not isinstance(given, dict):
+        raise entry.wrong('every entry of "plugins" is a mapping with an address')
+    entry.check_names(given, PLUGIN_SETTINGS, "a plugin")
+    address = entry.text("address")
+    if not address.startswith(("http://", "https://")):
+        raise entry.wrong('every entry of "plugins" needs an address that begins with http')
+    token = entry.text("token")
+    if path := entry.text("token_file"):
+        try:
+            token = (base / path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as exc:
+            raise entry.wrong(f"the token in {path} cannot be read", "token_file") from exc
+    return Plugin(address, token)
