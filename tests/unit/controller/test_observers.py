@@ -10,7 +10,6 @@ import pytest
 from tiphys.controller.engine import Engine
 from tiphys.controller.loop import Ports
 from tiphys.controller.observers import CustomMetrics, exposition
-from tiphys.controller.unanswered import Unanswered
 from tiphys.messages import MetricObserved, RunDone
 from tiphys.model.ids import RunId
 from tiphys.ports import RunRow
@@ -18,6 +17,7 @@ from tiphys.runtime.simulated import ALL, Outcome, SimulatedRuntime
 from tiphys.service.documents import Source, load
 from tiphys.service.submit import Overrides, Submitter
 from tiphys.store.memory import MemoryStore
+from tiphys.testing.answers import answers_in_memory
 from tiphys.testing.clock import JumpingClock, run
 
 ONE, OTHER = RunId("one"), RunId("other")
@@ -150,7 +150,9 @@ def test_an_engine_that_takes_a_run_up_again_shows_its_running_gauges() -> None:
         ]
 
     def engine(store: MemoryStore, clock: JumpingClock, metrics: CustomMetrics) -> Engine:
-        ports = Ports(store, store, Unanswered(), clock, store.owner, observers=[metrics])
+        ports = Ports(
+            store, store, answers_in_memory(clock), clock, store.owner, observers=[metrics]
+        )
         return Engine(ports, lambda row: runtime(row, clock))
 
     def runtime(_: RunRow, clock: JumpingClock) -> SimulatedRuntime:

@@ -10,7 +10,6 @@ import pytest
 from tiphys.controller.engine import Engine
 from tiphys.controller.loop import Ports
 from tiphys.controller.retention import Retention, Yard
-from tiphys.controller.unanswered import Unanswered
 from tiphys.engine.cleanup import Kept
 from tiphys.errors import Permanent
 from tiphys.model.ids import NodeId, RunId
@@ -19,6 +18,7 @@ from tiphys.runtime.simulated import ALL, Outcome, SimulatedRuntime
 from tiphys.service.documents import Source, load
 from tiphys.service.submit import Overrides, Submitter
 from tiphys.store.memory import MemoryStore
+from tiphys.testing.answers import answers_in_memory
 from tiphys.testing.clock import JumpingClock, run
 
 TEXT = """
@@ -68,7 +68,9 @@ class House:
         return Retention(yard, self.kept)
 
     def engine(self) -> Engine:
-        ports = Ports(self.store, self.store, Unanswered(), self.clock, self.store.owner)
+        ports = Ports(
+            self.store, self.store, answers_in_memory(self.clock), self.clock, self.store.owner
+        )
         return Engine(ports, self.runtime, self.retention())
 
     async def names(self) -> list[str]:

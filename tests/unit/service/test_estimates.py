@@ -6,13 +6,13 @@ from typing import Any
 
 from tiphys.controller.engine import Engine
 from tiphys.controller.loop import Ports
-from tiphys.controller.unanswered import Unanswered
 from tiphys.ports import RunRow
 from tiphys.runtime.simulated import ALL, Outcome, SimulatedRuntime
 from tiphys.service.documents import Source, load
 from tiphys.service.submit import Overrides, Submitter
 from tiphys.service.view import Viewer
 from tiphys.store.memory import MemoryStore
+from tiphys.testing.answers import answers_in_memory
 from tiphys.testing.clock import JumpingClock, run
 
 TEMPLATE = """
@@ -45,7 +45,9 @@ class Shop:
         row: RunRow = await self.submitter.submit(
             workflow, loaded.beside(), Overrides(runtime="simulated"), origin
         )
-        ports = Ports(self.store, self.store, Unanswered(), self.clock, self.store.owner)
+        ports = Ports(
+            self.store, self.store, answers_in_memory(self.clock), self.clock, self.store.owner
+        )
         outcome = Outcome(seconds=seconds, code=code)
         await Engine(ports, lambda _: SimulatedRuntime(self.clock, lambda _: outcome)).drive(row)
         whole: Any = await Viewer(self.store).get(None, name)
