@@ -18,7 +18,7 @@ def test_a_workflow_that_was_run_is_gone_after_its_time_with_all_that_belongs_to
     assert home.run("run", home.file("w.yaml", document)).code == 0
     until(lambda: not home.rows("SELECT 1 FROM runs"), "the workflow is deleted")
     assert not home.rows("SELECT 1 FROM events UNION SELECT 1 FROM nodes")
-    assert not [*home.home.glob("runs/*"), *home.home.glob("artifacts/*")]
+    assert not [*home.home.glob("runs/*"), *home.home.glob("artifacts/short")]
 
 
 def test_the_pods_of_a_submitted_workflow_are_dropped_and_it_stays(home: Home) -> None:

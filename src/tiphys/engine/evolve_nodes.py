@@ -240,8 +240,7 @@ def _use(state: State, node: Node, event: NodeDone | JobSettled) -> None:
     node.usage = event.usage
     if node.kind == "Pod":
         node.resources = assumed(event.usage) if event.resources is None else event.resources
-        for name, value in node.resources.items():
-            state.resources[name] = state.resources.get(name, 0) + value
+        _count_resources(state, node)
 
 
 def settle_job(state: State, event: JobSettled) -> None:
@@ -256,8 +255,14 @@ def recount(state: State) -> None:
     state.resources = {}
     for node in state.nodes.values():
         state.running_pods += node.kind == "Pod" and node.phase == "Running"
-        for name, value in node.resources.items():
-            state.resources[name] = state.resources.get(name, 0) + value
+        _count_resources(state, node)
+
+
+def _count_resources(state: State, node: Node) -> None:
+    for name, value in node.resources.items():
+        state.resources[name] = state.resources.get(name, 0) + value
+    if len(state.resources) > 1:  # the same whatever the order of the nodes
+        state.resources = dict(sorted(state.resources.items()))
 
 
 # ----------------------------------------------------------------------------------- changing
