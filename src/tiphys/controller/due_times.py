@@ -5,8 +5,9 @@ half done goes on where it was left. So two engines, or one that was killed, mak
 it. The decision itself is made in `compile.triggers`.
 
 Differs: a due time that was skipped (suspended, `when`, Forbid) stays so. Argo decides it again at
-every change of the CronWorkflow within startingDeadlineSeconds. Source: Argo workflow/cron/operator.go, run;
-reference/engine-operations.md 11.1.3.
+every change of the CronWorkflow within startingDeadlineSeconds.
+
+Source: Argo workflow/cron/operator.go, run; reference/engine-operations.md 11.1.3.
 """
 
 from __future__ import annotations
