@@ -153,8 +153,23 @@ class Entry:
     size_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What was stored: its size in bytes and its SHA-256 in hexadecimal.
+
+    For a directory, the digest is that of a text with one line for each file, in the order of
+    their paths: the file's digest, two spaces, its path (what `sha256sum` prints).
+    """
+
+    size_bytes: int
+    sha256: str
+
+
 class ArtifactDriver(Protocol):
-    """Moves artifacts between a path on this machine and one kind of store."""
+    """Moves artifacts between a path on this machine and one kind of store.
+
+    Bytes are moved in pieces: the memory needed does not depend on the artifact's size.
+    """
 
     async def get(self, where: Artifact, to: Path) -> None:
         """Write the artifact's bytes (a file or a directory tree) to `to`.
@@ -163,7 +178,7 @@ class ArtifactDriver(Protocol):
         """
         ...
 
-    async def put(self, source: Path, where: Artifact) -> None:
+    async def put(self, source: Path, where: Artifact) -> Stored:
         """Store the file or directory tree `source`; what was there is replaced."""
         ...
 
