@@ -91,7 +91,7 @@ def certificate(cert: Secret, key: Secret) -> ssl.SSLContext:
             os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
             path.write_bytes(secret.reveal())
         try:
-            context.load_cert_chain(*paths)
+            context.load_cert_chain(str(paths[0]), str(paths[1]))
         except (ssl.SSLError, OSError) as exc:
             raise UserError(f"the client certificate cannot be used: {exc}") from exc
     return context
