@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs, urlsplit
 
 from obstore.exceptions import BaseError
-from obstore.store import AzureConfig, AzureStore, ObjectStore
+from obstore.store import AzureStore, ObjectStore
 
 from tiphys.artifacts.objects import NO_RETRIES, ObjectDriver, Place
 from tiphys.errors import Permanent, UserError
 from tiphys.model.artifacts import Artifact, AzureArtifact
 from tiphys.model.secret import Secret
+
+if TYPE_CHECKING:  # types that exist for type checkers only
+    from obstore.store import AzureConfig
 
 _SAS: Final = re.compile(r"[?&]\w+=\w")
 """An account key that looks like a query is a token for shared access."""
@@ -38,12 +41,12 @@ class AzureDriver(ObjectDriver):
 
     def _open(self, where: Artifact, place: Place) -> ObjectStore:
         location = _location(where)
-        config = AzureConfig(
-            endpoint=location.endpoint.rstrip("/"),
-            account_name=account_name(location.endpoint),
-            disable_tagging=True,
+        config: AzureConfig = {
+            "endpoint": location.endpoint.rstrip("/"),
+            "account_name": account_name(location.endpoint),
+            "disable_tagging": True,
             **self._who(location),
-        )
+        }
         insecure = location.endpoint.startswith("http://")
         try:
             return AzureStore(
@@ -57,18 +60,18 @@ class AzureDriver(ObjectDriver):
 
     def _who(self, location: AzureArtifact) -> AzureConfig:
         if location.use_sdk_creds:
-            return AzureConfig()
+            return {}
         key = self.credentials.text(location.account_key_secret)
         if not key:
             raise UserError(
                 "accountKey secret is required for Azure Blob Storage if useSDKCreds is false"
             )
         if not _SAS.search(key):
-            return AzureConfig(account_key=key)
+            return {"account_key": key}
         token = key.partition("?")[2] or key.lstrip("&")
         for signature in parse_qs(token).get("sig", ()):
             self.credentials.masker.add(Secret(signature.encode()))
-        return AzureConfig(sas_key=token)
+        return {"sas_key": token}
 
 
 def account_name(endpoint: str) -> str:

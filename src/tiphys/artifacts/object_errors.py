@@ -15,9 +15,10 @@ from obstore import exceptions
 
 from tiphys.errors import NotFound, Permanent, TiphysError, Transient
 
-_STATUS: Final = re.compile(r"status code: (\d{3})")
+_STATUS: Final = re.compile(r"status code: ((\d{3})[ \w]*)")
 _CODE: Final = re.compile(r"<Code>([^<]*)</Code>")
 _MESSAGE: Final = re.compile(r"<Message>([^<]*)</Message>")
+_JSON_MESSAGE: Final = re.compile(r'"message": ?"([^"]+)"')
 _TRANSIENT_CODES: Final = frozenset(
     {
         *("RequestError", "RequestTimeout", "Throttling", "ThrottlingException", "SlowDown"),
@@ -67,7 +68,7 @@ def _failed(text: str, told: str) -> TiphysError:
     if any(mark in told for mark in _NO_BUCKET):
         return NoBucket(text)
     status, code = _STATUS.search(told), _CODE.search(told)
-    number = int(status[1]) if status else 0
+    number = int(status[2]) if status else 0
     if code is not None and code[1] in _TRANSIENT_CODES:
         return Transient(text)
     if number == 0 or number >= 500 or number in _TRANSIENT_STATUS:
@@ -80,5 +81,8 @@ def _short(told: str) -> str:
     code, message = _CODE.search(told), _MESSAGE.search(told)
     if code is not None:
         return f"{code[1]}: {message[1].strip()}" if message is not None else code[1]
+    if (status := _STATUS.search(told)) is not None:
+        reason = _JSON_MESSAGE.search(told)
+        return f"{status[1].strip()}: {reason[1]}" if reason is not None else status[1].strip()
     plain = told.partition("\n\nDebug source")[0].strip()
     return " ".join(plain.split())[:400]

@@ -14,10 +14,10 @@ from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import ClassVar, Final, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 
 import obstore
-from obstore.store import ClientConfig, ObjectStore, RetryConfig
+from obstore.store import ObjectStore
 
 from tiphys.artifacts.credentials import Credentials
 from tiphys.artifacts.digests import digest, files_below, of_tree
@@ -27,12 +27,15 @@ from tiphys.model.artifacts import Artifact
 from tiphys.model.locations import key_of
 from tiphys.ports import Entry, Stored
 
+if TYPE_CHECKING:  # types that exist for type checkers only
+    from obstore.store import ClientConfig, RetryConfig
+
 PART_BYTES: Final = 8 << 20
 _PARTS_IN_MEMORY_BYTES: Final = 48 << 20
 _MAX_PARTS: Final = 9_000
 _STREAM_BYTES: Final = 1 << 20
 _FILES_AT_ONCE: Final = 8
-NO_RETRIES: Final = RetryConfig(max_retries=0)
+NO_RETRIES: Final[RetryConfig] = {"max_retries": 0}
 _Result = TypeVar("_Result")
 
 
@@ -91,12 +94,12 @@ class ObjectDriver:
 
     def client(self, insecure: bool = False, ca: bytes | None = None) -> ClientConfig:
         """Return the options of the HTTP client."""
-        made = ClientConfig(
-            allow_http=insecure,
-            connect_timeout=timedelta(seconds=self._connect_seconds),
-            read_timeout=timedelta(seconds=self._read_seconds),
-            timeout=timedelta(days=7),  # of a whole transfer: it may be large
-        )
+        made: ClientConfig = {
+            "allow_http": insecure,
+            "connect_timeout": timedelta(seconds=self._connect_seconds),
+            "read_timeout": timedelta(seconds=self._read_seconds),
+            "timeout": timedelta(days=7),  # of a whole transfer: it may be large
+        }
         if ca is not None:
             made["root_certificate"] = ca
         return made
@@ -160,11 +163,11 @@ class ObjectDriver:
     async def list(self, where: Artifact) -> AsyncIterator[Entry]:
         """Yield the object at the key and those below it. Raises NotFound if there are none."""
         place = self._place(where)
+        below = await self._entries(where, place)
         found = [] if place.is_folder else await self._head(where, place)
-        found += await self._entries(where, place)
-        if not found:
+        if not found and not below:
             raise NotFound(f"no key found of name {place.key}")
-        for entry in found:
+        for entry in (*found, *below):
             yield entry
 
     async def _head(self, where: Artifact, place: Place) -> builtins.list[Entry]:

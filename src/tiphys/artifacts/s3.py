@@ -11,15 +11,18 @@ import asyncio
 import ssl
 from base64 import b64encode
 from datetime import UTC, datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from obstore.store import ObjectStore, S3Config, S3Credential, S3Store
+from obstore.store import ObjectStore, S3Store
 
 from tiphys.artifacts import sigv4
 from tiphys.artifacts.objects import NO_RETRIES, ObjectDriver, Place
 from tiphys.errors import Finding, Permanent, Unsupported, UserError
 from tiphys.model.artifacts import Artifact, S3Artifact, S3EncryptionOptions
 from tiphys.model.secret import Secret
+
+if TYPE_CHECKING:  # types that exist for type checkers only
+    from obstore.store import S3Config, S3Credential
 
 DEFAULT_REGION: Final = "us-east-1"
 _VIRTUAL_HOSTS: Final = (".amazonaws.com", ".amazonaws.com.cn", ".aliyuncs.com")
@@ -46,14 +49,14 @@ class S3Driver(ObjectDriver):
 
     def _open(self, where: Artifact, place: Place) -> ObjectStore:
         location = self.location(where)
-        config = S3Config(
-            endpoint=bucket_url(location),
-            region=location.region or DEFAULT_REGION,
-            virtual_hosted_style_request=_is_virtual(location),
-            disable_tagging=True,
-            disable_bulk_delete=True,  # not every store has it
+        config: S3Config = {
+            "endpoint": bucket_url(location),
+            "region": location.region or DEFAULT_REGION,
+            "virtual_hosted_style_request": _is_virtual(location),
+            "disable_tagging": True,
+            "disable_bulk_delete": True,  # not every store has it
             **self._encryption(location, place),
-        )
+        }
         ca = self.credentials.get(location.ca_secret)
         options = self.client(bool(location.insecure), ca.reveal() if ca is not None else None)
         signer = self._signer(where)
@@ -89,7 +92,7 @@ class S3Driver(ObjectDriver):
     def _encryption(self, location: S3Artifact, place: Place) -> S3Config:
         options = location.encryption_options
         if options is None or not options.enable_encryption:
-            return S3Config()
+            return {}
         if options.kms_encryption_context:
             raise refused(place, "s3.encryptionOptions.kmsEncryptionContext", "leave it out")
         customer = self.credentials.get(options.server_side_customer_key_secret)
@@ -100,9 +103,10 @@ class S3Driver(ObjectDriver):
         if location.insecure:
             raise UserError("serverSideCustomerKeySecret needs a connection with TLS")
         key = customer_key(customer, place)
-        return S3Config(
-            server_side_encryption="sse-c", sse_customer_key_base64=b64encode(key).decode()
-        )
+        return {
+            "server_side_encryption": "sse-c",
+            "sse_customer_key_base64": b64encode(key).decode(),
+        }
 
     async def _make_bucket(self, where: Artifact) -> bool:
         location = self.location(where)
@@ -167,8 +171,8 @@ def customer_key(secret: Secret, place: Place) -> bytes:
 
 def _server_side(options: S3EncryptionOptions) -> S3Config:
     if options.kms_key_id:
-        return S3Config(server_side_encryption="aws:kms", sse_kms_key_id=options.kms_key_id)
-    return S3Config(server_side_encryption="AES256")
+        return {"server_side_encryption": "aws:kms", "sse_kms_key_id": options.kms_key_id}
+    return {"server_side_encryption": "AES256"}
 
 
 def _is_virtual(location: S3Artifact) -> bool:
@@ -194,12 +198,12 @@ def _constraint(region: str) -> bytes:
 
 
 def _credential(signer: sigv4.Signer) -> S3Credential:
-    return S3Credential(
-        access_key_id=signer.access_key,
-        secret_access_key=signer.secret_key.text(),
-        token=signer.token or None,
-        expires_at=None,
-    )
+    return {
+        "access_key_id": signer.access_key,
+        "secret_access_key": signer.secret_key.text(),
+        "token": signer.token or None,
+        "expires_at": None,
+    }
 
 
 def refused(where: Artifact | Place, field: str, hint: str) -> Unsupported:
