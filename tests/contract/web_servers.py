@@ -8,7 +8,7 @@ from typing import Self
 from urllib.parse import unquote, urlencode
 from xml.sax.saxutils import escape
 
-from aiohttp import BasicAuth, web
+from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 NOT_FOUND = "<?xml version='1.0'?><Error><Code>{}</Code><Message>It does not exist.</Message></Error>"
@@ -102,9 +102,9 @@ class GcsServer(Served):
 
 
 class FileServer(Served):
-    """Files by GET and PUT. Paths that begin with /moved lead elsewhere; all but /open want `auth`."""
+    """Files by GET and PUT. Paths that begin with /moved lead elsewhere; `auth` is the header that is wanted."""
 
-    def __init__(self, auth: BasicAuth | None = None) -> None:
+    def __init__(self, auth: str = "") -> None:
         super().__init__()
         self.auth = auth
         self.files: dict[str, bytes] = {}
@@ -119,7 +119,7 @@ class FileServer(Served):
             return web.Response(status=int(status), headers={"Location": f"{self.elsewhere}/{rest}"})
         if path.startswith("/status/"):
             return web.Response(status=int(path.split("/")[2]))
-        if self.auth and request.headers.get("Authorization") != self.auth.encode():
+        if self.auth and request.headers.get("Authorization") != self.auth:
             return web.Response(status=401)
         if request.method == "PUT":
             self.files[path] = await request.read()

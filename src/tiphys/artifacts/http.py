@@ -9,8 +9,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import aiohttp
-
 from tiphys.artifacts import http_session as web
 from tiphys.artifacts.credentials import Credentials
 from tiphys.artifacts.http_session import Timeouts, Web, Who
@@ -75,33 +73,33 @@ class HttpDriver:
     async def _who(self, where: Artifact) -> Who:
         if where.artifactory is not None:
             found = where.artifactory
-            return Who(basic=self._basic(found.username_secret, found.password_secret))
+            return Who(self._basic(found.username_secret, found.password_secret))
         location = where.http or HTTPArtifact()
-        headers = [(item.name, item.value) for item in location.headers]
+        headers = tuple((item.name, item.value) for item in location.headers)
         if location.auth is None:
-            return Who(tuple(headers))
+            return Who(headers)
         auth = location.auth
         basic = self._basic(auth.basic_auth.username_secret, auth.basic_auth.password_secret)
         cert = self._credentials.get(auth.client_cert.client_cert_secret)
         key = self._credentials.get(auth.client_cert.client_key_secret)
         if cert is not None and key is not None:
             tls = await asyncio.to_thread(web.certificate, cert, key)
-            return Who(tuple(headers), basic, tls)
+            return Who((*headers, *basic), tls)
         token = await self._token(auth.oauth2)
         if token is not None:
             return Who((*headers, ("Authorization", f"Bearer {token.text()}")))
-        return Who(tuple(headers), basic)
+        return Who((*headers, *basic))
 
     def _basic(
         self, user: SecretKeySelector | None, password: SecretKeySelector | None
-    ) -> aiohttp.BasicAuth | None:
-        """Return user and password if neither is empty."""
+    ) -> tuple[tuple[str, str], ...]:
+        """Return the header of user and password if neither is empty."""
         name, word = self._credentials.text(user), self._credentials.text(password)
         if not name or not word:
-            return None
-        made = aiohttp.BasicAuth(name, word, "utf-8")
-        self._credentials.masker.add(Secret(made.encode().removeprefix("Basic ").encode()))
-        return made
+            return ()
+        made = web.basic(name, word)
+        self._credentials.masker.add(Secret(made[1].removeprefix("Basic ").encode()))
+        return (made,)
 
     async def _token(self, flow: OAuth2Auth) -> Secret | None:
         """Ask for a token of the client-credentials flow, if it is configured."""
@@ -114,10 +112,10 @@ class HttpDriver:
         if flow.scopes:
             form.append(("scope", " ".join(flow.scopes)))
         form += [(item.key, item.value) for item in flow.endpoint_params]
-        who = Who(basic=aiohttp.BasicAuth(client, secret, "utf-8"))
+        headers = [web.basic(client, secret)]
         async with (
-            self._web.session(who) as session,
-            session.post(url, data=form, auth=who.basic) as answer,
+            self._web.session(Who()) as session,
+            session.post(url, data=form, headers=headers) as answer,
         ):
             if answer.status >= 300:
                 text = f"oauth2: cannot fetch token: {web.status_line(answer)}"

@@ -9,6 +9,7 @@ import asyncio
 import os
 import ssl
 import tempfile
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -40,10 +41,9 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class Who:
-    """What every request carries: headers, user and password, a client certificate."""
+    """What every request carries: headers, and a client certificate."""
 
     headers: tuple[tuple[str, str], ...] = ()
-    basic: aiohttp.BasicAuth | None = None
     tls: ssl.SSLContext | None = None
 
 
@@ -80,6 +80,11 @@ class Web:
                 raise Permanent(f"TLS: {exc}") from exc
             except (aiohttp.ClientError, TimeoutError, ConnectionError) as exc:
                 raise Transient(f"{type(exc).__name__}: {exc}") from exc
+
+
+def basic(user: str, password: str) -> tuple[str, str]:
+    """Return the header of somebody with a password."""
+    return "Authorization", f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"
 
 
 def certificate(cert: Secret, key: Secret) -> ssl.SSLContext:
@@ -128,9 +133,7 @@ async def fetched(
 ) -> AsyncIterator[aiohttp.ClientResponse]:
     """Yield the answer to a GET that succeeded; redirects are followed. Raises NotFound."""
     headers = list(who.headers)
-    async with session.get(
-        URL(url, encoded=False), headers=headers, auth=who.basic, max_redirects=REDIRECTS
-    ) as answer:
+    async with session.get(URL(url), headers=headers, max_redirects=REDIRECTS) as answer:
         if answer.status >= 300:
             text = f"loading content from {url} failed with reason: {status_line(answer)}"
             raise NotFound(text) if answer.status == 404 else failure(text, answer)
@@ -142,15 +145,15 @@ async def send_file(
 ) -> tuple[aiohttp.ClientResponse, Stored]:
     """PUT a file and return the last answer; a redirect that repeats the request is followed.
 
-    The user's password and headers go no further than the first server.
+    The headers, a password among them, go no further than the first server.
     """
-    target, extra, basic = URL(url), list(who.headers), who.basic
+    target, extra = URL(url), list(who.headers)
     size = str(source.stat().st_size)
     for _ in range(REDIRECTS + 1):
         reading = Reading(source)
         headers = [*extra, ("Content-Length", size)]
         async with session.put(
-            target, data=reading.pieces(), headers=headers, auth=basic, allow_redirects=False
+            target, data=reading.pieces(), headers=headers, allow_redirects=False
         ) as answer:
             location = answer.headers.get("Location", "")
             if answer.status not in _REPEATED or not location:
@@ -158,6 +161,6 @@ async def send_file(
                 return answer, reading.stored
         following = target.join(URL(location))
         if following.origin() != target.origin():
-            extra, basic = [], None
+            extra = []
         target = following
     raise Permanent(f"saving file {source} to {url}: more than {REDIRECTS} redirects")

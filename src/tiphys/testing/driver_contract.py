@@ -272,5 +272,6 @@ async def read(shelf: Shelf, key: str) -> bytes:
 
 
 async def listed(shelf: Shelf, key: str) -> list[tuple[str, int]]:
-    """Return keys and sizes, by key."""
-    return sorted([(entry.key, entry.size_bytes) async for entry in shelf.driver.list(shelf.at(key))])
+    """Return keys, without a slash at their beginning, and sizes, by key."""
+    entries = shelf.driver.list(shelf.at(key))
+    return sorted([(entry.key.lstrip("/"), entry.size_bytes) async for entry in entries])
