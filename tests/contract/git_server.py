@@ -8,7 +8,6 @@ import subprocess
 from pathlib import Path
 
 from aiohttp import web
-
 from tests.contract.web_servers import Served
 
 QUIET = {

@@ -28,7 +28,9 @@ ROOT = Path(__file__).resolve().parents[2]
 EMULATORS = ROOT / "build" / "emulators"
 ACCESS, SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 AZURE_ACCOUNT = "devstoreaccount1"
-AZURE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+AZURE_KEY = (
+    "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+)
 """The account that the emulator has; its key is published."""
 _READY_SECONDS = 30
 
@@ -108,7 +110,9 @@ def azurite(folder: Path) -> Iterator[Server]:
         pytest.skip("azurite, the emulator of Azure, is not installed: make emulators")
     words = [where, "--blobPort", "0", "--skipApiVersionCheck", "--disableTelemetry"]
     words += ["--inMemoryPersistence"]
-    with started(words, r"successfully listens on http://127\.0\.0\.1:(\d+)", folder / "azurite.log") as port:
+    with started(
+        words, r"successfully listens on http://127\.0\.0\.1:(\d+)", folder / "azurite.log"
+    ) as port:
         _make_container(port)
         yield Server(port, folder)
 

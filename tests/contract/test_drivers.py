@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 
 import pytest
-
 from tests.contract.plugin_server import serve_plugin
 from tests.contract.web_servers import FileServer, TokenServer, WebHdfs
+
 from tiphys.artifacts.credentials import Credentials
 from tiphys.artifacts.hdfs import HdfsDriver
 from tiphys.artifacts.http import HttpDriver
@@ -19,8 +19,8 @@ from tiphys.model.artifacts import (
     Artifact,
     ArtifactoryArtifact,
     BasicAuth,
-    Header,
     HDFSArtifact,
+    Header,
     HTTPArtifact,
     HTTPAuth,
     LocalArtifact,
@@ -100,9 +100,9 @@ class TestHttp(DriverContract, NetworkContract):
 
     async def test_a_wrong_password_is_permanent_in_argos_words(self, server, tmp_path):
         wrong = self.make(server.port, auth=None)
-        with pytest.raises(Permanent, match="loading content from .* failed with reason: 401 Un"):
+        with pytest.raises(Permanent, match=r"loading content from .* failed with reason: 401 Un"):
             await wrong.driver.get(wrong.at("x"), tmp_path / "y")
-        with pytest.raises(Permanent, match="saving file .* failed with reason: 401 Unauthorized"):
+        with pytest.raises(Permanent, match=r"saving file .* failed with reason: 401 Unauthorized"):
             await wrong.driver.put(a_file(tmp_path, b"1"), wrong.at("x"))
 
     async def test_headers_are_sent(self, server, shelf, tmp_path):
@@ -135,7 +135,10 @@ class TestHttp(DriverContract, NetworkContract):
         with pytest.raises(Permanent, match="failed with reason: 302"):
             await shelf.driver.put(a_file(tmp_path, b"1"), shelf.at("moved/302/x"))
 
-    @pytest.mark.parametrize(("status", "error"), [(500, Transient), (503, Transient), (403, Permanent), (429, Transient), (404, NotFound)])
+    @pytest.mark.parametrize(
+        ("status", "error"),
+        [(500, Transient), (503, Transient), (403, Permanent), (429, Transient), (404, NotFound)],
+    )
     async def test_what_a_status_means(self, shelf, tmp_path, status, error):
         with pytest.raises(error, match=f"failed with reason: {status}"):
             await shelf.driver.get(shelf.at(f"status/{status}"), tmp_path / "y")
@@ -287,7 +290,7 @@ async def test_a_plugin_that_never_listens_is_given_up_in_argos_words(tmp_path):
         credentials(), names={"p": 1}, sockets=tmp_path, socket_seconds=0.01, poll_seconds=0.001
     )
     where = Artifact(name="a", plugin=PluginArtifact(name="p", configuration="c", key="k"))
-    with pytest.raises(Transient, match='expected unix socket at ".*/p/socket" but it does not'):
+    with pytest.raises(Transient, match=r'expected unix socket at ".*/p/socket" but it does not'):
         await driver.get(where, tmp_path / "x")
 
 

@@ -8,8 +8,8 @@ import shutil
 import subprocess
 
 import pytest
-
 from tests.contract.git_server import GitServer, commit, git, make_repository
+
 from tiphys.artifacts.credentials import Credentials
 from tiphys.artifacts.git import GitDriver
 from tiphys.errors import Permanent, Transient, UserError
@@ -189,7 +189,7 @@ async def test_the_ssh_key_is_given_as_a_private_file_to_the_user_git(repository
         ssh_private_key_secret=secret("key"),
         insecure_ignore_host_key=True,
     )
-    with pytest.raises(Permanent, match='failed to clone "ssh://host.invalid/repo.git"'):
+    with pytest.raises(Permanent, match=r'failed to clone "ssh://host\.invalid/repo\.git"'):
         await GitDriver(Credentials(reader), environ=environ).get(where, tmp_path / "out")
     words = (tmp_path / "words").read_text().split()
     assert {"User=git", "StrictHostKeyChecking=no", "BatchMode=yes"} <= set(words)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import pytest
-
 from tests.contract.store_servers import (
     ACCESS,
     AZURE_ACCOUNT,
@@ -15,6 +14,7 @@ from tests.contract.store_servers import (
     rclone,
 )
 from tests.contract.web_servers import GcsServer
+
 from tiphys.artifacts.azure import AzureDriver
 from tiphys.artifacts.credentials import Credentials
 from tiphys.artifacts.gcs import GcsDriver

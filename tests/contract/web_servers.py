@@ -11,7 +11,9 @@ from xml.sax.saxutils import escape
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-NOT_FOUND = "<?xml version='1.0'?><Error><Code>{}</Code><Message>It does not exist.</Message></Error>"
+NOT_FOUND = (
+    "<?xml version='1.0'?><Error><Code>{}</Code><Message>It does not exist.</Message></Error>"
+)
 
 
 class Served:
@@ -75,7 +77,9 @@ class GcsServer(Served):
             name = hashlib.sha256(f"{key}{len(self.uploads)}".encode()).hexdigest()
             self.uploads[name] = {}
             told = f"<UploadId>{name}</UploadId>"
-            return web.Response(text=f"<InitiateMultipartUploadResult>{told}</InitiateMultipartUploadResult>")
+            return web.Response(
+                text=f"<InitiateMultipartUploadResult>{told}</InitiateMultipartUploadResult>"
+            )
         parts = self.uploads[request.query["uploadId"]]
         if request.method == "PUT":
             parts[int(request.query["partNumber"])] = await request.read()
@@ -83,7 +87,9 @@ class GcsServer(Served):
         if request.method == "POST":
             self.objects[key] = b"".join(parts[number] for number in sorted(parts))
             told = "<ETag>1</ETag>"
-            return web.Response(text=f"<CompleteMultipartUploadResult>{told}</CompleteMultipartUploadResult>")
+            return web.Response(
+                text=f"<CompleteMultipartUploadResult>{told}</CompleteMultipartUploadResult>"
+            )
         return web.Response(status=204)
 
     def listing(self, request: web.Request) -> web.StreamResponse:
@@ -102,7 +108,7 @@ class GcsServer(Served):
 
 
 class FileServer(Served):
-    """Files by GET and PUT. Paths that begin with /moved lead elsewhere; `auth` is the header that is wanted."""
+    """Files by GET and PUT for those who show `auth`; paths below /moved lead elsewhere."""
 
     def __init__(self, auth: str = "") -> None:
         super().__init__()
@@ -116,7 +122,9 @@ class FileServer(Served):
         path = unquote(request.rel_url.raw_path)
         if path.startswith("/moved/"):
             _, _, status, rest = path.split("/", 3)
-            return web.Response(status=int(status), headers={"Location": f"{self.elsewhere}/{rest}"})
+            return web.Response(
+                status=int(status), headers={"Location": f"{self.elsewhere}/{rest}"}
+            )
         if path.startswith("/status/"):
             return web.Response(status=int(path.split("/")[2]))
         if self.auth and request.headers.get("Authorization") != self.auth:
@@ -193,12 +201,16 @@ class WebHdfs(Served):
 
     def liststatus(self, request: web.Request, path: str) -> web.Response:
         below = f"{path.rstrip('/')}/"
-        names = {file.removeprefix(below).split("/")[0] for file in self.files if file.startswith(below)}
+        names = {
+            file.removeprefix(below).split("/")[0] for file in self.files if file.startswith(below)
+        }
         found = [{**(self._status(below + name) or {}), "pathSuffix": name} for name in names]
         return web.json_response({"FileStatuses": {"FileStatus": found}})
 
     def delete(self, request: web.Request, path: str) -> web.Response:
-        gone = [file for file in self.files if file == path or file.startswith(f"{path.rstrip('/')}/")]
+        gone = [
+            file for file in self.files if file == path or file.startswith(f"{path.rstrip('/')}/")
+        ]
         for file in gone:
             del self.files[file]
         return web.json_response({"boolean": bool(gone)})

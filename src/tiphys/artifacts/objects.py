@@ -33,7 +33,7 @@ if TYPE_CHECKING:  # types that exist for type checkers only
 PART_BYTES: Final = 8 << 20
 _PARTS_IN_MEMORY_BYTES: Final = 48 << 20
 _MAX_PARTS: Final = 9_000
-_STREAM_BYTES: Final = 1 << 20
+_STREAM_BYTES: Final = 4 << 20
 _FILES_AT_ONCE: Final = 8
 NO_RETRIES: Final[RetryConfig] = {"max_retries": 0}
 _Result = TypeVar("_Result")
@@ -56,7 +56,11 @@ class Place:
 
 
 class ObjectDriver:
-    """The common part. `read_seconds` is how long a store may send nothing."""
+    """The common part.
+
+    `read_seconds` is how long a store may send nothing: some put the parts of a large object
+    together only at its end, and say nothing meanwhile.
+    """
 
     kind: ClassVar[str]
     deletes_folders: ClassVar[bool] = False
@@ -67,7 +71,7 @@ class ObjectDriver:
         credentials: Credentials,
         *,
         connect_seconds: float = 10.0,
-        read_seconds: float = 60.0,
+        read_seconds: float = 300.0,
     ) -> None:
         self.credentials = credentials
         self._connect_seconds = connect_seconds
@@ -221,6 +225,8 @@ class ObjectDriver:
                     await _put_file(self._open(where, place), place.key, source, size)
             finally:
                 stored = await reading
+        except NotFound as exc:  # the upload, which was given up: something failed before
+            raise Transient(f"the upload was broken off: {exc}") from exc
         except OSError as exc:
             raise Permanent(f"{self.kind} {place}: {source}: {exc}") from exc
         if stored.size_bytes != size:
