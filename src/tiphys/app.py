@@ -18,6 +18,8 @@ from pathlib import Path
 
 from tiphys.artifacts.registry import Drivers
 from tiphys.controller.engine import Engine
+from tiphys.controller.loop import Ports
+from tiphys.controller.unanswered import Unanswered
 from tiphys.errors import Permanent, UserError
 from tiphys.ports import RunRow, Runtime
 from tiphys.runtime.images import ImageRule
@@ -87,14 +89,15 @@ class Local:
         """Return what drives runs in this process."""
         if self.owner is None:
             raise Permanent("this home was opened to read only")
-        return Engine(
-            self.store,
-            self.store,
-            self.runtime,
-            self.clock,
-            self.owner.name,
-            self.settings.home / "bugs",
+        ports = Ports(
+            journal=self.store,
+            intake=self.store,
+            answers=Unanswered(),
+            clock=self.clock,
+            owner=self.owner.name,
+            bugs=self.settings.home / "bugs",
         )
+        return Engine(ports, self.runtime)
 
     async def forget(self, row: RunRow) -> None:
         """Delete a run, its job directories and its artifacts; what runs of it is killed.
@@ -147,6 +150,19 @@ def _runtime(settings: Settings, name: str, clock: SystemClock, slots: Slots) ->
     )
 
 
+def features(name: str) -> frozenset[str]:
+    """Return what the runtime of that name can do."""
+    if name == "simulated":
+        from tiphys.runtime.simulated import SimulatedRuntime
+
+        return SimulatedRuntime.capabilities.features
+    if name == "sandbox":
+        from tiphys.runtime.sandbox import SandboxRuntime
+
+        return SandboxRuntime.capabilities.features
+    return ProcessRuntime.capabilities.features
+
+
 def passed_on(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the part of the environment that jobs without isolation may see."""
     names = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "USER", "TZ")
@@ -185,7 +201,7 @@ def local(settings: Settings, *, drives: bool = False) -> Iterator[Local]:
             store=store,
             owner=owner,
             clock=clock,
-            submitter=Submitter(store, clock),
+            submitter=Submitter(store, clock, features),
             operator=Operator(store, store, clock),
             viewer=Viewer(store),
             slots=Slots(settings.slots or default_slots()),

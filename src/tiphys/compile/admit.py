@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from tiphys.compile.lower import lower
-from tiphys.compile.needs import unsupported
+from tiphys.compile.needs import Runtime, unsupported
 from tiphys.compile.notes import noted
 from tiphys.compile.references import TemplateStore, find_document, join_specs, template_store
 from tiphys.compile.validate import validate_workflow
@@ -54,11 +54,11 @@ def execution_spec(workflow: Workflow, store: TemplateStore) -> WorkflowSpec:
     return join_specs(workflow.spec, template.spec)
 
 
-def refused(workflow: Workflow, store: TemplateStore) -> list[Finding]:
+def refused(workflow: Workflow, store: TemplateStore, runtime: Runtime) -> list[Finding]:
     """Return what the workflow and the templates beside it ask for and cannot get."""
-    found = unsupported(workflow.spec)
+    found = unsupported(workflow.spec, runtime)
     for scope, document in store.items():
-        found += unsupported(document.spec, f"{scope}.spec")
+        found += unsupported(document.spec, runtime, f"{scope}.spec")
     return found
 
 
@@ -67,11 +67,13 @@ def admit(
     documents: Iterable[object],
     created_at: float,
     options: Options = _CREATE,
+    runtime: Runtime | None = None,
 ) -> Admitted:
     """Return a checked workflow in compiled form.
 
     `workflow` has its name, namespace and uid; `documents` are the templates it may refer to.
-    Raises InvalidDocument and Unsupported.
+    What `runtime` cannot do is refused; without one nothing is. Raises InvalidDocument and
+    Unsupported.
     """
     documents = list(documents)
     store = template_store(documents)
@@ -82,7 +84,7 @@ def admit(
     if problems:
         raise InvalidDocument(problems)
     spec = execution_spec(workflow, store)
-    findings = refused(workflow, store)
+    findings = refused(workflow, store, runtime) if runtime is not None else []
     if findings:
         raise Unsupported(findings)
     workflow = labelled(workflow, spec)

@@ -45,7 +45,7 @@ _DOTS: Final = (".", "..")
 PROGRESS_SECONDS = 3.0
 """How often progress files are looked at; Argo's ARGO_PROGRESS_FILE_TICK_DURATION."""
 _LOG_BYTES: Final = 1 << 16
-FEATURES: Final = frozenset({"container", "script", "artifacts", "logs", "emptyDir"})
+FEATURES: Final = frozenset({"container", "script", "artifacts", "logs", "volumes.emptyDir"})
 
 
 class LocalRuntime:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -15,6 +16,8 @@ from typing import Final
 import msgspec
 
 from tiphys.controller.engine import Engine
+from tiphys.controller.loop import Ports
+from tiphys.controller.unanswered import Unanswered
 from tiphys.errors import UserError
 from tiphys.messages import JobSpec, NodeSet
 from tiphys.model.arguments import Outputs
@@ -32,6 +35,7 @@ from tiphys.testing.clock import JumpingClock, run
 ANY_TEXT: Final = "any text"
 """What a suspend node is given for an output that nobody says anything about."""
 _SEEN_SECONDS: Final = 1.0
+_STEP: Final = re.compile(r"\]?\.")
 
 
 def simulate(
@@ -44,7 +48,8 @@ def simulate(
     """Return a workflow as it is when nothing more happens to it.
 
     `documents` hold the workflow and the templates it refers to. `assume` gives simulated parts
-    their answers, `result:<template>` a standard output; what a `script` says goes before it.
+    their answers, `result:<template>` a standard output, `http:<step>` how a request fails
+    (`FAIL:<message>`); what a `script` says goes before it.
     `operations` are `{"op": "resume|suspend|stop|terminate", "when": "<node> is <phase>"}`, where
     `$WF` is the workflow's name and no `when` means "when a job runs". A workflow that waits for
     a person is returned as it stands.
@@ -70,6 +75,9 @@ class Told:
             return told
         plain = Outcome(seconds=self.seconds)
         text = self.assume.get(f"result:{job.template.name}")
+        failure = self.assume.get(f"http:{_STEP.split(job.node_name)[-1]}", "")
+        if failure.startswith("FAIL:"):
+            return replace(plain, failure=failure.removeprefix("FAIL:"))
         return plain if text is None else replace(plain, result=text)
 
     def _scripted(self, job: JobSpec) -> Outcome | None:
@@ -87,11 +95,11 @@ async def _play(
     operations: Sequence[Mapping[str, str]],
 ) -> JsonObject:
     clock, store = JumpingClock(), MemoryStore()
-    row = await _submit(Submitter(store, clock), documents, parameters)
+    submitter = Submitter(store, clock, lambda _: SimulatedRuntime.capabilities.features)
+    row = await _submit(submitter, documents, parameters)
     operator = _Operators(row, Operator(store, store, clock), store, operations)
-    engine = Engine(
-        store, store, lambda _: SimulatedRuntime(clock, told.outcome), clock, store.owner
-    )
+    ports = Ports(store, store, Unanswered(), clock, store.owner)
+    engine = Engine(ports, lambda _: SimulatedRuntime(clock, told.outcome))
     async with asyncio.TaskGroup() as group:
         driving = group.create_task(engine.drive(row, operator.see))
         acting = group.create_task(operator.act())
