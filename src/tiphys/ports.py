@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from tiphys.messages import Answer, Event, Input, JobReport, JobSpec, Question
+from tiphys.model.artifact_gc import Deletion
 from tiphys.model.artifacts import Artifact
 from tiphys.model.base import Json, JsonObject
 from tiphys.model.ids import NodeId, RunId
@@ -192,6 +193,51 @@ class ArtifactDriver(Protocol):
 
     async def delete(self, where: Artifact) -> None:
         """Remove the artifact. Nothing there: no effect."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """An artifact that is to be deleted, or was: `state` is wanted, deleted or failed.
+
+    `tries` are the attempts so far, `due_at` when the next one is (seconds since the epoch),
+    `error` what went wrong last. Run, node and the artifact's name tell rows apart.
+    """
+
+    run: RunId
+    namespace: str
+    deletion: Deletion
+    state: Literal["wanted", "deleted", "failed"] = "wanted"
+    tries: int = 0
+    due_at: float = 0.0
+    error: str = ""
+
+
+class ArtifactLedger(Protocol):
+    """What is to be deleted, durable, and what became of it."""
+
+    async def add(self, rows: Sequence[LedgerRow]) -> None:
+        """Keep new rows; rows that are there already stay as they are."""
+        ...
+
+    async def due(self, at: float, limit: int) -> Sequence[LedgerRow]:
+        """Return wanted rows whose time has come, the longest due first."""
+        ...
+
+    async def next_due(self) -> float | None:
+        """Return when the next wanted row is due, None if none is wanted."""
+        ...
+
+    async def settle(self, row: LedgerRow) -> None:
+        """Replace a row by what became of it. No such row: no effect."""
+        ...
+
+    async def of(self, run: RunId) -> Sequence[LedgerRow]:
+        """Return all rows of a run, by node and name."""
+        ...
+
+    async def forget(self, run: RunId) -> None:
+        """Remove the rows of a run."""
         ...
 
 
