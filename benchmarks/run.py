@@ -44,7 +44,16 @@ def _sections(steps: int) -> dict[str, Callable[[Path], Iterator[Measured]]]:
         "chain": lambda folder: workload(folder, steps, is_chain=True),
         "engine": lambda _folder: engine_costs(),
         "language": lambda _folder: language_costs(),
+        "artifacts": _artifacts,
     }
+
+
+def _artifacts(folder: Path) -> Iterator[Measured]:
+    try:
+        from benchmarks.artifacts import artifact_costs
+    except ImportError as exc:  # pytest, which starts the server
+        raise CommandError(str(exc)) from exc
+    return artifact_costs(folder)
 
 
 def _show(section: Callable[[Path], Iterator[Measured]]) -> bool:

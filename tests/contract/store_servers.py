@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from email.utils import formatdate
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -81,7 +82,7 @@ def started(words: list[str], ready: str, log: Path) -> Iterator[int]:
             process.kill()
 
 
-def _drain(stream, log: Path) -> None:
+def _drain(stream: IO[bytes], log: Path) -> None:
     with log.open("wb") as file:
         shutil.copyfileobj(stream, file)
 

@@ -90,7 +90,7 @@ async def test_only_a_bad_connection_is_tried_again_and_waits_grow(tmp_path):
 async def test_when_tries_run_out_argos_words_are_used(tmp_path):
     driver = Flaky(*[Transient("down")] * 5)
     transfers = Transfers(spec(), driver, retry(Sleeps()))
-    with pytest.raises(Transient, match="^timed out waiting for the condition: down$"):
+    with pytest.raises(Transient, match=r"^timed out waiting for the condition: down$"):
         await transfers.load(Artifact(name="a", s3=S3Artifact(key="k")), tmp_path / "x")
 
 

@@ -21,7 +21,7 @@ def test_no_way_to_print_a_secret_shows_it():
         repr(secret),
         f"{secret}",
         f"{secret:>40}",
-        "%s" % secret,
+        "{}".format(secret),  # noqa: UP032
         f"{[secret]}",
     ):
         assert WORD not in text
