@@ -180,7 +180,10 @@ class ArtifactDriver(Protocol):
         ...
 
     async def put(self, source: Path, where: Artifact) -> Stored:
-        """Store the file or directory tree `source`; what was there is replaced."""
+        """Store the file or directory tree `source`; what was there is replaced.
+
+        A directory in an object store is added to, file by file.
+        """
         ...
 
     def open(self, where: Artifact) -> AsyncIterator[bytes]:
@@ -188,11 +191,14 @@ class ArtifactDriver(Protocol):
         ...
 
     def list(self, where: Artifact) -> AsyncIterator[Entry]:
-        """Yield what lies at or below the artifact's key."""
+        """Yield what lies at or below the artifact's key; may raise NotFound if nothing does."""
         ...
 
     async def delete(self, where: Artifact) -> None:
-        """Remove the artifact. Nothing there: no effect."""
+        """Remove the artifact; with a slash at its key's end, all below it.
+
+        Nothing there: no effect.
+        """
         ...
 
 

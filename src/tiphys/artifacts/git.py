@@ -136,6 +136,7 @@ class GitDriver:
             **{"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "HOME": str(folder)},
             **{"GIT_TERMINAL_PROMPT": "0", "GIT_ALLOW_PROTOCOL": f"file:{_REMOTE}"},
             **{"GIT_LFS_SKIP_SMUDGE": "1", "LC_ALL": "C", "GIT_ADVICE": "0"},
+            "GIT_TEMPLATE_DIR": "",  # no hooks of this machine
             "GIT_ASKPASS": self._askpass(location, folder),
             "GIT_SSH_COMMAND": self._ssh(location, folder),
         }

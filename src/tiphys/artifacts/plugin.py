@@ -11,6 +11,7 @@ import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import grpc
@@ -38,7 +39,7 @@ class PluginDriver:
         self,
         credentials: Credentials,
         *,
-        names: Mapping[str, int],
+        names: Mapping[str, int] = MappingProxyType({}),
         sockets: Path = Path(SOCKETS),
         socket_seconds: float = 120.0,
         poll_seconds: float = 1.0,
