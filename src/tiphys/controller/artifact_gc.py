@@ -18,7 +18,7 @@ from tiphys.model.artifact_gc import Deletion, failure_condition
 from tiphys.model.artifacts import Artifact
 from tiphys.model.ids import RunId
 from tiphys.model.status import Condition
-from tiphys.ports import ArtifactDriver, ArtifactLedger, Clock, LedgerRow
+from tiphys.ports import ArtifactDriver, Clock, DeletionRow, Deletions
 
 DriversOf = Callable[[str], Callable[[Artifact], ArtifactDriver]]
 """Namespace of the workflow -> what finds the driver of an artifact, with that one's Secrets."""
@@ -44,7 +44,7 @@ class ArtifactGC:
 
     def __init__(
         self,
-        ledger: ArtifactLedger,
+        ledger: Deletions,
         drivers: DriversOf,
         clock: Clock,
         backoff: Backoff = Backoff(),
@@ -58,7 +58,7 @@ class ArtifactGC:
     async def want(self, run: RunId, namespace: str, deletions: Sequence[Deletion]) -> None:
         """Note what is to be deleted. Noted again: no effect."""
         now = self._clock.now()
-        rows = [LedgerRow(run, namespace, item, due_at=now) for item in deletions]
+        rows = [DeletionRow(run, namespace, item, due_at=now) for item in deletions]
         await self._ledger.add(rows)
         self._woken.set()
 
@@ -98,7 +98,7 @@ class ArtifactGC:
                 task.cancel()
             await asyncio.gather(*waits, return_exceptions=True)
 
-    async def _delete(self, row: LedgerRow) -> LedgerRow:
+    async def _delete(self, row: DeletionRow) -> DeletionRow:
         """Try once and return what became of it."""
         tries, artifact = row.tries + 1, row.deletion.artifact
         try:

@@ -1,180 +1,172 @@
-"""The ledger of artifact deletions, on SQLite and in memory.
+"""The ledger of due times, on SQLite and in memory. See `ports.Ledger`.
 
-It lies in the home's database, but its table is its own: it is made when it is first needed.
+What an outcome means is not known here: it is bytes.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-import msgspec
-
-from tiphys.errors import Corrupt, Permanent
-from tiphys.model.artifact_gc import Deletion
-from tiphys.model.ids import RunId
-from tiphys.ports import LedgerRow
+from tiphys.errors import Conflict, LostOwnership
+from tiphys.ports import DueRow
+from tiphys.store.owners import is_alive
 from tiphys.store.writer import Writer
 
-_TABLE: Final = (
-    """
-    CREATE TABLE IF NOT EXISTS artifact_deletions (
-        run TEXT NOT NULL,
-        node TEXT NOT NULL,
-        name TEXT NOT NULL,
-        namespace TEXT NOT NULL,
-        deletion BLOB NOT NULL,
-        state TEXT NOT NULL,
-        tries INTEGER NOT NULL,
-        due_at REAL NOT NULL,
-        error TEXT NOT NULL,
-        PRIMARY KEY (run, node, name)
-    ) WITHOUT ROWID
-    """,
-    """
-    CREATE INDEX IF NOT EXISTS which_artifact_deletions_are_due
-    ON artifact_deletions (due_at) WHERE state = 'wanted'
-    """,
-)
-_COLUMNS: Final = "run, namespace, deletion, state, tries, due_at, error"
-_decode: Final = msgspec.json.Decoder(Deletion).decode
-_encode: Final = msgspec.json.Encoder().encode
+_COLUMNS = "cron, at, owner, outcome, closed"
+_Read = Callable[[str, Sequence[object]], Sequence[tuple[Any, ...]]]
 
 
 class SqliteLedger:
-    """Rows in the database `path`."""
+    """The rows of one database; `read` answers a query."""
 
-    def __init__(self, path: Path) -> None:
-        """Open the database. Raises Permanent."""
-        self._path = path
-        try:
-            self._reader = _connect(path)
-        except sqlite3.Error as exc:
-            raise Permanent(f"the database {path} cannot be opened: {exc}") from exc
-        self._writer = Writer(lambda: _connect(path))
+    def __init__(self, home: Path, writer: Writer, read: _Read) -> None:
+        """Keep rows with a store's own writer."""
+        self._home = home
+        self._writer = writer
+        self._read = read
 
-    def close(self) -> None:
-        """Finish writing and close."""
-        self._writer.close()
-        self._reader.close()
+    async def take(self, cron: str, at: int, owner: str) -> DueRow | None:
+        """Become the one who decides about a due time; None if it is closed or another's."""
 
-    async def add(self, rows: Sequence[LedgerRow]) -> None:
-        """Keep new rows; rows that are there already stay as they are."""
-        values = [_values(row) for row in rows]
-        await self._writer.do(
-            lambda db: db.executemany(
-                "INSERT OR IGNORE INTO artifact_deletions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                values,
+        def work(db: sqlite3.Connection) -> DueRow | None:
+            row = _find(db, cron, at)
+            if row is None:
+                db.execute("INSERT INTO due_times VALUES (?, ?, ?, x'', 0)", (cron, at, owner))
+                return DueRow(cron, at, owner)
+            if row.closed or (row.owner != owner and is_alive(self._home, row.owner)):
+                return None
+            db.execute(
+                "UPDATE due_times SET owner = ? WHERE cron = ? AND at = ?", (owner, cron, at)
             )
-        )
+            return replace(row, owner=owner)
 
-    async def due(self, at: float, limit: int) -> Sequence[LedgerRow]:
-        """Return wanted rows whose time has come, the longest due first."""
-        return self._read(
-            "WHERE state = 'wanted' AND due_at <= ? ORDER BY due_at, run, node, name LIMIT ?",
-            (at, limit),
-        )
+        return await self._writer.do(work)
 
-    async def next_due(self) -> float | None:
-        """Return when the next wanted row is due, None if none is wanted."""
-        found = self._reader.execute(
-            "SELECT MIN(due_at) FROM artifact_deletions WHERE state = 'wanted'"
-        ).fetchone()
-        return None if found[0] is None else float(found[0])
+    async def decide(self, row: DueRow, outcome: bytes) -> DueRow:
+        """Keep what was decided. Raises LostOwnership and Conflict."""
 
-    async def settle(self, row: LedgerRow) -> None:
-        """Replace a row by what became of it."""
-        key = (row.run, row.deletion.node, row.deletion.artifact.name)
+        def work(db: sqlite3.Connection) -> DueRow:
+            decided = _decided(_find(db, row.cron, row.at), row, outcome)
+            db.execute(
+                "UPDATE due_times SET outcome = ? WHERE cron = ? AND at = ?",
+                (outcome, row.cron, row.at),
+            )
+            return decided
+
+        return await self._writer.do(work)
+
+    async def close(self, row: DueRow) -> None:
+        """Note that nothing is left to be done about a due time."""
         await self._writer.do(
             lambda db: db.execute(
-                "UPDATE artifact_deletions SET state = ?, tries = ?, due_at = ?, error = ?"
-                " WHERE run = ? AND node = ? AND name = ?",
-                (row.state, row.tries, row.due_at, row.error, *key),
+                "UPDATE due_times SET closed = 1 WHERE cron = ? AND at = ?", (row.cron, row.at)
             )
         )
 
-    async def of(self, run: RunId) -> Sequence[LedgerRow]:
-        """Return all rows of a run, by node and name."""
-        return self._read("WHERE run = ? ORDER BY node, name", (run,))
+    async def left(self, owner: str) -> Sequence[DueRow]:
+        """Return the open rows that no living owner but this one has, oldest first."""
+        query = f"SELECT {_COLUMNS} FROM due_times WHERE closed = 0 ORDER BY at"  # noqa: S608
+        rows = [_row(found) for found in self._read(query, ())]
+        return [row for row in rows if row.owner == owner or not is_alive(self._home, row.owner)]
 
-    async def forget(self, run: RunId) -> None:
-        """Remove the rows of a run."""
-        await self._writer.do(
-            lambda db: db.execute("DELETE FROM artifact_deletions WHERE run = ?", (run,))
-        )
+    async def rows(self, cron: str, most: int) -> Sequence[DueRow]:
+        """Return the latest rows of a CronWorkflow, newest first."""
+        query = f"SELECT {_COLUMNS} FROM due_times WHERE cron = ? ORDER BY at DESC LIMIT ?"  # noqa: S608
+        return [_row(found) for found in self._read(query, (cron, most))]
 
-    def _read(self, where: str, values: Sequence[object]) -> list[LedgerRow]:
-        try:
-            rows = self._reader.execute(
-                f"SELECT {_COLUMNS} FROM artifact_deletions {where}",  # noqa: S608
-                values,
-            ).fetchall()
-            return [_row(row) for row in rows]
-        except sqlite3.Error as exc:
-            raise Permanent(f"the database {self._path} cannot be read: {exc}") from exc
-        except msgspec.MsgspecError as exc:
-            raise Corrupt(f"the ledger in {self._path} cannot be read: {exc}") from exc
+    async def crons(self) -> Sequence[str]:
+        """Return the uids of the CronWorkflows that have rows."""
+        return [cron for (cron,) in self._read("SELECT DISTINCT cron FROM due_times", ())]
+
+    async def forget(self, cron: str, before: int | None = None) -> None:
+        """Remove the closed rows up to a due time; all rows if None."""
+
+        def work(db: sqlite3.Connection) -> None:
+            if before is None:
+                db.execute("DELETE FROM due_times WHERE cron = ?", (cron,))
+            else:
+                db.execute(
+                    "DELETE FROM due_times WHERE cron = ? AND at <= ? AND closed = 1",
+                    (cron, before),
+                )
+
+        await self._writer.do(work)
+
+
+def _find(db: sqlite3.Connection, cron: str, at: int) -> DueRow | None:
+    found = db.execute(
+        f"SELECT {_COLUMNS} FROM due_times WHERE cron = ? AND at = ?",  # noqa: S608
+        (cron, at),
+    ).fetchone()
+    return None if found is None else _row(found)
+
+
+def _row(found: tuple[Any, ...]) -> DueRow:
+    cron, at, owner, outcome, closed = found
+    return DueRow(cron, at, owner, bytes(outcome), bool(closed))
+
+
+def _decided(present: DueRow | None, row: DueRow, outcome: bytes) -> DueRow:
+    """Return a row with its decision. Raises LostOwnership and Conflict."""
+    if present is None or present.owner != row.owner:
+        raise LostOwnership(f"due time {row.at} of {row.cron} has another owner")
+    if present.outcome:
+        raise Conflict(f"due time {row.at} of {row.cron} is decided")
+    return replace(row, outcome=outcome)
 
 
 class MemoryLedger:
-    """Rows in memory, lost with the process."""
+    """The rows in a memory that several owners share; `is_alive` knows their names."""
 
-    def __init__(self) -> None:
-        self._rows: dict[tuple[str, str, str], LedgerRow] = {}
+    def __init__(
+        self, rows: dict[tuple[str, int], DueRow], is_alive: Callable[[str], bool]
+    ) -> None:
+        """Keep rows in a dictionary."""
+        self._rows = rows
+        self._is_alive = is_alive
 
-    async def add(self, rows: Sequence[LedgerRow]) -> None:
-        """Keep new rows; rows that are there already stay as they are."""
-        for row in rows:
-            self._rows.setdefault(_key(row), row)
+    async def take(self, cron: str, at: int, owner: str) -> DueRow | None:
+        """Become the one who decides about a due time; None if it is closed or another's."""
+        row = self._rows.get((cron, at), DueRow(cron, at, owner))
+        if row.closed or (row.owner != owner and self._is_alive(row.owner)):
+            return None
+        self._rows[cron, at] = replace(row, owner=owner)
+        return self._rows[cron, at]
 
-    async def due(self, at: float, limit: int) -> Sequence[LedgerRow]:
-        """Return wanted rows whose time has come, the longest due first."""
-        found = [row for row in self._wanted() if row.due_at <= at]
-        return sorted(found, key=lambda row: (row.due_at, _key(row)))[:limit]
+    async def decide(self, row: DueRow, outcome: bytes) -> DueRow:
+        """Keep what was decided. Raises LostOwnership and Conflict."""
+        key = (row.cron, row.at)
+        self._rows[key] = _decided(self._rows.get(key), row, outcome)
+        return self._rows[key]
 
-    async def next_due(self) -> float | None:
-        """Return when the next wanted row is due, None if none is wanted."""
-        return min((row.due_at for row in self._wanted()), default=None)
+    async def close(self, row: DueRow) -> None:
+        """Note that nothing is left to be done about a due time."""
+        present = self._rows.get((row.cron, row.at))
+        if present is not None:
+            self._rows[row.cron, row.at] = replace(present, closed=True)
 
-    async def settle(self, row: LedgerRow) -> None:
-        """Replace a row by what became of it."""
-        if _key(row) in self._rows:
-            self._rows[_key(row)] = row
+    async def left(self, owner: str) -> Sequence[DueRow]:
+        """Return the open rows that no living owner but this one has, oldest first."""
+        rows = (row for row in self._rows.values() if not row.closed)
+        free = [row for row in rows if row.owner == owner or not self._is_alive(row.owner)]
+        return sorted(free, key=lambda row: row.at)
 
-    async def of(self, run: RunId) -> Sequence[LedgerRow]:
-        """Return all rows of a run, by node and name."""
-        return [self._rows[key] for key in sorted(self._rows) if key[0] == run]
+    async def rows(self, cron: str, most: int) -> Sequence[DueRow]:
+        """Return the latest rows of a CronWorkflow, newest first."""
+        own = (row for row in self._rows.values() if row.cron == cron)
+        return sorted(own, key=lambda row: row.at, reverse=True)[:most]
 
-    async def forget(self, run: RunId) -> None:
-        """Remove the rows of a run."""
-        self._rows = {key: row for key, row in self._rows.items() if key[0] != run}
+    async def crons(self) -> Sequence[str]:
+        """Return the uids of the CronWorkflows that have rows."""
+        return [*dict.fromkeys(row.cron for row in self._rows.values())]
 
-    def _wanted(self) -> list[LedgerRow]:
-        return [row for row in self._rows.values() if row.state == "wanted"]
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
-    db.execute("PRAGMA journal_mode = WAL")
-    db.execute("PRAGMA synchronous = FULL")
-    for statement in _TABLE:
-        db.execute(statement)
-    return db
-
-
-def _key(row: LedgerRow) -> tuple[str, str, str]:
-    return row.run, row.deletion.node, row.deletion.artifact.name
-
-
-def _values(row: LedgerRow) -> tuple[object, ...]:
-    return (
-        *(*_key(row), row.namespace, _encode(row.deletion)),
-        *(row.state, row.tries, row.due_at, row.error),
-    )
-
-
-def _row(found: tuple[Any, ...]) -> LedgerRow:
-    run, namespace, deletion, *rest = found
-    return LedgerRow(RunId(run), namespace, _decode(deletion), *rest)
+    async def forget(self, cron: str, before: int | None = None) -> None:
+        """Remove the closed rows up to a due time; all rows if None."""
+        for key, row in [*self._rows.items()]:
+            mine = row.cron == cron
+            if mine and (before is None or (row.closed and row.at <= before)):
+                del self._rows[key]

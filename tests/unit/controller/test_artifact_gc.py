@@ -13,8 +13,9 @@ from tiphys.errors import NotFound, Permanent, Transient
 from tiphys.model.artifact_gc import Deletion
 from tiphys.model.artifacts import Artifact, LocalArtifact
 from tiphys.model.ids import RunId
-from tiphys.ports import LedgerRow
-from tiphys.store.ledger import MemoryLedger, SqliteLedger
+from tiphys.ports import DeletionRow
+from tiphys.store.deletions import MemoryDeletions
+from tiphys.store.sqlite import SqliteStore
 
 pytestmark = pytest.mark.anyio
 RUN = RunId("run-1")
@@ -55,11 +56,11 @@ class Scripted:
 @pytest.fixture(params=["memory", "sqlite"])
 def ledger(request, tmp_path):
     if request.param == "memory":
-        yield MemoryLedger()
+        yield MemoryDeletions()
         return
-    made = SqliteLedger(tmp_path / "tiphys.db")
-    yield made
-    made.close()
+    store = SqliteStore(tmp_path)
+    yield store.deletions
+    store.close()
 
 
 def deletion(name="a", node="n"):
@@ -169,15 +170,17 @@ async def test_the_queue_wakes_for_what_is_new_and_for_what_is_due(ledger):
 
 
 async def test_a_ledger_survives_its_process(tmp_path):
-    first = SqliteLedger(tmp_path / "tiphys.db")
-    await first.add([LedgerRow(RUN, "work", deletion(), due_at=7.0)])
+    row = DeletionRow(RUN, "work", deletion(), due_at=7.0)
+    first = SqliteStore(tmp_path)
+    await first.deletions.add([row])
     first.close()
-    second = SqliteLedger(tmp_path / "tiphys.db")
+    store = SqliteStore(tmp_path)
+    second = store.deletions
     try:
-        assert await second.of(RUN) == [LedgerRow(RUN, "work", deletion(), due_at=7.0)]
+        assert await second.of(RUN) == [row]
         assert await second.next_due() == 7.0
         assert await second.due(6.0, 9) == []
         await second.forget(RUN)
         assert await second.of(RUN) == []
     finally:
-        second.close()
+        store.close()
