@@ -47,8 +47,17 @@ def _sections(steps: int) -> dict[str, Callable[[Path], Iterator[Measured]]]:
         "engine": lambda _folder: engine_costs(),
         "nodes": node_rates,
         "language": lambda _folder: language_costs(),
+        "artifacts": _artifacts,
         "locks": lock_costs,
     }
+
+
+def _artifacts(folder: Path) -> Iterator[Measured]:
+    try:
+        from benchmarks.artifacts import artifact_costs
+    except ImportError as exc:  # pytest, which starts the server
+        raise CommandError(str(exc)) from exc
+    return artifact_costs(folder)
 
 
 def _show(section: Callable[[Path], Iterator[Measured]]) -> bool:

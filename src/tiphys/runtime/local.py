@@ -24,7 +24,7 @@ from typing import Final
 from tiphys.errors import Permanent, TiphysError
 from tiphys.executor import capture, contract, run, stage
 from tiphys.executor.layout import Layout
-from tiphys.executor.stage import DriverOf
+from tiphys.executor.transfers import DriverOf
 from tiphys.messages import JobFinished, JobLost, JobProgressed, JobReport, JobSpec, JobStarted
 from tiphys.model.ids import NodeId, RunId
 from tiphys.ports import Capabilities, Clock
