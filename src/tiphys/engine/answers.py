@@ -49,8 +49,10 @@ def begin(run: Run, limited: bool) -> None:
         if run.program.locks and not _holds(run, LOCK):
             asking.ask_for_locks(run)
             return
-    run.emit(RunStarted(at=run.at))
+    run.emit(RunStarted(at=run.at, again=state.reopened))
     verdict.begin(run)
+    if state.nodes and not state.done:
+        run.touch_live()
 
 
 def _holds(run: Run, question: str) -> bool:
@@ -95,8 +97,11 @@ def _locked(run: Run, name: str, node: Node | None, answer: Answer) -> None:
         if node is None:
             begin(run, ROOM in run.state.questions)
         else:
-            stage: Stage = "cache" if run.template(node).memo is not None else ""
+            asks = run.template(node).memo is not None and node.frame is None
+            stage: Stage = "cache" if asks else ""
             _advance(run, node, stage)
+            if node.frame is not None:  # it goes on after a retry, and what is in it with it
+                run.touch_live()
     elif isinstance(answer, Refused):
         if node is not None:
             finish(run, node, "Error", answer.message)

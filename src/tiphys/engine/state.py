@@ -118,6 +118,9 @@ class State(msgspec.Struct, omit_defaults=True, kw_only=True):
     Failed and Error nodes. `used` are the template keys called so far. `done_units` and
     `all_units` are the two numbers of the workflow's progress. `questions` are those that are not
     answered for good, and the locks held, by their names. `daemons` are the nodes that serve.
+    `reopened`: the run had ended and has not started again yet; `dropping` are the jobs of which
+    nothing may be left when it does. `parameters` are those it was given then. `rebind`: nodes
+    that go on have to look at their inputs again.
     """
 
     run: RunId
@@ -142,6 +145,10 @@ class State(msgspec.Struct, omit_defaults=True, kw_only=True):
     active_pods: int = 0
     done_units: int = 0
     all_units: int = 0
+    reopened: bool = False
+    dropping: list[NodeId] = []
+    parameters: dict[str, str] = {}
+    rebind: bool = False
 
     def id_of(self, name: str) -> NodeId:
         """Return the id of the node `name`, whether it exists or not.
