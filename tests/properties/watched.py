@@ -12,9 +12,11 @@ from tests.properties.programs import Program
 from tiphys.compile.admit import recompile
 from tiphys.engine.outstanding import outstanding
 from tiphys.engine.phases import FULFILLED
+from tiphys.engine.reviving import revive
 from tiphys.engine.run import Run
 from tiphys.engine.state import State
 from tiphys.messages import (
+    Began,
     ClearTimer,
     Input,
     JobFinished,
@@ -25,6 +27,8 @@ from tiphys.messages import (
     NodePhaseChanged,
     NodeSet,
     ResumeRequested,
+    RetryRequested,
+    RunReopened,
     SetTimer,
     StartJob,
     Step,
@@ -66,6 +70,9 @@ class WatchedDriver(Driver):
         self.rows: Counter[Row] = Counter()
         self.sent: dict[str, object] = {}
         self.fulfilled: dict[str, tuple[object, ...]] = {}
+        self.kept: dict[str, str] = {}
+        self.again: set[str] = set()
+        """Nodes that went on after a retry, all at once, whatever the parallelism."""
 
     # ------------------------------------------------------------------------------- driving
 
@@ -82,10 +89,16 @@ class WatchedDriver(Driver):
         self.world.obey(outstanding(self.run))
 
     def folded(self) -> Run:
-        first = self.admitted.event
-        run = Run(recompile(first), first)
-        run.fold(self.log)
-        return run
+        return revive(None, self.log, recompile)
+
+    def retry(self, item: RetryRequested) -> None:
+        """Do as the shell does: have the run opened, load it again, and start it."""
+        self.kept = {}
+        self.take(item)
+        self.sent.clear()
+        self.world.timers.clear()
+        self.lose_memory()
+        self.take(Began(at=self.world.now))
 
     def _settle(self, item: Input) -> None:
         match item:
@@ -101,6 +114,8 @@ class WatchedDriver(Driver):
                     key = self.run.state.id_of(event.name)
                     self.rows[event.kind, None, event.phase] += 1
                     self.phases[key] = event.phase
+                case RunReopened():
+                    self._reopened(event)
                 case NodeDone() | NodePhaseChanged():
                     kind = self.run.state.nodes[event.node].kind
                     self.rows[kind, self.phases[event.node], event.phase] += 1
@@ -108,6 +123,7 @@ class WatchedDriver(Driver):
         for command in step.commands:
             match command:
                 case StartJob(job=job):
+                    assert job.id not in self.kept, "what had ended and was kept ran once more"
                     self.sent[f"job {job.id}"] = command
                 case StopJob(job=key):
                     self.sent[f"job {key}"] = command
@@ -116,12 +132,24 @@ class WatchedDriver(Driver):
                 case ClearTimer(timer=timer):
                     self.sent.pop(f"timer {timer}", None)
 
+    def _reopened(self, event: RunReopened) -> None:
+        state = self.run.state
+        assert not set(event.deleted) & set(event.reset)
+        for key in event.deleted:
+            del self.phases[key]
+        for key in (*event.deleted, *event.reset):
+            self.fulfilled.pop(key, None)
+        for key in event.reset:
+            self.phases[key] = state.nodes[key].phase
+        self.again.update(event.reset)
+        self.kept = {key: node.phase for key, node in state.nodes.items() if node.fulfilled}
+
     # ------------------------------------------------------------------------------ checking
 
     def check(self, item: Input) -> None:
         self.check_gates()
         self.check_fulfilled()
-        if not self.run.state.done:
+        if not self.run.state.done and not self.run.state.reopened:
             assert self.wanted() == self.still_sent()
             self.check_repetition(item)
 
@@ -147,7 +175,8 @@ class WatchedDriver(Driver):
         for boundary, active in counted.items():
             node = state.nodes.get(boundary)
             limit = None if node is None else program.templates[node.template].parallelism
-            assert limit is None or active <= limit, f"{node.name}: {active} of {limit}"
+            again = sum(state.nodes[k].boundary == boundary for k in state.live if k in self.again)
+            assert limit is None or active <= max(limit, again), f"{node.name}: {active} of {limit}"
         pods = sum(state.nodes[key].kind == "Pod" for key in state.live)
         assert pods == state.active_pods
         assert program.parallelism is None or pods <= program.parallelism
@@ -234,6 +263,14 @@ def drive_watched(
     """Drive a program to its end; with `crashes` the memory is lost now and then."""
     driver = WatchedDriver(program)
     driver.begin()
+    go_to_end(driver, crashes, people)
+    return driver
+
+
+def go_to_end(
+    driver: WatchedDriver, crashes: Random | None = None, people: People | None = None
+) -> None:
+    """Go on with a run until it ends, or until nobody has anything to say to it."""
     while not driver.run.state.done:
         if crashes is not None and crashes.random() < 0.2:
             driver.lose_memory()
@@ -244,4 +281,3 @@ def drive_watched(
         if people is None or not people.go_on(driver):
             break
     driver.check_folding()
-    return driver

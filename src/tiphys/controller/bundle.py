@@ -6,19 +6,14 @@ The engine is pure, so a bundle is a failing test: `replay` raises what was rais
 from __future__ import annotations
 
 import traceback
-from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
 from tiphys.compile.admit import recompile
-from tiphys.engine.run import Run
-from tiphys.engine.state import State
-from tiphys.errors import Corrupt
-from tiphys.messages import Event, Input, RunAdmitted, Step
+from tiphys.engine.reviving import revive
+from tiphys.messages import Event, Input, Step
 from tiphys.model.ids import RunId
-
-_STATE = msgspec.msgpack.Decoder(State)
 
 
 class Bundle(msgspec.Struct, frozen=True):
@@ -31,20 +26,9 @@ class Bundle(msgspec.Struct, frozen=True):
     inputs: list[Input]
 
 
-def revive(snapshot: bytes | None, events: Sequence[Event]) -> Run:
-    """Return the run that a journal tells of. Raises Corrupt."""
-    first = events[0]
-    if not isinstance(first, RunAdmitted):
-        raise Corrupt("a journal does not begin with the documents of its run")
-    state = _STATE.decode(snapshot) if snapshot is not None else None
-    run = Run(recompile(first), first, state)
-    run.fold(events)
-    return run
-
-
 def replay(bundle: Bundle) -> Step:
     """Give a run the inputs its engine broke on."""
-    return revive(bundle.snapshot, bundle.events).handle_all(bundle.inputs)
+    return revive(bundle.snapshot, bundle.events, recompile).handle_all(bundle.inputs)
 
 
 def save(folder: Path, bundle: Bundle) -> Path:

@@ -11,6 +11,7 @@ from tiphys.engine import asking, verdict
 from tiphys.engine.asking import LOCK, ROOM
 from tiphys.engine.ending import finish
 from tiphys.engine.outputs import export
+from tiphys.engine.rebinding import rebind
 from tiphys.engine.state import Asked, Node
 from tiphys.messages import (
     Answer,
@@ -49,9 +50,12 @@ def begin(run: Run, limited: bool) -> None:
         if run.program.locks and not _holds(run, LOCK):
             asking.ask_for_locks(run)
             return
+    rebinds = state.rebind
     run.emit(RunStarted(at=run.at, again=state.reopened))
     verdict.begin(run)
     if state.nodes and not state.done:
+        if rebinds:
+            rebind(run)
         run.touch_live()
 
 

@@ -116,13 +116,10 @@ def _await(state: State, event: LockAwaited) -> None:
         node.message, node.waiting_for = event.message, event.key
 
 
-def _run(state: State, program: Program, event: Event) -> None:
+def _beginning(
+    state: State, program: Program, event: RunStarted | RunImported | RunReopened
+) -> None:
     match event:
-        case GlobalOutputSet():
-            if event.value is not None:
-                state.outputs[event.name] = event.value
-            if event.artifact is not None:
-                state.output_artifacts[event.name] = event.artifact
         case RunStarted():
             state.started_at = event.at
             state.phase, state.message = "Running", ""
@@ -133,6 +130,17 @@ def _run(state: State, program: Program, event: Event) -> None:
             copy_in(state, program, event)
         case RunReopened():
             reopen(state, program, event)
+
+
+def _run(state: State, program: Program, event: Event) -> None:
+    match event:
+        case GlobalOutputSet():
+            if event.value is not None:
+                state.outputs[event.name] = event.value
+            if event.artifact is not None:
+                state.output_artifacts[event.name] = event.artifact
+        case RunStarted() | RunImported() | RunReopened():
+            _beginning(state, program, event)
         case ShutdownSet():
             state.shutdown = event.strategy
         case SuspendSet():

@@ -78,7 +78,7 @@ def rebuilt(state: State, program: Program, node: Node, owned: Sequence[Node]) -
     The items of expanded loops are kept.
     """
     old = node.frame or Frame()
-    frame = Frame(items=old.items, target=old.target)
+    frame = Frame(items=old.items, target=old.target, again=True)
     frame.open = sum(not item.settled for item in owned)
     match node.kind:
         case "Steps":
@@ -151,4 +151,3 @@ def _dag(state: State, frame: Frame, node: Node, dag: Dag) -> None:
         frame.open += 1
         if not frame.waits[index]:
             frame.queue.append((index, -1))
-

@@ -44,9 +44,7 @@ def retry(run: Run, item: RetryRequested) -> None:
         return
     found = plan(run.state, run.program, item.nodes, anew=bool(item.parameters))
     run.emit(
-        RunReopened(
-            at=run.at, deleted=found.deleted, reset=found.reset, parameters=item.parameters
-        )
+        RunReopened(at=run.at, deleted=found.deleted, reset=found.reset, parameters=item.parameters)
     )
     if run.state.dropping:
         run.command(DropJobs(jobs=tuple(run.state.dropping)))

@@ -26,7 +26,7 @@ class Frame(msgspec.Struct, omit_defaults=True, gc=False):
     that may be filled now. `items` are the items of expanded loops, `made` the nodes added for
     them. `cursor` is the present group of a Steps node. `waits` and `target` belong to a DAG:
     the number of unsettled tasks each task waits for, and the resolved target list. `attempts`
-    and `until` belong to a Retry.
+    and `until` belong to a Retry. `again`: it was made anew, for a node that goes on.
     """
 
     open: int = 0
@@ -40,6 +40,7 @@ class Frame(msgspec.Struct, omit_defaults=True, gc=False):
     attempts: list[NodeId] = []
     until: float = 0.0
     waiting: str = ""
+    again: bool = False
 
     def next_slot(self) -> Slot | None:
         """Return the slot to fill next, None if there is none."""
