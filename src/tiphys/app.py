@@ -26,6 +26,7 @@ from tiphys.runtime.images import ImageRule
 from tiphys.runtime.local import LocalRuntime
 from tiphys.runtime.process import ProcessRuntime
 from tiphys.runtime.slots import Slots, default_slots
+from tiphys.service.again import Repeater
 from tiphys.service.operations import Operator
 from tiphys.service.submit import Submitter
 from tiphys.service.view import Viewer
@@ -82,6 +83,7 @@ class Local:
     clock: SystemClock
     submitter: Submitter
     operator: Operator
+    repeater: Repeater
     viewer: Viewer
     slots: Slots
 
@@ -196,13 +198,15 @@ def local(settings: Settings, *, drives: bool = False) -> Iterator[Local]:
         store = SqliteStore(settings.home, owner)
         stack.callback(store.close)
         clock = SystemClock()
+        submitter = Submitter(store, clock, features)
         yield Local(
             settings=settings,
             store=store,
             owner=owner,
             clock=clock,
-            submitter=Submitter(store, clock, features),
+            submitter=submitter,
             operator=Operator(store, store, clock),
+            repeater=Repeater(store, store, store, submitter, clock),
             viewer=Viewer(store),
             slots=Slots(settings.slots or default_slots()),
         )

@@ -40,7 +40,9 @@ def broken(driver: WatchedDriver) -> list[str]:
     """Return the nodes that failed for a reason that no job can mend."""
     state = driver.run.state
     bad = [node for node in state.nodes.values() if node.phase in BAD]
-    return [node.name for node in bad if node.kind in {"Skipped", "Suspend"} or node.phase == "Error"]
+    return [
+        node.name for node in bad if node.kind in {"Skipped", "Suspend"} or node.phase == "Error"
+    ]
 
 
 @pytest.mark.parametrize("seed", SEEDS)
