@@ -52,7 +52,7 @@ def test_a_retry_of_what_failed_succeeds_when_its_jobs_do(seed):
     mend(program)
     if driver.run.state.phase == "Succeeded":
         return
-    was_neutral = {key for key in driver.run.state.failed}
+    was_neutral = set(driver.run.state.failed)
     driver.retry(RetryRequested(at=driver.world.now))
     go_to_end(driver, crashes=Random(seed))
     state = driver.run.state

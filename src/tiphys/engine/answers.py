@@ -126,6 +126,9 @@ def _looked_up(run: Run, node: Node, question: CacheWanted, answer: Answer) -> N
 
 
 def _advance(run: Run, node: Node, stage: Stage, memo: Memo | None = None) -> None:
+    if not stage and (run.state.suspend or not asking.has_room(run, node)):
+        asking.start_over(run, node)
+        return
     is_leaf = node.kind in {"Pod", "HTTP", "Plugin"}
     phase: Phase = "Pending" if stage or is_leaf else "Running"
     run.emit(NodeAdvanced(at=run.at, node=node.id, stage=stage, phase=phase, memo=memo))

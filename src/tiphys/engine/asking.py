@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from tiphys.engine.calls import first_stage
 from tiphys.engine.ending import finish
 from tiphys.engine.resolving import CallError, resolve_text
 from tiphys.engine.scope import Names
@@ -26,6 +27,7 @@ from tiphys.messages import (
     Lock,
     LocksReleased,
     LocksWanted,
+    NodeAdvanced,
     Question,
     QuestionAsked,
     Release,
@@ -97,8 +99,15 @@ def is_keeping(run: Run) -> bool:
 
 
 def react(run: Run, node: Node) -> None:
-    """Ask what the node waits for."""
+    """Ask what the node waits for, once there is room for its work.
+
+    It takes no place while it waits, and holds no lock while it waits for a place: what it waits
+    for then comes free by itself. Differs: in Argo one that waits for a lock takes a place under
+    its template's parallelism.
+    """
     name = f"{node.stage}:{node.id}"
+    if name in run.state.questions or not has_room(run, node):
+        return
     try:
         if node.stage == "lock":
             plans = run.template(node).locks
@@ -109,6 +118,20 @@ def react(run: Run, node: Node) -> None:
         finish(run, node, "Error", exc.message)
         return
     ask(run, question, node.id)
+
+
+def has_room(run: Run, node: Node) -> bool:
+    """Return whether a node's work may begin under the parallelism; if not, it is told when."""
+    boundary = node if node.boundary is None else run.node(node.boundary)
+    return run.gates.has_room(run, node, boundary)
+
+
+def start_over(run: Run, node: Node) -> None:
+    """Give back what a node was granted: its work may not begin now after all."""
+    _give_back(run, node)
+    stage = first_stage(run.template(node))
+    if node.stage != stage:
+        run.emit(NodeAdvanced(at=run.at, node=node.id, stage=stage, phase="Pending"))
 
 
 def ended(run: Run, node: Node) -> None:
@@ -124,6 +147,10 @@ def ended(run: Run, node: Node) -> None:
             outputs=node.outputs,
         )
         ask(run, keep, node.id)
+    _give_back(run, node)
+
+
+def _give_back(run: Run, node: Node) -> None:
     for stage in ("lock", "cache"):
         if f"{stage}:{node.id}" in run.state.questions:
             _release(run, f"{stage}:{node.id}")

@@ -85,7 +85,7 @@ def add(state: State, program: Program, event: NodeAdded, touch: Touch) -> None:
     _enter(state, event, node)
     if event.kind in FRAMES and event.phase == "Running":
         node.frame = _new_frame(program, state, node)
-    _count_in(state, node)
+    _count_in(state, program, node)
     if event.phase in FULFILLED:
         node.finished_at = event.at
         _fulfil(state, program, node, touch)
@@ -183,34 +183,48 @@ def open_slots(state: State, event: SlotsOpened, touch: Touch) -> None:
 # ---------------------------------------------------------------------------------- counting
 
 
-def _count_in(state: State, node: Node) -> None:
+def _count_in(state: State, program: Program, node: Node) -> None:
     if node.kind in EXECUTABLE:
         state.all_units += 1
         node.progress = "0/1"
     if node.phase in FULFILLED:
         return
     if not node.stage:
-        _begin(state, node)
-    if node.kind in COUNTED and node.boundary is not None:
-        boundary = state.nodes[node.boundary]
-        boundary.active += 1
-        boundary.active_pods += node.kind == "Pod"
+        begin_work(state, program, node)
 
 
-def _begin(state: State, node: Node) -> None:
-    """Count what a node's work takes: a job, and a pod's share of the parallelism."""
+def begin_work(state: State, program: Program, node: Node, keeps: str = "") -> None:
+    """Count what a node's work takes: a job, and a place under the parallelism.
+
+    `keeps` is what the attempts of a Retry node are that keeps its place.
+    """
     if node.kind in JOBS:
         state.jobs[node.id] = True
-    state.active_pods += node.kind == "Pod"
+    node.keeps_place = bool(keeps)
+    if (keeps or node.kind) in COUNTED and not _shares_place(state, node):
+        _place(state, program, node, 1)
 
 
-def _count_out(state: State, node: Node) -> None:
-    if node.kind == "Pod" and not node.stage:
-        state.active_pods -= 1
-    if node.kind in COUNTED and node.boundary is not None:
-        boundary = state.nodes[node.boundary]
-        boundary.active -= 1
-        boundary.active_pods -= node.kind == "Pod"
+def _shares_place(state: State, node: Node) -> bool:
+    """An attempt has the place of its Retry node, if that keeps one (or waits for it again)."""
+    if node.attempt is None or node.owner is None:
+        return False
+    owner = state.nodes[node.owner]
+    return owner.keeps_place or bool(owner.stage)
+
+
+def _place(state: State, program: Program, node: Node, count: int) -> None:
+    """Take a place under the parallelism, or give it back (-1)."""
+    kind = program.templates[node.template].kind if node.kind == "Retry" else node.kind
+    state.active_pods += count * (kind == "Pod")
+    if node.boundary is not None:
+        state.nodes[node.boundary].active += count
+    node.placed = count > 0
+
+
+def _count_out(state: State, program: Program, node: Node) -> None:
+    if node.placed:
+        _place(state, program, node, -1)
 
 
 def progress_to(state: State, node: Node, progress: str) -> None:
@@ -247,12 +261,18 @@ def advance(state: State, program: Program, event: NodeAdvanced, touch: Touch) -
     if not event.stage:
         if node.kind in FRAMES and node.frame is None:
             node.frame = _new_frame(program, state, node)
-        _begin(state, node)
+        template = program.templates[node.template]
+        keeps = node.kind == "Retry" and bool(template.locks)
+        begin_work(state, program, node, template.kind if keeps else "")
     touch(node.id)
 
 
 def serve(state: State, program: Program, event: DaemonReady, touch: Touch) -> None:
-    """A daemon counts as fulfilled while it runs; its Retry node does so with it."""
+    """A daemon counts as fulfilled while it runs; its Retry node does so with it.
+
+    Differs: it gives its place under the parallelism back; in Argo a template whose places are
+    all taken by daemons waits for ever.
+    """
     node = state.nodes[event.node]
     if node.phase != "Running":
         _check(node.name, node.phase, node, "Running")
@@ -260,6 +280,7 @@ def serve(state: State, program: Program, event: DaemonReady, touch: Touch) -> N
     node.daemoned, node.pod_ip, node.fulfilled = True, event.ip, True
     state.live.pop(node.id, None)
     state.daemons[node.id] = True
+    _count_out(state, program, node)
     if node.settled:
         return
     if has_hooks(program, state, node):
@@ -286,7 +307,7 @@ def end(state: State, program: Program, event: NodeDone, touch: Touch) -> None:
             del state.jobs[node.id]
         else:
             state.jobs[node.id] = False
-    _count_out(state, node)
+    _count_out(state, program, node)
     _fulfil(state, program, node, touch)
 
 

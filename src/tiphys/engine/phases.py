@@ -75,7 +75,9 @@ _NEVER: Final[frozenset[Row]] = frozenset({(None, "Skipped"), (None, "Omitted"),
 
 LEGAL: Final[dict[Kind, frozenset[Row]]] = {
     "Pod": _LEAF,
-    "HTTP": _LEAF - {("Pending", "Pending")},
+    "HTTP": frozenset(row for row in _LEAF if row[1] != "Pending" and row[0] != "Running")
+    - {("Pending", "Running")}
+    | {(None, "Pending")},
     "Plugin": _LEAF - {("Pending", "Pending")},
     "Container": _CONTAINER,
     "Suspend": _PARKED

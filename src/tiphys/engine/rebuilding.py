@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tiphys.engine.evolve_nodes import COUNTED, EXECUTABLE, FRAMES, JOBS, dag_of
+from tiphys.engine.evolve_nodes import COUNTED, EXECUTABLE, FRAMES, begin_work, dag_of
 from tiphys.engine.phases import BAD, FULFILLED
 from tiphys.engine.state import Frame, Node, Slot, State
 from tiphys.errors import EngineBug
@@ -24,7 +24,7 @@ def rebuild(state: State, program: Program) -> None:
     owned: dict[NodeId, list[Node]] = {}
     _forget_counts(state)
     for node in state.nodes.values():
-        _count(state, node)
+        _count(state, program, node)
         if node.owner is not None:
             owned.setdefault(node.owner, []).append(node)
     for key in state.live:
@@ -40,17 +40,17 @@ def _forget_counts(state: State) -> None:
     state.live, state.jobs, state.failed, state.daemons = {}, {}, [], {}
     state.active_pods = state.done_units = state.all_units = 0
     for node in state.nodes.values():
-        node.active = node.active_pods = node.failed_children = node.hooks_open = 0
+        node.active = node.failed_children = node.hooks_open = 0
+        node.placed = False
 
 
-def _count(state: State, node: Node) -> None:
-    boundary = state.nodes[node.boundary] if node.boundary is not None else None
+def _count(state: State, program: Program, node: Node) -> None:
     if node.phase not in FULFILLED:
-        _count_live(state, node, boundary)
+        _count_live(state, program, node)
     elif node.phase in BAD:
         state.failed.append(node.id)
-        if boundary is not None:
-            boundary.failed_children += node.kind in COUNTED
+        if node.boundary is not None:
+            state.nodes[node.boundary].failed_children += node.kind in COUNTED
     if node.hook_of is not None and not node.settled:
         state.nodes[node.hook_of].hooks_open += 1
     if node.kind in EXECUTABLE:
@@ -59,14 +59,11 @@ def _count(state: State, node: Node) -> None:
         state.all_units += int(every)
 
 
-def _count_live(state: State, node: Node, boundary: Node | None) -> None:
+def _count_live(state: State, program: Program, node: Node) -> None:
     state.live[node.id] = True
-    if node.kind in JOBS and not node.stage:
-        state.jobs[node.id] = True
-        state.active_pods += node.kind == "Pod"
-    if boundary is not None:
-        boundary.active += node.kind in COUNTED
-        boundary.active_pods += node.kind == "Pod"
+    if not node.stage:
+        keeps = program.templates[node.template].kind if node.keeps_place else ""
+        begin_work(state, program, node, keeps)
 
 
 # ------------------------------------------------------------------------------------- frames

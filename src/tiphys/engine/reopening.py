@@ -43,7 +43,7 @@ def _reset(program: Program, node: Node, at: float) -> None:
     """A node that has ended waits again, for its locks first if it has any."""
     node.phase, node.message = "Running", ""
     node.started_at, node.finished_at = at, 0.0
-    node.fulfilled = node.settled = False
+    node.fulfilled = node.settled = node.keeps_place = False
     template = program.templates.get(node.template)
     entered = node.kind in {"Steps", "DAG", "Retry"} and node.attempt is None
     if entered and template is not None and template.locks:

@@ -51,11 +51,14 @@ class Node(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
     """One entry of `status.nodes`, with what the engine needs to go on from it.
 
     `owner` waits for this node; `boundary` is the Steps or DAG node whose template contains it.
-    `active` counts the unfulfilled Pod, Steps and DAG nodes inside this boundary. `settled` says
+    `active` counts the Pod, Steps and DAG nodes inside this boundary that take a place under its
+    parallelism; each of them is `placed`. `settled` says
     that followers may start: fulfilled, and its hooks as well. `stage` is what it waits for before
     its work begins, `waiting_for` the key of the lock it cannot have yet, `memo` what its cache
     said. A `daemoned` node runs, serves at `pod_ip`, and counts as fulfilled. `container` is the
-    name of one container of a container set.
+    name of one container of a container set. A Retry node that `keeps_place` holds locks, and its
+    place under the parallelism through all its attempts, which take none of their own: else it
+    might wait for a place taken by one that waits for its locks.
     """
 
     id: NodeId
@@ -85,7 +88,6 @@ class Node(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
     outbound: tuple[NodeId, ...] = ()
     depth: int = 0
     active: int = 0
-    active_pods: int = 0
     failed_children: int = 0
     hooks_open: int = 0
     settled: bool = False
@@ -97,6 +99,8 @@ class Node(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
     daemoned: bool = False
     pod_ip: str = ""
     container: str = ""
+    keeps_place: bool = False
+    placed: bool = False
 
 
 class Asked(msgspec.Struct, omit_defaults=True, gc=False):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -56,7 +56,7 @@ ALL: Final = frozenset(
 """Every feature a workflow can ask for: what is only played can do anything."""
 _DEADLINE: Final = "Pod was active on the node longer than the specified deadline"
 _STEP_DEADLINE: Final = "Step exceeded its deadline"
-_End = tuple[float, int, str]
+End = tuple[float, int, str]
 """When a job ends, its exit code, and the message if a deadline ended it."""
 
 
@@ -125,12 +125,8 @@ class SimulatedRuntime:
         item = _Job(job, self._outcome(job), now)
         self._jobs[job.id] = item
         self._reports.put(JobStarted(job.id, now, self.name))
-        for container in _container_names(job):
-            self._reports.put(ContainerReported(job.id, container, "Running"))
-        if job.template.daemon:
-            self._reports.put(JobReady(job.id, now, _ADDRESS))
-        for progress in item.outcome.progress:
-            self._reports.put(JobProgressed(job.id, progress))
+        for report in under_way(job, item.outcome, now):
+            self._reports.put(report)
         end = _natural_end(item)
         if end[0] <= now:
             self._finish(item, end)
@@ -202,24 +198,24 @@ class SimulatedRuntime:
         known = self._script
         return known.get(job.node_name) or known.get(job.template.name) or Outcome()
 
-    async def _play(self, item: _Job, end: _End) -> None:
+    async def _play(self, item: _Job, end: End) -> None:
         await self._clock.sleep_until(end[0])
         self._finish(item, end)
 
-    def _finish(self, item: _Job, end: _End) -> None:
+    def _finish(self, item: _Job, end: End) -> None:
         item.over = True
         item.ended.set()
         if item.outcome.lost:
             self._reports.put(JobLost(item.spec.id, end[0]))
         else:
-            self._reports.put(_report(item, end))
+            self._reports.put(report_of(item.spec, item.outcome, item.started_at, end))
 
 
-def _natural_end(item: _Job) -> _End:
+def _natural_end(item: _Job) -> End:
     """Return how the job ends if nobody stops it."""
     job, outcome = item.spec, item.outcome
     seconds = math.inf if job.template.daemon and not outcome.seconds else outcome.seconds
-    ends: list[_End] = [(item.started_at + seconds, outcome.code, "")]
+    ends: list[End] = [(item.started_at + seconds, outcome.code, "")]
     extra = job.grace_seconds if outcome.stubborn else 0.0
     code = 137 if outcome.stubborn else 143
     if job.deadline_seconds is not None:
@@ -229,8 +225,18 @@ def _natural_end(item: _Job) -> _End:
     return min(ends, key=lambda end: end[0])
 
 
-def _report(item: _Job, end: _End) -> JobFinished:
-    job, outcome = item.spec, item.outcome
+def under_way(job: JobSpec, outcome: Outcome, at: float) -> Iterator[JobReport]:
+    """Yield what is said of a job that has just started."""
+    for container in _container_names(job):
+        yield ContainerReported(job.id, container, "Running")
+    if job.template.daemon:
+        yield JobReady(job.id, at, _ADDRESS)
+    for progress in outcome.progress:
+        yield JobProgressed(job.id, progress)
+
+
+def report_of(job: JobSpec, outcome: Outcome, started_at: float, end: End) -> JobFinished:
+    """Return what is said of a job that has ended."""
     at, code, deadline = end
     parameters, artifacts, errors = _made(job, outcome)
     is_pod = job.template.http is None and job.template.plugin is None
@@ -248,8 +254,8 @@ def _report(item: _Job, end: _End) -> JobFinished:
             result=_result(job, outcome),
             exit_code=str(code) if is_pod else None,
         ),
-        usage=Usage(wall_seconds=at - item.started_at),
-        started_at=item.started_at,
+        usage=Usage(wall_seconds=at - started_at),
+        started_at=started_at,
         finished_at=at,
         containers=_containers(job, outcome, code),
     )
