@@ -79,6 +79,11 @@ class _Place:
         """Return a node's name in the new run."""
         return _renamed(text, self.old, self.new)
 
+    def template(self, key: str) -> str:
+        """Return a template's key in the new run: the workflow's own are under its name."""
+        own = f"local/{self.old} "
+        return f"local/{self.new} {key.removeprefix(own)}" if key.startswith(own) else key
+
     def id(self, key: NodeId | None) -> NodeId | None:
         """Return a node's id in the new run."""
         return None if key is None else self.ids.get(key)
@@ -98,7 +103,7 @@ def _copy(node: Node, is_reset: bool, place: _Place) -> CopiedNode:
         call=node.call,
         item=node.item,
         attempt=node.attempt,
-        template=node.template,
+        template=place.template(node.template),
         inputs=node.inputs,
         values=node.values,
         outputs=node.outputs,

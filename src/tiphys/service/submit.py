@@ -171,11 +171,15 @@ def from_template(template: WorkflowTemplate | ClusterWorkflowTemplate) -> Workf
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A checked workflow: its row, the first event of its journal, and what has no effect here."""
+    """A checked workflow: its row, the first event of its journal, and what has no effect here.
+
+    `asked` is the workflow with the options applied, before it got a name and a uid.
+    """
 
     row: RunRow
     first: RunAdmitted
     notes: list[str]
+    asked: Workflow
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +222,8 @@ class Submitter:
         """
         now = self.clock.now()
         try:
-            ready = named(apply_options(workflow, options, documents), options.namespace, now)
+            asked = apply_options(workflow, options, documents)
+            ready = named(asked, options.namespace, now)
             sources = {} if origin is None else {"": origin}
             checks = Options(offline=True, namespace=ready.metadata.namespace, sources=sources)
             runtime = Runtime(options.runtime, self.features(options.runtime))
@@ -242,4 +247,4 @@ class Submitter:
             summary=msgspec.json.encode(summary(run)),
             extras=msgspec.json.encode(extras(run)),
         )
-        return Prepared(row, admitted.event, admitted.notes)
+        return Prepared(row, admitted.event, admitted.notes, asked)
