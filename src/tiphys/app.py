@@ -14,14 +14,15 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tiphys.artifacts.registry import Drivers
 from tiphys.controller.engine import Engine
 from tiphys.controller.loop import Ports
-from tiphys.controller.unanswered import Unanswered
 from tiphys.errors import Permanent, UserError
-from tiphys.ports import RunRow, Runtime
+from tiphys.ports import Answerer, Objects, RunRow, Runtime
 from tiphys.runtime.images import ImageRule
 from tiphys.runtime.local import LocalRuntime
 from tiphys.runtime.process import ProcessRuntime
@@ -31,8 +32,12 @@ from tiphys.service.operations import Operator
 from tiphys.service.submit import Submitter
 from tiphys.service.view import Viewer
 from tiphys.settings import Settings
-from tiphys.store.owners import Owner
+from tiphys.store.owners import Owner, is_alive
 from tiphys.store.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from tiphys.locks.rooms import RoomLimits
+    from tiphys.runtime.exchange import HttpOptions
 
 
 class SystemClock:
@@ -86,17 +91,22 @@ class Local:
     repeater: Repeater
     viewer: Viewer
     slots: Slots
+    objects: Objects
 
     def engine(self) -> Engine:
         """Return what drives runs in this process."""
         if self.owner is None:
             raise Permanent("this home was opened to read only")
+        from tiphys.locks.rooms import RoomLimits
+
+        room = RoomLimits(self.settings.parallelism, self.settings.namespace_parallelism)
         ports = Ports(
             journal=self.store,
             intake=self.store,
-            answers=Unanswered(),
+            answers=_answers(self, self.owner.name, room),
             clock=self.clock,
             owner=self.owner.name,
+            limited=bool(room.engine or room.per_namespace),
             bugs=self.settings.home / "bugs",
         )
         return Engine(ports, self.runtime)
@@ -119,14 +129,38 @@ class Local:
 
     def runtime(self, row: RunRow) -> Runtime:
         """Return the runtime of one run: the one it was submitted for."""
-        return _runtime(self.settings, row.runtime, self.clock, self.slots)
+        if row.runtime == "simulated":
+            from tiphys.runtime.simulated import SimulatedRuntime
+
+            return SimulatedRuntime(self.clock)
+        return _routed(self, row.runtime)
+
+    @property
+    def drivers(self) -> Drivers:
+        """Finds the driver of an artifact's location."""
+        return Drivers({"local": {"root": self.settings.home / "artifacts"}})
 
 
-def _runtime(settings: Settings, name: str, clock: SystemClock, slots: Slots) -> Runtime:
-    if name == "simulated":
-        from tiphys.runtime.simulated import SimulatedRuntime
+def _answers(home: Local, owner: str, room: RoomLimits) -> Answerer:
+    """Return what answers the questions of runs: locks and room, and memoization caches."""
+    from tiphys.locks.cache import CacheAnswers
+    from tiphys.locks.router import Router
+    from tiphys.locks.sql import Shared, SqlLocks
 
-        return SimulatedRuntime(clock)
+    shared = Shared(
+        write=home.store.write,
+        read=home.store.reader,
+        controller=owner,
+        is_alive=partial(is_alive, home.settings.home),
+        lives=home.store.unfinished,
+    )
+    locks = SqlLocks(shared, home.objects, home.clock, room)
+    return Router((locks, CacheAnswers(home.objects, home.clock)))
+
+
+def _runtime(home: Local, name: str) -> LocalRuntime:
+    """Return the runtime of templates that are containers."""
+    settings = home.settings
     kind: type[LocalRuntime] = ProcessRuntime
     if name == "sandbox":
         from tiphys.runtime.sandbox import SandboxRuntime
@@ -134,9 +168,9 @@ def _runtime(settings: Settings, name: str, clock: SystemClock, slots: Slots) ->
         kind = SandboxRuntime
     return kind(
         settings.home / "runs",
-        Drivers({"local": {"root": settings.home / "artifacts"}}),
-        clock,
-        slots=slots,
+        home.drivers,
+        home.clock,
+        slots=home.slots,
         images=[
             ImageRule(
                 pattern=item.pattern,
@@ -152,17 +186,57 @@ def _runtime(settings: Settings, name: str, clock: SystemClock, slots: Slots) ->
     )
 
 
-def features(name: str) -> frozenset[str]:
-    """Return what the runtime of that name can do."""
+def _routed(home: Local, name: str) -> Runtime:
+    """Return the runtime of all templates: containers by `name`, the others in this process."""
+    from tiphys.runtime.data import DataRuntime
+    from tiphys.runtime.http import HttpRuntime
+    from tiphys.runtime.plugin import Plugin, PluginRuntime
+    from tiphys.runtime.resource import ResourceRuntime
+    from tiphys.runtime.router import RouterRuntime
+
+    runs, clock = home.settings.home / "runs", home.clock
+    plugins = [Plugin(item.address, item.token) for item in home.settings.plugins]
+    return RouterRuntime(
+        _runtime(home, name),
+        {
+            "Data": DataRuntime(runs, clock, home.drivers),
+            "HTTP": HttpRuntime(runs, clock, home.objects, _http_options(home.settings)),
+            "Plugin": PluginRuntime(runs, clock, plugins),
+            "Resource": ResourceRuntime(runs, clock, home.objects, home.drivers),
+        },
+    )
+
+
+def _http_options(settings: Settings) -> HttpOptions:
+    from tiphys.runtime.addresses import METADATA, AddressRules
+    from tiphys.runtime.exchange import HttpOptions
+
+    given = settings.http
+    return HttpOptions(
+        AddressRules(
+            allow_hosts=given.allow_hosts,
+            deny_hosts=given.deny_hosts,
+            allow_addresses=given.allow_addresses,
+            deny_addresses=METADATA if given.deny_addresses is None else given.deny_addresses,
+        ),
+        follow_redirects=given.follow_redirects,
+        response_bytes=given.max_response_bytes,
+    )
+
+
+def features(settings: Settings, name: str) -> frozenset[str]:
+    """Return what the runtime of that name can do, with all that stands beside it."""
     if name == "simulated":
         from tiphys.runtime.simulated import SimulatedRuntime
 
         return SimulatedRuntime.capabilities.features
+    kind: type[LocalRuntime] = ProcessRuntime
     if name == "sandbox":
         from tiphys.runtime.sandbox import SandboxRuntime
 
-        return SandboxRuntime.capabilities.features
-    return ProcessRuntime.capabilities.features
+        kind = SandboxRuntime
+    beside = {"data", "http", "resource", *(("plugin",) if settings.plugins else ())}
+    return kind.capabilities.features | beside
 
 
 def passed_on(environ: Mapping[str, str]) -> dict[str, str]:
@@ -198,7 +272,7 @@ def local(settings: Settings, *, drives: bool = False) -> Iterator[Local]:
         store = SqliteStore(settings.home, owner)
         stack.callback(store.close)
         clock = SystemClock()
-        submitter = Submitter(store, clock, features)
+        submitter = Submitter(store, clock, partial(features, settings))
         yield Local(
             settings=settings,
             store=store,
@@ -209,4 +283,5 @@ def local(settings: Settings, *, drives: bool = False) -> Iterator[Local]:
             repeater=Repeater(store, store, store, submitter, clock),
             viewer=Viewer(store),
             slots=Slots(settings.slots or default_slots()),
+            objects=store.objects(clock),
         )

@@ -14,6 +14,13 @@ from tiphys.messages import JobSpec
 from tiphys.runtime.simulated import Outcome
 
 _IMAGE = {"image": "x", "command": ["do", "{{inputs.parameters.p}}"]}
+LIMITS: dict[str, Any] = {
+    "apiVersion": "v1",
+    "kind": "ConfigMap",
+    "metadata": {"name": "limits"},
+    "data": {"two": "2"},
+}
+"""The ConfigMap that has the limits of the semaphores."""
 BODIES: dict[str, dict[str, Any]] = {
     "container": {"container": _IMAGE},
     "script": {"script": {"image": "x", "command": ["sh"], "source": "echo"}},

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 import msgspec
 
 from tiphys.compile.admit import documents_of, recompile
+from tiphys.engine.clock import rfc3339
 from tiphys.engine.copying import copied
 from tiphys.engine.reviving import revive
 from tiphys.errors import UserError
 from tiphys.messages import RetryRequested, RunAdmitted
-from tiphys.model.base import JsonObject
+from tiphys.model.base import Json, JsonObject
 from tiphys.model.codec import convert
 from tiphys.model.ids import NodeId
 from tiphys.model.meta import ObjectMeta
@@ -88,7 +89,7 @@ class Repeater:
         item = RetryRequested(
             at=self.clock.now(), nodes=tuple(nodes), parameters=tuple(options.parameters)
         )
-        await self.intake.reopen(row.run, item)
+        await self.intake.reopen(row.run, item, _opened(row, item))
 
     async def _matching(self, row: RunRow, selector: str) -> list[NodeId]:
         matches = node_filter(selector)
@@ -123,6 +124,32 @@ def phase_of(row: RunRow) -> str:
     """Return a run's phase, "" before it has one."""
     status = msgspec.json.decode(row.summary).get("status") or {}
     return str(status.get("phase") or "")
+
+
+def _opened(row: RunRow, item: RetryRequested) -> bytes:
+    """Return the summary of a run that will be retried, until its engine writes it anew."""
+    found = _object(msgspec.json.decode(row.summary))
+    status = {
+        name: value
+        for name, value in _object(found.get("status")).items()
+        if name not in {"message", "finishedAt", "resourcesDuration"}
+    }
+    changed: JsonObject = {
+        "labels": {**_object(found.get("labels")), f"{PREFIX}completed": "false"},
+        "shutdown": "",
+        "parameters": {**_object(found.get("parameters")), **dict(item.parameters)},
+        "status": {
+            **status,
+            "phase": "",
+            "startedAt": rfc3339(item.at),
+            "conditions": [{"type": "Completed", "status": "False"}],
+        },
+    }
+    return msgspec.json.encode({**found, **changed})
+
+
+def _object(value: Json) -> JsonObject:
+    return value if isinstance(value, dict) else {}
 
 
 def resubmitted(document: JsonObject, options: ResubmitOptions) -> Workflow:

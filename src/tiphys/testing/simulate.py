@@ -17,7 +17,6 @@ import msgspec
 
 from tiphys.controller.engine import Engine
 from tiphys.controller.loop import Ports
-from tiphys.controller.unanswered import Unanswered
 from tiphys.errors import UserError
 from tiphys.messages import JobSpec, NodeSet
 from tiphys.model.arguments import Outputs
@@ -25,11 +24,14 @@ from tiphys.model.base import JsonObject
 from tiphys.model.ids import NodeId
 from tiphys.ports import RunRow, Update
 from tiphys.runtime.simulated import Outcome, Script, SimulatedRuntime
-from tiphys.service.documents import Source, load
+from tiphys.service.documents import Loaded, Source, load
 from tiphys.service.operations import Operator
+from tiphys.service.stored import keep_beside
 from tiphys.service.submit import Overrides, Submitter, from_template
 from tiphys.service.view import Viewer
 from tiphys.store.memory import MemoryStore
+from tiphys.store.objects import MemoryObjects
+from tiphys.testing.answers import answers_in_memory
 from tiphys.testing.clock import JumpingClock, run
 
 ANY_TEXT: Final = "any text"
@@ -96,9 +98,12 @@ async def _play(
 ) -> JsonObject:
     clock, store = JumpingClock(), MemoryStore()
     submitter = Submitter(store, clock, lambda _: SimulatedRuntime.capabilities.features)
-    row = await _submit(submitter, documents, parameters)
+    loaded = _load(documents)
+    row = await _submit(submitter, loaded, parameters)
     operator = _Operators(row, Operator(store, store, clock), store, operations)
-    ports = Ports(store, store, Unanswered(), clock, store.owner)
+    objects = MemoryObjects(clock)
+    await keep_beside(objects, row.namespace, (item for item, _ in loaded.others))
+    ports = Ports(store, store, answers_in_memory(clock, objects), clock, store.owner)
     engine = Engine(ports, lambda _: SimulatedRuntime(clock, told.outcome))
     async with asyncio.TaskGroup() as group:
         driving = group.create_task(engine.drive(row, operator.see))
@@ -110,12 +115,14 @@ async def _play(
     return await Viewer(store).whole(await store.find(None, row.name))
 
 
-async def _submit(
-    submitter: Submitter, documents: Sequence[str], parameters: Mapping[str, str]
-) -> RunRow:
-    """Submit as if the object lay in a cluster: read leniently, and with a name."""
+def _load(documents: Sequence[str]) -> Loaded:
+    """Read as if the objects lay in a cluster: leniently."""
     sources = (Source(f"document {i}", text.encode()) for i, text in enumerate(documents, 1))
-    loaded = load(sources, strict=False)
+    return load(sources, strict=False)
+
+
+async def _submit(submitter: Submitter, loaded: Loaded, parameters: Mapping[str, str]) -> RunRow:
+    """Submit the workflow, or one that runs the template, with a name."""
     workflows = [*loaded.workflows]
     if not workflows and len(loaded.templates) == 1:
         template, origin = loaded.templates[0]

@@ -13,7 +13,6 @@ import pytest
 from tiphys.controller import bundle
 from tiphys.controller.engine import Engine
 from tiphys.controller.loop import Ports
-from tiphys.controller.unanswered import Unanswered
 from tiphys.engine.run import Run
 from tiphys.errors import Corrupt, EngineBug, Permanent, Transient, WorldError
 from tiphys.messages import JobReport, JobSpec, ResumeRequested
@@ -22,6 +21,7 @@ from tiphys.runtime.simulated import ALL, Outcome, SimulatedRuntime
 from tiphys.service.documents import Source, load
 from tiphys.service.submit import Overrides, Submitter
 from tiphys.store.memory import MemoryStore
+from tiphys.testing.answers import answers_in_memory
 from tiphys.testing.clock import JumpingClock, run
 
 TEXT = """
@@ -54,7 +54,14 @@ class Shop:
         return await submitter.submit(loaded.workflows[0][0], [], Overrides(runtime="simulated"))
 
     def engine(self, bugs: Path | None = None) -> Engine:
-        ports = Ports(self.store, self.store, Unanswered(), self.clock, self.store.owner, bugs=bugs)
+        ports = Ports(
+            self.store,
+            self.store,
+            answers_in_memory(self.clock),
+            self.clock,
+            self.store.owner,
+            bugs=bugs,
+        )
         return Engine(ports, self.make)
 
     async def status(self, row: RunRow) -> dict[str, Any]:
