@@ -309,9 +309,13 @@ class SuspendRequested(Message, frozen=True):
 
 
 class ResumeRequested(Message, frozen=True):
-    """Someone wants a suspended workflow and its waiting suspend nodes to go on."""
+    """Someone wants a suspended workflow and its waiting suspend nodes to go on.
+
+    `by` says who, if that is known; the nodes' messages tell it then.
+    """
 
     at: float
+    by: str = ""
 
 
 class RetryRequested(Message, frozen=True, kw_only=True):

@@ -6,12 +6,14 @@ The engine is pure, so a bundle is a failing test: `replay` raises what was rais
 from __future__ import annotations
 
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
 from tiphys.compile.admit import recompile
-from tiphys.engine.reviving import revive
+from tiphys.engine import reviving
+from tiphys.engine.run import Run
 from tiphys.messages import Event, Input, Step
 from tiphys.model.ids import RunId
 
@@ -26,9 +28,14 @@ class Bundle(msgspec.Struct, frozen=True):
     inputs: list[Input]
 
 
+def revive(snapshot: bytes | None, events: Sequence[Event]) -> Run:
+    """Return the run that a journal tells of. Raises Corrupt."""
+    return reviving.revive(snapshot, events, recompile)
+
+
 def replay(bundle: Bundle) -> Step:
     """Give a run the inputs its engine broke on."""
-    return revive(bundle.snapshot, bundle.events, recompile).handle_all(bundle.inputs)
+    return revive(bundle.snapshot, bundle.events).handle_all(bundle.inputs)
 
 
 def save(folder: Path, bundle: Bundle) -> Path:

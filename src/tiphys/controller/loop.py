@@ -16,13 +16,11 @@ from pathlib import Path
 
 import msgspec
 
-from tiphys.compile.admit import recompile
 from tiphys.controller import bundle
 from tiphys.controller.mailbox import Mailbox
 from tiphys.controller.timers import Timers
 from tiphys.engine.jobs import job_spec
 from tiphys.engine.outstanding import outstanding
-from tiphys.engine.reviving import revive
 from tiphys.engine.run import Run
 from tiphys.engine.status import document_of, extras, node_status, summary
 from tiphys.errors import LostOwnership, Permanent, WorldError
@@ -142,7 +140,7 @@ class RunLoop:
 
     async def _load(self) -> Run:
         snapshot, events, self._seq = await self._ports.journal.load(self._id)
-        run = revive(snapshot, events, recompile)
+        run = bundle.revive(snapshot, events)
         first = events[0]
         if isinstance(first, RunAdmitted) and isinstance(first.workflow, dict):
             self._workflow = first.workflow

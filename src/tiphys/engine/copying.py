@@ -21,13 +21,13 @@ from tiphys.messages import CopiedNode, NodeAdded, RunImported
 from tiphys.model.ids import NodeId, RunId
 
 
-def copied(run: Run, name: str, at: float, *, anew: bool) -> RunImported:
+def copied(run: Run, name: str, at: float, *, rebind: bool) -> RunImported:
     """Return what of an ended run the run `name` takes over.
 
-    `anew`: it has other parameters, so loops are expanded again. Raises UserError if a node of
-    the ended run hangs on nothing.
+    `rebind`: it has other parameters; loops that were expanded keep their items all the same.
+    Raises UserError if a node of the ended run hangs on nothing.
     """
-    found = plan(run.state, run.program, anew=anew)
+    found = plan(run.state, run.program, anew=False)
     deleted, reset = set(found.deleted), set(found.reset)
     kept = [node for key, node in run.state.nodes.items() if key not in deleted]
     ids = _new_ids(kept, run.state, name)
@@ -44,7 +44,7 @@ def copied(run: Run, name: str, at: float, *, anew: bool) -> RunImported:
         nodes=nodes,
         outputs=dict(run.state.outputs),
         output_artifacts=dict(run.state.output_artifacts),
-        rebind=anew,
+        rebind=rebind,
     )
 
 

@@ -134,7 +134,7 @@ class Run:
             case SuspendRequested():
                 requests.suspend(self)
             case ResumeRequested():
-                requests.resume(self)
+                requests.resume(self, item.by)
             case NodeSet():
                 requests.node_set(self, item)
             case RetryRequested():

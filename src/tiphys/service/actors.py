@@ -50,6 +50,18 @@ def acted(labels: Mapping[str, str], person: Person | None, action: Action) -> d
     return {**rest, **_labels(person, "actor"), **done}
 
 
+def named(person: Person | None) -> str:
+    """Return a person as the message of a resumed node names them, "" for one who is not known."""
+    if person is None:
+        return ""
+    known = {
+        "Email": person.email,
+        "PreferredUsername": person.preferred_username,
+        "User": person.subject,
+    }
+    return f"map[{' '.join(f'{name}:{text}' for name, text in known.items() if text)}]"
+
+
 def _labels(person: Person, role: str) -> dict[str, str]:
     found = {
         f"{_PREFIX}{role}": label_value(person.subject),

@@ -115,7 +115,7 @@ class Repeater:
             return await self.submitter.keep(prepared)
         old = revive(snapshot, events, recompile)
         now = self.clock.now()
-        taken = copied(old, prepared.row.name, now, anew=bool(options.parameters))
+        taken = copied(old, prepared.row.name, now, rebind=bool(options.parameters))
         await self.journal.create(prepared.row, prepared.first, taken)
         return prepared.row
 
