@@ -156,6 +156,15 @@ def _give_back(run: Run, node: Node) -> None:
             _release(run, f"{stage}:{node.id}")
 
 
+def is_held_back(run: Run, node: Node) -> bool:
+    """Return whether something a node lies in waits for its locks once more, after a retry."""
+    while node.owner is not None:
+        node = run.node(node.owner)
+        if node.stage and not node.fulfilled:
+            return True
+    return False
+
+
 def _worker(node: Node) -> NodeId:
     """Return the node that made the outputs: the last attempt of a Retry node."""
     attempts = node.frame.attempts if node.frame is not None else []
