@@ -20,9 +20,12 @@ from typing import TYPE_CHECKING
 
 from tiphys.artifacts.registry import Drivers
 from tiphys.compile.site import Site
+from tiphys.controller.cron import CronLoop
+from tiphys.controller.cron_ports import CronPorts
 from tiphys.controller.engine import SOON_SECONDS, Engine
 from tiphys.controller.loop import Ports
 from tiphys.controller.retention import Retention, Yard
+from tiphys.controller.serving import serve
 from tiphys.engine.cleanup import Kept
 from tiphys.errors import Permanent, UserError
 from tiphys.ports import Answerer, Objects, Observer, RunRow, Runtime
@@ -30,6 +33,8 @@ from tiphys.runtime.images import ImageRule
 from tiphys.runtime.local import LocalRuntime
 from tiphys.runtime.process import ProcessRuntime
 from tiphys.runtime.slots import Slots, default_slots
+from tiphys.service.again import Repeater
+from tiphys.service.cron import CronChildren, CronWorkflows
 from tiphys.service.operations import Operator
 from tiphys.service.submit import Submitter
 from tiphys.service.view import Viewer
@@ -90,9 +95,11 @@ class Local:
     clock: SystemClock
     submitter: Submitter
     operator: Operator
+    repeater: Repeater
     viewer: Viewer
     slots: Slots
     objects: Objects
+    crons: CronWorkflows
 
     def engine(self, observers: Sequence[Observer] = ()) -> Engine:
         """Return what drives runs in this process, and sees to those that have ended."""
@@ -124,6 +131,41 @@ class Local:
         """Delete what is due; tell whether an engine should stay for what will be soon."""
         due = await self.retention().sweep()
         return due is not None and due <= self.clock.now() + SOON_SECONDS
+
+    def schedules(self) -> CronLoop:
+        """Return what keeps the CronWorkflows of this home in step, in this process."""
+        if self.owner is None:
+            raise Permanent("this home was opened to read only")
+        return CronLoop(
+            CronPorts(
+                objects=self.objects,
+                ledger=self.store.ledger,
+                workflows=self.children(),
+                clock=self.clock,
+                owner=self.owner.name,
+            )
+        )
+
+    def children(self) -> CronChildren:
+        """Return what makes and keeps the workflows of CronWorkflows; it chooses the runtime."""
+        return CronChildren(
+            objects=self.objects,
+            queries=self.store,
+            submitter=self.submitter,
+            operator=self.operator,
+            clock=self.clock,
+            forget=self.forget,
+            runtime=choose_runtime(self.settings).name,
+        )
+
+    async def serve(self) -> None:
+        """Drive runs and keep schedules, until there has been nothing to do for a while."""
+        await serve(self.engine(), self.schedules(), self.settings.idle_seconds)
+
+    async def has_work(self) -> bool:
+        """Tell whether an engine has anything to do here, now or at some due time."""
+        free = await self.store.claimable()
+        return bool(free) or await self.crons.is_waiting(self.clock.now())
 
     async def forget(self, row: RunRow) -> None:
         """Delete a run, its job directories and its artifacts; what runs of it is killed.
@@ -276,6 +318,13 @@ def prepare_home(home: Path) -> None:
         ) from exc
 
 
+def _site(settings: Settings) -> Site:
+    """Return the rules that hold for every workflow here."""
+    return Site(
+        settings.workflow_defaults, settings.template_referencing, settings.override_allowlist
+    )
+
+
 @contextlib.contextmanager
 def local(settings: Settings, *, drives: bool = False) -> Iterator[Local]:
     """Open the home of `settings`; with `drives` this process may own runs."""
@@ -288,24 +337,24 @@ def local(settings: Settings, *, drives: bool = False) -> Iterator[Local]:
         store = SqliteStore(settings.home, owner)
         stack.callback(store.close)
         clock = SystemClock()
+        objects = store.objects(clock)
+        submitter = Submitter(
+            store,
+            clock,
+            partial(features, settings),
+            _site(settings),
+            store if settings.estimate_durations else None,
+        )
         yield Local(
             settings=settings,
             store=store,
             owner=owner,
             clock=clock,
-            submitter=Submitter(
-                store,
-                clock,
-                partial(features, settings),
-                Site(
-                    settings.workflow_defaults,
-                    settings.template_referencing,
-                    settings.override_allowlist,
-                ),
-                store if settings.estimate_durations else None,
-            ),
+            submitter=submitter,
             operator=Operator(store, store, clock),
+            repeater=Repeater(store, store, store, submitter, clock),
             viewer=Viewer(store),
             slots=Slots(settings.slots or default_slots()),
-            objects=store.objects(clock),
+            objects=objects,
+            crons=CronWorkflows(objects),
         )

@@ -344,7 +344,7 @@ async def test_a_forgotten_job_can_run_again(world):
     async with Session(world, world.open()) as here:
         job = shell(world, "again", "echo x")
         await here.run(job)
-        await here.runtime.drop_job(RUN, job.id)
+        await here.runtime.forget(RUN, job.id)
         await here.runtime.start(job)
         assert (await here.wait(JobFinished, job.id, 2)).outputs.result == "x"
 

@@ -69,8 +69,11 @@ class Engine:
             for loop in [*self._loops.values()]:
                 loop.wake()
 
-    async def serve(self, idle_seconds: float) -> None:
-        """Drive every unfinished run nobody drives, until there has been none for a while."""
+    async def serve(self, idle_seconds: float, stays: Callable[[], bool] = lambda: False) -> None:
+        """Drive every unfinished run nobody drives, until there has been none for a while.
+
+        It goes on as long as `stays` says so.
+        """
         idle_since = self._clock.now()
         async with asyncio.TaskGroup() as group:
             helpers = [group.create_task(self._listen()), group.create_task(self._tidy())]
@@ -79,7 +82,8 @@ class Engine:
                     if row.run not in self._loops and row.run not in self._refused:
                         self._loops[row.run] = self._loop(row)
                         group.create_task(self._keep(row))
-                if self._loops or self._next_due <= self._clock.now() + SOON_SECONDS:
+                is_due = self._next_due <= self._clock.now() + SOON_SECONDS
+                if self._loops or is_due or stays():
                     idle_since = self._clock.now()
                 elif self._clock.now() - idle_since >= idle_seconds:
                     break

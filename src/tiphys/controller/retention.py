@@ -120,7 +120,7 @@ class Retention:
                 snapshot, events, _ = await self._yard.journal.load(row.run)
                 for job in dropped_jobs(bundle.revive(snapshot, events)):
                     if job in left:
-                        await runtime.drop_job(row.run, job)
+                        await runtime.forget(row.run, job)
             self._cleared.add(row.run)
         finally:
             await runtime.close()

@@ -20,7 +20,7 @@ from tiphys.engine.phases import FULFILLED
 from tiphys.engine.resolving import CallError
 from tiphys.engine.state import Node
 from tiphys.expr.labels import LabelSelector
-from tiphys.messages import Command, DropJob, SetTimer
+from tiphys.messages import Command, DropJobs, SetTimer
 from tiphys.model.ids import NodeId
 from tiphys.program import CleanUp
 
@@ -46,7 +46,7 @@ def pod_over(run: Run, node: Node) -> None:
 def drop(run: Run, node: Node) -> None:
     """Drop a pod whose time has come."""
     if is_dropped(run, node) and run.at >= node.finished_at + run.program.clean_up.pod_delay:
-        run.command(DropJob(job=node.id))
+        run.command(DropJobs(jobs=(node.id,)))
 
 
 def outstanding_drops(run: Run) -> list[Command]:

@@ -150,6 +150,8 @@ def summary(run: Run) -> dict[str, Json]:
     if state.done:
         due = deadlines(run.program.clean_up, state.phase, state.finished_at)
         found["due"] = {"expires": due.expires_at, "pods": due.pods_at}
+    if state.parameters:
+        found["parameters"] = dict(state.parameters)
     return found
 
 
@@ -178,12 +180,24 @@ def document_of(
     for flag in ("shutdown", "suspend"):
         if changing.get(flag):
             spec[flag] = changing[flag]
+    given = _object(changing.get("parameters"))
+    if given:
+        spec["arguments"] = _given(_object(spec.get("arguments")), given)
     return {
         **workflow,
         "metadata": {**metadata, "labels": labels},
         "spec": spec,
         "status": {**_object(changing.get("status")), **rare},
     }
+
+
+def _given(arguments: dict[str, Json], given: dict[str, Json]) -> dict[str, Json]:
+    """Return arguments with the parameters that a retry has given in front of the others."""
+    own = arguments.get("parameters")
+    known = own if isinstance(own, list) else []
+    rest = [item for item in known if _object(item).get("name") not in given]
+    first: list[Json] = [{"name": name, "value": value} for name, value in given.items()]
+    return {**arguments, "parameters": [*first, *rest]}
 
 
 def _object(value: Json) -> dict[str, Json]:

@@ -153,12 +153,14 @@ class InlineRuntime:
         with suppress(OSError):  # other runtimes may keep jobs there
             (self._root / run).rmdir()
 
-    async def drop_job(self, run: RunId, job: NodeId) -> None:
-        """Remove what remains of one job that is over. Unknown job, or one at work: no effect."""
-        entry = self._entries.get(job)
-        if entry is not None and entry.spec.run == run and entry.over.is_set():
-            del self._entries[job]
-            await asyncio.to_thread(_remove, entry.desk.directory)
+    async def forget(self, run: RunId, job: NodeId) -> None:
+        """Remove all that remains of one job, so that another may be started under its id."""
+        entry = self._entries.pop(job, None)
+        if entry is not None:
+            await self._cancel([entry])
+        folder = self._root / run / job
+        if folder.parent.parent == self._root and job not in {"", ".", ".."}:
+            await asyncio.to_thread(_remove, str(folder))
 
     async def kept(self, run: RunId) -> Sequence[NodeId]:
         """Return the jobs of a run that were started here."""

@@ -43,11 +43,11 @@ class RouterRuntime:
             await runtime.drop(run)
         self._homes = {job: home for job, home in self._homes.items() if home[0] != run}
 
-    async def drop_job(self, run: RunId, job: NodeId) -> None:
-        """Remove what remains of one job that is over; one not started here may be anyone's."""
-        known = self._homes.get(job)
-        for runtime in self._all if known is None else (known[1],):
-            await runtime.drop_job(run, job)
+    async def forget(self, run: RunId, job: NodeId) -> None:
+        """Remove all that remains of one job; of an earlier engine's nobody knows whose it was."""
+        known = self._homes.pop(job, None)
+        for runtime in (self._pods, *self._leaves.values()) if known is None else (known[1],):
+            await runtime.forget(run, job)
 
     async def kept(self, run: RunId) -> Sequence[NodeId]:
         """Return the jobs of a run of which anything remains, each once."""

@@ -157,10 +157,12 @@ class SimulatedRuntime:
                 item.task.cancel()
             del self._jobs[item.spec.id]
 
-    async def drop_job(self, run: RunId, job: NodeId) -> None:
-        """Forget one job that is over. Unknown job, or one at work: no effect."""
+    async def forget(self, run: RunId, job: NodeId) -> None:
+        """Forget a job, so that it can be played again."""
         item = self._jobs.get(job)
-        if item is not None and item.over and item.spec.run == run:
+        if item is not None and item.spec.run == run:
+            if item.task is not None:
+                item.task.cancel()
             del self._jobs[job]
 
     async def kept(self, run: RunId) -> Sequence[NodeId]:

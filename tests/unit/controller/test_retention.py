@@ -96,7 +96,7 @@ class Jobs(SimulatedRuntime):
     async def kept(self, run: RunId) -> Sequence[NodeId]:
         return [*self._house.directories.get(run, ())]
 
-    async def drop_job(self, run: RunId, job: NodeId) -> None:
+    async def forget(self, run: RunId, job: NodeId) -> None:
         self._house.directories.get(run, set()).discard(job)
 
 
