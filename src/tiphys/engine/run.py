@@ -177,6 +177,8 @@ class Run:
         evolve(self.state, self.program, event, self.touch)
         self.gates.note(self, event)
         self._note(event)
+        if isinstance(event, DaemonReady) and self.state.questions:
+            asking.give_back(self, self.state.nodes[event.node])
         if isinstance(event, NodeDone):
             self._ended(self.state.nodes[event.node])
 
