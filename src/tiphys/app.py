@@ -19,10 +19,12 @@ from pathlib import Path
 from tiphys.artifacts.registry import Drivers
 from tiphys.controller.engine import Engine
 from tiphys.errors import Permanent, UserError
+from tiphys.executor.volumes import Places
 from tiphys.ports import RunRow, Runtime
 from tiphys.runtime.images import ImageRule
 from tiphys.runtime.local import LocalRuntime
 from tiphys.runtime.process import ProcessRuntime
+from tiphys.runtime.setup import Setup
 from tiphys.runtime.slots import Slots, default_slots
 from tiphys.service.operations import Operator
 from tiphys.service.submit import Submitter
@@ -132,18 +134,22 @@ def _runtime(settings: Settings, name: str, clock: SystemClock, slots: Slots) ->
         Drivers({"local": {"root": settings.home / "artifacts"}}),
         clock,
         slots=slots,
-        images=[
-            ImageRule(
-                pattern=item.pattern,
-                root=item.root,
-                bin=item.bin,
-                visible=item.visible,
-                entrypoint=item.entrypoint,
-                cmd=item.cmd,
-            )
-            for item in settings.images
-        ],
-        environ=passed_on(settings.environ),
+        setup=Setup(
+            images=[
+                ImageRule(
+                    pattern=item.pattern,
+                    root=item.root,
+                    bin=item.bin,
+                    visible=item.visible,
+                    entrypoint=item.entrypoint,
+                    cmd=item.cmd,
+                )
+                for item in settings.images
+            ],
+            environ=passed_on(settings.environ),
+            places=Places(claims=str(settings.home / "volumes")),
+            unpacked=settings.home / "images",
+        ),
     )
 
 

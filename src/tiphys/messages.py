@@ -148,13 +148,7 @@ class JobLost(Message, frozen=True):
 
 
 JobReport: TypeAlias = (
-    JobWaiting
-    | JobStarted
-    | JobReady
-    | ContainerReported
-    | JobProgressed
-    | JobFinished
-    | JobLost
+    JobWaiting | JobStarted | JobReady | ContainerReported | JobProgressed | JobFinished | JobLost
 )
 
 # ----------------------------------------------------------------------------------- questions

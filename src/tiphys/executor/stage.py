@@ -19,7 +19,7 @@ import msgspec
 
 from tiphys.errors import NotFound, Permanent, TiphysError
 from tiphys.executor import archive, contract
-from tiphys.executor.layout import Layout, mounts
+from tiphys.executor.layout import Layout
 from tiphys.messages import JobSpec
 from tiphys.model.artifacts import Artifact, location_type
 from tiphys.ports import ArtifactDriver
@@ -47,8 +47,8 @@ def prepare(job: JobSpec, layout: Layout) -> None:
         os.chmod(path, 0o755)  # noqa: S103 - a script must run for whoever the job is
     for folder in layout.folders():
         make_folder(folder)
-    for mount in mounts(job):
-        make_folder(layout.host(mount))
+    for mount in layout.mounts:
+        layout.link(mount)
 
 
 def make_folder(path: str) -> None:

@@ -15,12 +15,21 @@ from typing import Final, Literal
 from msgspec.structs import replace
 
 from tiphys.executor import capture
-from tiphys.messages import JobFinished, JobLost, JobProgressed, JobSpec, JobStarted, Usage
+from tiphys.messages import (
+    JobFinished,
+    JobLost,
+    JobProgressed,
+    JobReport,
+    JobSpec,
+    JobStarted,
+    Usage,
+)
 from tiphys.model.arguments import Outputs, Parameter
 from tiphys.model.artifacts import Artifact
 from tiphys.model.ids import NodeId, RunId
 from tiphys.ports import Capabilities, Clock
 from tiphys.runtime.entry import Reports
+from tiphys.runtime.setup import FEATURES
 
 SOME_TEXT: Final = "simulated"
 _DEADLINE: Final = "Pod was active on the node longer than the specified deadline"
@@ -73,12 +82,7 @@ class SimulatedRuntime:
     """Plays a script against a clock."""
 
     name = "simulated"
-    capabilities = Capabilities(
-        frozenset(
-            {"container", "script", "artifacts", "logs", "emptyDir", "containerSet", "data"}
-            | {"resource", "http", "plugin", "sidecars", "initContainers", "volumes", "daemon"}
-        )
-    )
+    capabilities = Capabilities(FEATURES | {"data", "resource", "http", "plugin"})
 
     def __init__(self, clock: Clock, script: Script | None = None) -> None:
         self._clock = clock
@@ -132,7 +136,7 @@ class SimulatedRuntime:
             item.spec.id for item in self._jobs.values() if item.spec.run == run and not item.over
         ]
 
-    def watch(self) -> AsyncIterator[JobFinished | JobLost | JobProgressed | JobStarted]:
+    def watch(self) -> AsyncIterator[JobReport]:
         """Yield each report once."""
         return self._reports.watch()
 
