@@ -129,7 +129,10 @@ class SandboxRuntime(LocalRuntime):
         except run.CannotStart:
             if not member.waits:  # else it may be there when its turn comes
                 raise
-        _, arguments = self._shown(job, container, layout.mounts)
+        shown, arguments = self._shown(job, container, layout.mounts)
+        if is_pod(job):
+            shown.make_links(layout.root)
+            arguments = _arguments(shown, links=False)
         return run.Launch(
             [
                 *(self._bwrap, *_isolation(member, host), "--bind", layout.root, "/"),
@@ -216,10 +219,10 @@ class SandboxRuntime(LocalRuntime):
             self._commands.add(key)
 
 
-def _arguments(shown: Rootfs) -> tuple[str, ...]:
+def _arguments(shown: Rootfs, links: bool = True) -> tuple[str, ...]:
     log = "/var/run/argo/termination-log"
     return (
-        *shown.arguments(),
+        *shown.arguments(links),
         *empty_folders(),
         *("--proc", "/proc", "--dev", "/dev", "--symlink", log, contract.POD_TERMINATION_LOG),
     )

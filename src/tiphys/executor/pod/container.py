@@ -55,6 +55,7 @@ class Container:
         self._probes = {kind: Probe(plan[kind]) for kind in _PROBES if plan[kind] is not None}
         self._checks: dict[int, str] = {}
         self._stop_first = False
+        self._owes_hook = False
 
     # -------------------------------------------------------------------------------- claims
 
@@ -71,10 +72,16 @@ class Container:
         return self.has_started and (probe is None or probe.verdict is True)
 
     @property
+    def _can_be_entered(self) -> bool:
+        """Whether a check can run in the container: a sandbox takes a moment to be made."""
+        process = self.process
+        return not isinstance(process, Sandboxed) or (process.first > 0 and not process.is_deaf)
+
+    @property
     def next_at(self) -> float:
         """When `tick` has something to do."""
         times = [self._kill_at, self._run_at]
-        if self._unheard:
+        if self._unheard or self._owes_hook:
             times.append(time.monotonic() + _DEAF_SECONDS)
         times += [min(probe.at, probe.until) for probe in self._probes.values()]
         return min(times)
@@ -105,8 +112,7 @@ class Container:
         for kind, probe in self._probes.items():
             if kind == "startup" or "startup" not in self._probes:
                 probe.begin(now)
-        if self.plan["post_start"] is not None:
-            self._check("post_start", self.plan["post_start"], now)
+        self._owes_hook = self.plan["post_start"] is not None
 
     def _new_process(self) -> Process:
         plan = self.plan
@@ -177,9 +183,14 @@ class Container:
                 self.process.send(signal.SIGTERM)
         if self._run_at <= now:
             self.start(now)
+        if self._owes_hook and self._can_be_entered:
+            self._owes_hook = False
+            self._check("post_start", self.plan["post_start"], now)
         for kind, probe in self._probes.items():
             if probe.until <= now:
                 self._answered(kind, False, now)
+            elif probe.at <= now and not self._can_be_entered:
+                probe.at = now + _DEAF_SECONDS
             elif probe.at <= now:
                 probe.asked(now)
                 if not self._check(kind, probe.handler, now):
@@ -238,7 +249,7 @@ class Container:
         self.shown_code = code if shown is None else shown
         self.finished_at = time.time()
         self._kill_at = self._run_at = math.inf
-        self._unheard = False
+        self._unheard = self._owes_hook = False
         for probe in self._probes.values():
             probe.end()
         for pid in self._checks:
@@ -277,9 +288,7 @@ class Container:
         process, plan = self.process, self.plan
         if not isinstance(process, Sandboxed):
             return Process(words, plan["env"], plan["cwd"], self._log_fd)
-        if process.is_deaf or not (first := process.first):
-            raise StartError("the container is still being made")
-        join = partial(enter, first)
+        join = partial(enter, process.first)
         return Process(words, plan["env"], plan["inner_cwd"], self._log_fd, enter=join)
 
     def _answered(self, kind: str, is_well: bool, now: float) -> None:

@@ -76,6 +76,7 @@ class Pod:
             self.check_deadline(now)
             for item in self.all:
                 item.tick(now)
+            self.tell()
             if not self.has_begun:
                 self.go_through_init(now)
             if self.has_begun:
