@@ -32,6 +32,10 @@ _VALUE_FROM: Final[tuple[tuple[str, ConfigKind], ...]] = (
 )
 
 
+class Missing(Permanent):
+    """A ConfigMap, a Secret or a key that must be there is not."""
+
+
 @dataclass(frozen=True, slots=True)
 class Values:
     """The data of what was asked for, by kind and name; what does not exist is not in it."""
@@ -50,14 +54,17 @@ class Values:
                 yield from data.values()
 
     def data(self, kind: ConfigKind, name: str, optional: bool) -> dict[str, SecretBytes]:
-        """Return the data of one object. Raises Permanent if it must exist and does not."""
+        """Return the data of one object. Raises Missing if it must exist and does not."""
         found = self.get(kind, name)
         if found is None and not optional:
-            raise Permanent(f'{kind.lower()} "{name}" not found')
+            raise Missing(f'{kind.lower()} "{name}" not found')
         return found or {}
 
     def value(self, kind: ConfigKind, source: Mapping[str, Json]) -> str | None:
-        """Return what a key selector names; None if it is optional and absent."""
+        """Return what a key selector names; None if it is optional and absent.
+
+        Raises Missing.
+        """
         name, key = str(source.get("name", "")), str(source.get("key", ""))
         optional = source.get("optional") is True
         data = self.data(kind, name, optional)
@@ -65,7 +72,7 @@ class Values:
             return data[key].reveal().decode("utf-8", "replace")
         if optional:
             return None
-        raise Permanent(f"couldn't find key {key} in {kind} {self.namespace}/{name}")
+        raise Missing(f"couldn't find key {key} in {kind} {self.namespace}/{name}")
 
 
 NOTHING: Final = Values()

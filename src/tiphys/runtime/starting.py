@@ -14,10 +14,10 @@ import msgspec
 
 from tiphys.errors import Permanent, TiphysError
 from tiphys.executor import capture, contract, run, stage
-from tiphys.executor.config import NOTHING, Values, fetch
+from tiphys.executor.config import NOTHING, Missing, Values, fetch
 from tiphys.executor.layout import Layout, Mount
 from tiphys.executor.materialize import make_volumes
-from tiphys.executor.members import main_container, mirrors
+from tiphys.executor.members import MAIN, main_container, mains_of, mirrors, name_of
 from tiphys.executor.podplan import plan_pod
 from tiphys.executor.volumes import mounts_of
 from tiphys.messages import JobSpec, JobWaiting
@@ -281,8 +281,9 @@ class Starting(Ending):
     def _fail_start(self, entry: Entry, cause: BaseException) -> None:
         self._give()
         now = self._clock.now()
-        if isinstance(cause, NotReady):
-            self._finish(entry, capture.stopped_early(entry.spec, "Error", str(cause), now))
+        if isinstance(cause, (NotReady, Missing)):
+            text = why_not_ready(entry.spec, str(cause))
+            self._finish(entry, capture.stopped_early(entry.spec, "Error", text, now))
         else:
             self._finish(entry, capture.init_failed(entry.spec, cause, now))
         self._fill_slots()
@@ -295,14 +296,18 @@ class Starting(Ending):
 
 
 class NotReady(Permanent):
-    """What the containers need is not there: where Kubernetes would wait, the job fails.
+    """What the containers need is not there: where Kubernetes would wait, the job fails."""
+
+
+def why_not_ready(job: JobSpec, cause: str) -> str:
+    """Return the message of a job whose containers wait for what is not there.
 
     Source: reference/engine.md 1.14.4, a waiting container of a pod that has failed.
     """
-
-    def __init__(self, cause: str) -> None:
-        container = "main"
-        reason = "ContainerCreating" if cause.startswith("MountVolume") else ""
-        reason = reason or "CreateContainerConfigError"
-        text = f"Pod failed before {container} container starts due to {reason}: {cause}"
-        super().__init__(text)
+    first = min((name_of(job, container) for container in mains_of(job)), default=MAIN)
+    reason = "CreateContainerConfigError"
+    if cause.startswith("MountVolume"):
+        reason = "ContainerCreating"
+    elif cause.startswith("persistentvolumeclaim"):
+        reason = "Unschedulable"
+    return f"Pod failed before {first} container starts due to {reason}: {cause}"

@@ -28,7 +28,16 @@ from tiphys.model.templates import (
     Template,
     UserContainer,
 )
-from tiphys.testing.runtime_contract import RUN, Act, Session, World, job_of, local, output, read_until
+from tiphys.testing.runtime_contract import (
+    RUN,
+    Act,
+    Session,
+    World,
+    job_of,
+    local,
+    output,
+    read_until,
+)
 
 _VOLUME: JsonObject = {"name": "v", "emptyDir": {}}
 _MOUNT: JsonObject = {"name": "v", "mountPath": "/work-v"}
@@ -362,9 +371,7 @@ class PodContract:
 
     async def test_a_liveness_probe_that_fails_ends_the_container(self, world: World) -> None:
         probe: JsonObject = {"exec": {"command": ["false"]}, "failureThreshold": 1}
-        job = pod_job(
-            world, template_of("unwell", container=main(_HANG, liveness_probe=probe))
-        )
+        job = pod_job(world, template_of("unwell", container=main(_HANG, liveness_probe=probe)))
         async with Session(world, world.open()) as here:
             done = await here.run(job)
         text = "main: Error (exit code 143): Container main failed liveness probe"
