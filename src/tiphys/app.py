@@ -147,7 +147,7 @@ def _runtime(settings: Settings, name: str, clock: SystemClock, slots: Slots) ->
                 for item in settings.images
             ],
             environ=passed_on(settings.environ),
-            places=Places(claims=str(settings.home / "volumes")),
+            places=Places(str(settings.home / "volumes"), settings.host_paths),
             unpacked=settings.home / "images",
         ),
     )

@@ -25,9 +25,9 @@ RUNTIMES = ("auto", "sandbox", "process", "simulated")
 class Image:
     """What an image name means here: `pattern` matches the repository name without registry or tag.
 
-    `root` is "host" or a directory with an unpacked image; `bin` are directories put first on
-    PATH, `visible` others that the programs in them need; `entrypoint` and `cmd` stand in for the
-    image's own.
+    `root` is "host", a directory or tar file with an image's files, or "podman:<image>"; `bin` are
+    directories put first on PATH, `visible` others that the programs in them need; `entrypoint` and
+    `cmd` stand in for the image's own.
     """
 
     pattern: str
@@ -45,7 +45,7 @@ class Settings:
     `home` is where all state is kept. `runtime` is one of `RUNTIMES`. `slots` limits the jobs that
     run at once, of all workflows that one process drives (0: by the number of processors).
     `namespace` is where documents without one go. `idle_seconds` is how long a background engine
-    waits for more work.
+    waits for more work. `host_paths` are the directories of this machine that workflows may mount.
     """
 
     home: Path
@@ -54,10 +54,11 @@ class Settings:
     namespace: str = "default"
     idle_seconds: float = _IDLE_SECONDS
     images: tuple[Image, ...] = ()
+    host_paths: tuple[str, ...] = ()
     environ: Mapping[str, str] = field(default_factory=dict)
 
 
-SETTINGS = ("runtime", "slots", "namespace", "idle_seconds", "images")
+SETTINGS = ("runtime", "slots", "namespace", "idle_seconds", "images", "host_paths")
 """What a settings file may hold."""
 IMAGE_SETTINGS = tuple(item.name for item in fields(Image))
 """What an entry of `images` may hold."""
@@ -88,6 +89,7 @@ def load_settings(
         or "default",
         idle_seconds=float(given.number("idle_seconds", _IDLE_SECONDS, int | float)),
         images=tuple(_image(given, index, base) for index in range(len(given.items("images")))),
+        host_paths=tuple(str((base / item).resolve()) for item in given.texts("host_paths")),
         environ=environ,
     )
 
@@ -182,11 +184,15 @@ def _image(file: _File, index: int, base: Path) -> Image:
     if not entry.text("pattern"):
         raise entry.wrong('every entry of "images" needs a pattern')
     root = entry.text("root") or "host"
-    if root != "host" and not (base / root).is_dir():
-        raise entry.wrong(f'"root" is "host" or a directory; there is no directory {root}', "root")
+    is_place = root != "host" and not root.startswith("podman:")
+    if is_place and not (base / root).exists():
+        reason = (
+            f'"root" is "host", a directory, a tar file or "podman:<image>"; no {root} is there'
+        )
+        raise entry.wrong(reason, "root")
     return Image(
         pattern=entry.text("pattern"),
-        root=root if root == "host" else str((base / root).resolve()),
+        root=str((base / root).resolve()) if is_place else root,
         bin=tuple(str((base / item).resolve()) for item in entry.texts("bin")),
         visible=tuple(str((base / item).resolve()) for item in entry.texts("visible")),
         entrypoint=entry.texts("entrypoint"),

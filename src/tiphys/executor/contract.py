@@ -20,6 +20,7 @@ has one (reference/executor.md 2). Who writes, what, and when:
 | `ctr/main/exitcode` | launcher, last, by rename | decimal, no newline |
 | `volumes/<name>/` | engine, before the start | a volume that lives as long as the pod |
 | `argo/progress` | a pod's programs (sandbox) | `progress` of all its containers |
+| `shm/` | a pod's programs (sandbox) | `/dev/shm` of all its containers |
 | `outputs/` | engine, while capturing | packed artifacts on their way to the repository |
 | `report` | engine, by rename | the final JobReport, JSON: the job is over |
 
@@ -67,6 +68,7 @@ OUTPUTS: Final = "outputs"
 REPORT: Final = "report"
 VOLUMES: Final = "volumes"
 SHARED: Final = "argo"
+SHM: Final = "shm"
 EVENTS: Final = "events"
 BELL: Final = "bell"
 ENDED: Final = "ended"

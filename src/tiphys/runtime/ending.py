@@ -190,7 +190,7 @@ class Ending:
     def _finish(self, entry: Entry, report: JobFinished | JobLost) -> None:
         """Say the last word about a job: first to the disk, then to the engine."""
         entry.state = "over"
-        if entry.values is not None:
+        if entry.values is not None and entry.values is not NOTHING:
             report = self._masked(entry, entry.values, report)
         with suppress(OSError):  # the directory may have been removed under us
             contract.write_report(entry.directory, report)

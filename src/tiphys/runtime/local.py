@@ -152,7 +152,7 @@ class LocalRuntime(Starting):
         layout = self.layout_of(job, directory, main_container(job), ())
         entry = Entry(job, directory, layout)
         entry.is_pod = is_pod(job) or (self.groups is not None and self.groups.limits(job))
-        entry.values = None if refers(job) else NOTHING
+        entry.values = None if refers(job) or self._lacks_image(job) else NOTHING
         return entry
 
     async def _stop_unknown(self, job: NodeId, grace: float) -> None:

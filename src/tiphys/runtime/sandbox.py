@@ -36,8 +36,8 @@ from tiphys.runtime.setup import Setup
 from tiphys.runtime.slots import Slots
 
 _ALONE: Final = ("--unshare-ipc", "--unshare-uts")
-_ISOLATION: Final = ("--unshare-pid", "--die-with-parent", "--new-session")
-_ROOT: Final = ("--unshare-user", "--uid", "0", "--gid", "0")
+_ISOLATION: Final = ("--unshare-user", "--unshare-pid", "--die-with-parent", "--new-session")
+_ROOT: Final = ("--uid", "0", "--gid", "0")
 _TEST_SECONDS: Final = 20.0
 _REMEDY: Final = (
     "allow user namespaces: `sysctl -w user.max_user_namespaces=15000`, on Debian also "
@@ -100,6 +100,7 @@ class SandboxRuntime(LocalRuntime):
         self._bwrap = shutil.which("bwrap") or "/usr/bin/bwrap"
         self._bases: dict[ImageRule, tuple[Rootfs, tuple[str, ...]]] = {}
         self._commands: set[tuple[ImageRule, str, str]] = set()
+        self._has_roots = any(rule.root != HOST for rule in self._setup.images)
         self._roots = ImageRoots(self._setup.unpacked or self._root.parent / "images")
 
     def layout_of(
@@ -130,13 +131,17 @@ class SandboxRuntime(LocalRuntime):
             if not member.waits:  # else it may be there when its turn comes
                 raise
         shown, arguments = self._shown(job, container, layout.mounts)
+        isolation = (*run_as(job, container), *_ALONE, "--hostname", host)
+        mounted = _mounted(layout.mounts)
         if is_pod(job):
             shown.make_links(layout.root)
             arguments = _arguments(shown, links=False)
+            isolation = run_as(job, container)  # the rest is its launcher's, for all containers
+            mounted = (*_shared(layout.directory), *mounted)
         return run.Launch(
             [
-                *(self._bwrap, *_isolation(member, host), "--bind", layout.root, "/"),
-                *(*arguments, *_mounted(member), "--chdir", cwd, "--"),
+                *(self._bwrap, *isolation, *_ISOLATION, "--bind", layout.root, "/"),
+                *(*arguments, *mounted, "--chdir", cwd, "--"),
                 *command,
             ],
             variables,
@@ -145,11 +150,12 @@ class SandboxRuntime(LocalRuntime):
         )
 
     def _rule(self, container: Container | None) -> ImageRule:
-        return self._roots.known(self._images.rule(container.image if container else ""))
+        rule = self._images.rule(container.image if container is not None else "")
+        return self._roots.known(rule) if self._has_roots else rule
 
     def _lacks_image(self, _job: JobSpec) -> bool:
         """Tell whether an image of the job's has to be unpacked or mounted first."""
-        return any(self._roots.lacks(rule) for rule in self._rules(_job))
+        return self._has_roots and any(self._roots.lacks(rule) for rule in self._rules(_job))
 
     async def _make_images(self, _job: JobSpec) -> None:
         """Unpack or mount the images of a job. Raises a TiphysError."""
@@ -165,6 +171,8 @@ class SandboxRuntime(LocalRuntime):
     ) -> tuple[Rootfs, tuple[str, ...]]:
         """Return what a container sees of the host, and the arguments that say so."""
         rule = self._rule(container)
+        if self._has_roots and self._roots.lacks(rule):
+            return Rootfs(), ()  # until it is made
         if rule not in self._bases:
             made = rootfs(rule)
             self._bases[rule] = made, _arguments(made)
@@ -228,24 +236,16 @@ def _arguments(shown: Rootfs, links: bool = True) -> tuple[str, ...]:
     )
 
 
-def _isolation(member: run.Member, host: str) -> tuple[str, ...]:
-    """Return the namespaces that bubblewrap makes; a pod's launcher has made some already.
-
-    It says so by the pod's host name: where it may not, each container has the engine's.
-    """
-    user = run_as(member.job, member.container)
-    shared = () if is_pod(member.job) else _ALONE
-    names = () if is_pod(member.job) else ("--hostname", host)
-    return ("--unshare-user", *user, *shared, *_ISOLATION, *names)
-
-
 def run_as(job: JobSpec, container: Container | None) -> tuple[str, ...]:
     """Return the user and group that the job believes to be: root, or what its context asks for.
 
     Outside it is the user who runs the engine in any case.
     """
-    given = dict(job.template.security_context or {})
-    given.update((container.security_context if container is not None else None) or {})
+    whole = job.template.security_context
+    own = container.security_context if container is not None else None
+    if whole is None and own is None:
+        return _ROOT
+    given = {**(whole or {}), **(own or {})}
     user, group = given.get("runAsUser"), given.get("runAsGroup")
     return (
         *("--uid", str(user if isinstance(user, int) else 0)),
@@ -257,17 +257,21 @@ def _progress(directory: str) -> str:
     return f"{directory}/{contract.SHARED}/{contract.PROGRESS}"
 
 
-def _mounted(member: run.Member) -> Iterator[str]:
-    """Yield the arguments that make each volume a mount of its own, short paths first."""
-    directory = member.layout.directory
-    if is_pod(member.job):
-        os.makedirs(f"{directory}/{contract.SHARED}", exist_ok=True)
-        os.makedirs(f"{directory}/shm", exist_ok=True)
-        with open(_progress(directory), "ab"):
-            pass  # only what exists can be mounted
-        yield from ("--bind", f"{directory}/shm", "/dev/shm")  # noqa: S108 - the pod's own
-    for mount in reversed(member.layout.mounts):
-        yield from ("--ro-bind" if mount.read_only else "--bind", mount.source, mount.path)
+def _shared(directory: str) -> tuple[str, ...]:
+    """Make what all containers of a pod have in common, and return the arguments that show it."""
+    for name in (contract.SHARED, contract.SHM):
+        os.makedirs(f"{directory}/{name}", exist_ok=True)
+    with open(_progress(directory), "ab"):
+        pass  # only what exists can be mounted
+    return ("--bind", f"{directory}/{contract.SHM}", "/dev/shm")  # noqa: S108 - the pod's own
+
+
+def _mounted(mounts: Sequence[Mount]) -> tuple[str, ...]:
+    """Return the arguments that make each volume a mount of its own, short paths first."""
+    if not mounts:
+        return ()
+    each = (("--ro-bind" if m.read_only else "--bind", m.source, m.path) for m in reversed(mounts))
+    return tuple(word for words in each for word in words)
 
 
 def _own_paths(job: JobSpec) -> Iterator[tuple[str, bool]]:

@@ -8,17 +8,23 @@ Source of the defaults: conformance/README.md, "Executing local: simulate".
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from msgspec.structs import replace
 
-from tiphys.executor import capture
+from tiphys.executor import capture, contract
+from tiphys.executor.ends import End, PodEnd, member_ends, pod_verdict
+from tiphys.executor.fields import LOOPBACK
+from tiphys.executor.members import MAIN
 from tiphys.messages import (
+    ContainerReported,
     JobFinished,
     JobLost,
     JobProgressed,
+    JobReady,
     JobReport,
     JobSpec,
     JobStarted,
@@ -40,7 +46,7 @@ _End = tuple[float, int, str]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one job does.
+    """What one job does. A daemon is ready at once and lives until it is stopped.
 
     It takes `seconds`, unless stopped or over a deadline, and exits with `code`. `message` is its
     termination message. `parameters` are the values of output parameters by name, `missing` the
@@ -59,6 +65,8 @@ class Outcome:
     stubborn: bool = False
     progress: tuple[str, ...] = ()
     log: bytes = b""
+    codes: Mapping[str, int] = field(default_factory=dict)
+    """The exit codes of a container set's members that do not exit with 0."""
 
 
 Script = Callable[[JobSpec], Outcome | None] | Mapping[str, Outcome]
@@ -98,6 +106,8 @@ class SimulatedRuntime:
         item = _Job(job, self._outcome(job), now)
         self._jobs[job.id] = item
         self._reports.put(JobStarted(job.id, now, self.name))
+        if job.template.daemon:
+            self._reports.put(JobReady(job.id, now, LOOPBACK))
         for progress in item.outcome.progress:
             self._reports.put(JobProgressed(job.id, progress))
         end = _natural_end(item)
@@ -140,10 +150,12 @@ class SimulatedRuntime:
         """Yield each report once."""
         return self._reports.watch()
 
-    async def logs(self, run: RunId, job: NodeId, follow: bool) -> AsyncIterator[bytes]:
-        """Yield the log that the script gives; with `follow` end when the job is over."""
+    async def logs(
+        self, run: RunId, job: NodeId, follow: bool, container: str = MAIN
+    ) -> AsyncIterator[bytes]:
+        """Yield the log that the script gives main; with `follow` end when the job is over."""
         item = self._jobs.get(job)
-        if item is None or item.spec.run != run:
+        if item is None or item.spec.run != run or container != MAIN:
             return
         if item.outcome.log:
             yield item.outcome.log
@@ -179,7 +191,8 @@ class SimulatedRuntime:
 def _natural_end(item: _Job) -> _End:
     """Return how the job ends if nobody stops it."""
     job, outcome = item.spec, item.outcome
-    ends: list[_End] = [(item.started_at + outcome.seconds, outcome.code, "")]
+    lasts = math.inf if job.template.daemon and not outcome.seconds else outcome.seconds
+    ends: list[_End] = [(item.started_at + lasts, outcome.code, "")]
     extra = job.grace_seconds if outcome.stubborn else 0.0
     code = 137 if outcome.stubborn else 143
     if job.deadline_seconds is not None:
@@ -195,7 +208,14 @@ def _report(item: _Job, end: _End) -> JobFinished:
     parameters, artifacts, errors = _made(job, outcome)
     phase: Literal["Succeeded", "Failed", "Error"] = "Error"
     message = outcome.error
-    if not message:
+    members: tuple[ContainerReported, ...] = ()
+    if job.template.container_set is not None:
+        pod = PodEnd(_members(job, outcome, code))
+        members = member_ends(job, pod)
+        code = pod.main_code or 0
+        if not message:
+            phase, message = pod_verdict(pod, deadline, errors)
+    elif not message:
         phase, message = capture.verdict(code, deadline, outcome.message, errors)
     return JobFinished(
         job=job.id,
@@ -210,7 +230,33 @@ def _report(item: _Job, end: _End) -> JobFinished:
         usage=Usage(wall_seconds=at - item.started_at),
         started_at=item.started_at,
         finished_at=at,
+        containers=members,
     )
+
+
+def _members(job: JobSpec, outcome: Outcome, code: int) -> list[End]:
+    """Return how a container set's members ended: main with `code`, the others by the script.
+
+    What depends on a failure has not run its command.
+    """
+    whole = job.template.container_set
+    ends: dict[str, End] = {}
+    shown: dict[str, int] = {}
+    left = list(whole.containers if whole is not None else ())
+    while left:
+        container = left.pop(0)
+        if any(name not in ends for name in container.dependencies):
+            left.append(container)
+            continue
+        name = container.name
+        own = shown[name] = outcome.codes.get(name, code if name == MAIN else 0)
+        message = outcome.message if name == MAIN else ""
+        failed = next((item for item in container.dependencies if shown[item]), None)
+        if failed is not None:
+            own, shown[name] = contract.CANNOT_START, shown[failed]
+            message = f'dependency "{failed}" exited with non-zero code: {shown[failed]}'
+        ends[name] = End(name, "main", True, own, "Error", message)
+    return list(ends.values())
 
 
 def _made(

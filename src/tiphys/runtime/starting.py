@@ -145,6 +145,7 @@ class Starting(Ending):
         """Find out what an adopted job refers to; what is gone meanwhile is done without."""
         job = entry.spec
         try:
+            await self._make_images(job)
             values = await fetch(job, self._setup.objects)
         except TiphysError:
             values = NOTHING
@@ -201,7 +202,7 @@ class Starting(Ending):
             self._adopt(entry)
             return
         self._take()
-        if entry.is_unknown or stage.has_inputs(job) or self._lacks_image(job):
+        if entry.is_unknown or stage.has_inputs(job):
             entry.state = "staging"
             entry.task = self._background(self._stage(entry), partial(self._staged, entry, lock))
         else:

@@ -186,6 +186,9 @@ class Container:
         if self._owes_hook and self._can_be_entered:
             self._owes_hook = False
             self._check("post_start", self.plan["post_start"], now)
+        self._ask_probes(now)
+
+    def _ask_probes(self, now: float) -> None:
         for kind, probe in self._probes.items():
             if probe.until <= now:
                 self._answered(kind, False, now)

@@ -54,8 +54,8 @@ class Pod:
         if os.path.exists(f"{self.directory}/ended"):
             return
         self.put_pid()
-        if self.plan["host"]:
-            share(self.plan["host"])
+        if self.plan["host"] and not share(self.plan["host"]):
+            self.isolate_each()
         if self.plan["deadline_seconds"] is not None:
             self.deadline_at = time.monotonic() + self.plan["deadline_seconds"]
         self.advance()
@@ -64,6 +64,13 @@ class Pod:
             self.advance()
         self.sweep()
         self.put_end()
+
+    def isolate_each(self) -> None:
+        """Let every sandbox make what could not be made for all: safe before shared."""
+        for item in self.all:
+            if item.plan["sandboxed"]:
+                own = ["--unshare-ipc", "--unshare-uts", "--hostname", self.plan["host"]]
+                item.plan["words"][1:1] = own
 
     # ------------------------------------------------------------------------------ decisions
 
