@@ -15,6 +15,7 @@ from pathlib import Path
 from benchmarks import workloads
 from benchmarks.engine import engine_costs
 from benchmarks.language import language_costs
+from benchmarks.locks import lock_costs
 from benchmarks.measure import CommandError, Measured, run, seconds, tiphys
 
 STEPS = 1_000
@@ -44,6 +45,7 @@ def _sections(steps: int) -> dict[str, Callable[[Path], Iterator[Measured]]]:
         "chain": lambda folder: workload(folder, steps, is_chain=True),
         "engine": lambda _folder: engine_costs(),
         "language": lambda _folder: language_costs(),
+        "locks": lock_costs,
     }
 
 

@@ -14,24 +14,35 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tiphys.artifacts.registry import Drivers
+from tiphys.controller.cron import CronLoop
+from tiphys.controller.cron_ports import CronPorts
 from tiphys.controller.engine import Engine
+from tiphys.controller.loop import Ports
+from tiphys.controller.serving import serve
 from tiphys.errors import Permanent, UserError
 from tiphys.executor.volumes import Places
-from tiphys.ports import RunRow, Runtime
+from tiphys.ports import Answerer, Objects, RunRow, Runtime
 from tiphys.runtime.images import ImageRule
 from tiphys.runtime.local import LocalRuntime
 from tiphys.runtime.process import ProcessRuntime
-from tiphys.runtime.setup import Setup
+from tiphys.runtime.setup import FEATURES, Setup
 from tiphys.runtime.slots import Slots, default_slots
+from tiphys.service.cron import CronChildren, CronWorkflows
 from tiphys.service.operations import Operator
 from tiphys.service.submit import Submitter
 from tiphys.service.view import Viewer
 from tiphys.settings import Settings
-from tiphys.store.owners import Owner
+from tiphys.store.owners import Owner, is_alive
 from tiphys.store.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from tiphys.locks.rooms import RoomLimits
+    from tiphys.runtime.exchange import HttpOptions
 
 
 class SystemClock:
@@ -84,19 +95,61 @@ class Local:
     operator: Operator
     viewer: Viewer
     slots: Slots
+    objects: Objects
+    crons: CronWorkflows
 
     def engine(self) -> Engine:
         """Return what drives runs in this process."""
         if self.owner is None:
             raise Permanent("this home was opened to read only")
-        return Engine(
-            self.store,
-            self.store,
-            self.runtime,
-            self.clock,
-            self.owner.name,
-            self.settings.home / "bugs",
+        from tiphys.locks.rooms import RoomLimits
+
+        room = RoomLimits(self.settings.parallelism, self.settings.namespace_parallelism)
+        ports = Ports(
+            journal=self.store,
+            intake=self.store,
+            answers=_answers(self, self.owner.name, room),
+            clock=self.clock,
+            owner=self.owner.name,
+            limited=bool(room.engine or room.per_namespace),
+            bugs=self.settings.home / "bugs",
         )
+        return Engine(ports, self.runtime)
+
+    def schedules(self) -> CronLoop:
+        """Return what keeps the CronWorkflows of this home in step, in this process."""
+        if self.owner is None:
+            raise Permanent("this home was opened to read only")
+        return CronLoop(
+            CronPorts(
+                objects=self.objects,
+                ledger=self.store.ledger,
+                workflows=self.children(),
+                clock=self.clock,
+                owner=self.owner.name,
+            )
+        )
+
+    def children(self) -> CronChildren:
+        """Return what makes and keeps the workflows of CronWorkflows; it chooses the runtime."""
+        return CronChildren(
+            objects=self.objects,
+            queries=self.store,
+            submitter=self.submitter,
+            operator=self.operator,
+            clock=self.clock,
+            forget=self.forget,
+            runtime=choose_runtime(self.settings).name,
+        )
+
+    async def serve(self) -> None:
+        """Drive runs and keep schedules, until there has been nothing to do for a while."""
+        await serve(self.engine(), self.schedules(), self.settings.idle_seconds)
+
+    async def has_work(self) -> bool:
+        """Tell whether an engine has anything to do here, now or at some due time."""
+        free = await self.store.claimable()
+        return bool(free) or await self.crons.is_waiting(self.clock.now())
 
     async def forget(self, row: RunRow) -> None:
         """Delete a run, its job directories and its artifacts; what runs of it is killed.
@@ -116,14 +169,38 @@ class Local:
 
     def runtime(self, row: RunRow) -> Runtime:
         """Return the runtime of one run: the one it was submitted for."""
-        return _runtime(self.settings, row.runtime, self.clock, self.slots)
+        if row.runtime == "simulated":
+            from tiphys.runtime.simulated import SimulatedRuntime
+
+            return SimulatedRuntime(self.clock)
+        return _routed(self, row.runtime)
+
+    @property
+    def drivers(self) -> Drivers:
+        """Finds the driver of an artifact's location."""
+        return Drivers({"local": {"root": self.settings.home / "artifacts"}})
 
 
-def _runtime(settings: Settings, name: str, clock: SystemClock, slots: Slots) -> Runtime:
-    if name == "simulated":
-        from tiphys.runtime.simulated import SimulatedRuntime
+def _answers(home: Local, owner: str, room: RoomLimits) -> Answerer:
+    """Return what answers the questions of runs: locks and room, and memoization caches."""
+    from tiphys.locks.cache import CacheAnswers
+    from tiphys.locks.router import Router
+    from tiphys.locks.sql import Shared, SqlLocks
 
-        return SimulatedRuntime(clock)
+    shared = Shared(
+        write=home.store.write,
+        read=home.store.reader,
+        controller=owner,
+        is_alive=partial(is_alive, home.settings.home),
+        lives=home.store.unfinished,
+    )
+    locks = SqlLocks(shared, home.objects, home.clock, room)
+    return Router((locks, CacheAnswers(home.objects, home.clock)))
+
+
+def _runtime(home: Local, name: str) -> LocalRuntime:
+    """Return the runtime of templates that are containers."""
+    settings = home.settings
     kind: type[LocalRuntime] = ProcessRuntime
     if name == "sandbox":
         from tiphys.runtime.sandbox import SandboxRuntime
@@ -131,9 +208,9 @@ def _runtime(settings: Settings, name: str, clock: SystemClock, slots: Slots) ->
         kind = SandboxRuntime
     return kind(
         settings.home / "runs",
-        Drivers({"local": {"root": settings.home / "artifacts"}}),
-        clock,
-        slots=slots,
+        home.drivers,
+        home.clock,
+        slots=home.slots,
         setup=Setup(
             images=[
                 ImageRule(
@@ -147,10 +224,60 @@ def _runtime(settings: Settings, name: str, clock: SystemClock, slots: Slots) ->
                 for item in settings.images
             ],
             environ=passed_on(settings.environ),
+            objects=home.objects,
             places=Places(str(settings.home / "volumes"), settings.host_paths),
             unpacked=settings.home / "images",
         ),
     )
+
+
+def _routed(home: Local, name: str) -> Runtime:
+    """Return the runtime of all templates: containers by `name`, the others in this process."""
+    from tiphys.runtime.data import DataRuntime
+    from tiphys.runtime.http import HttpRuntime
+    from tiphys.runtime.plugin import Plugin, PluginRuntime
+    from tiphys.runtime.resource import ResourceRuntime
+    from tiphys.runtime.router import RouterRuntime
+
+    runs, clock = home.settings.home / "runs", home.clock
+    plugins = [Plugin(item.address, item.token) for item in home.settings.plugins]
+    return RouterRuntime(
+        _runtime(home, name),
+        {
+            "Data": DataRuntime(runs, clock, home.drivers),
+            "HTTP": HttpRuntime(runs, clock, home.objects, _http_options(home.settings)),
+            "Plugin": PluginRuntime(runs, clock, plugins),
+            "Resource": ResourceRuntime(runs, clock, home.objects, home.drivers),
+        },
+    )
+
+
+def _http_options(settings: Settings) -> HttpOptions:
+    from tiphys.runtime.addresses import METADATA, AddressRules
+    from tiphys.runtime.exchange import HttpOptions
+
+    given = settings.http
+    return HttpOptions(
+        AddressRules(
+            allow_hosts=given.allow_hosts,
+            deny_hosts=given.deny_hosts,
+            allow_addresses=given.allow_addresses,
+            deny_addresses=METADATA if given.deny_addresses is None else given.deny_addresses,
+        ),
+        follow_redirects=given.follow_redirects,
+        response_bytes=given.max_response_bytes,
+    )
+
+
+def features(settings: Settings, name: str) -> frozenset[str]:
+    """Return what the runtime of that name can do, with all that stands beside it."""
+    if name == "simulated":
+        from tiphys.runtime.simulated import SimulatedRuntime
+
+        return SimulatedRuntime.capabilities.features
+    beside = {"data", "http", "resource", *(("plugin",) if settings.plugins else ())}
+    lacks = set() if settings.host_paths else {"volumes.hostPath"}
+    return (FEATURES - lacks) | beside
 
 
 def passed_on(environ: Mapping[str, str]) -> dict[str, str]:
@@ -186,13 +313,16 @@ def local(settings: Settings, *, drives: bool = False) -> Iterator[Local]:
         store = SqliteStore(settings.home, owner)
         stack.callback(store.close)
         clock = SystemClock()
+        objects = store.objects(clock)
         yield Local(
             settings=settings,
             store=store,
             owner=owner,
             clock=clock,
-            submitter=Submitter(store, clock),
+            submitter=Submitter(store, clock, partial(features, settings)),
             operator=Operator(store, store, clock),
             viewer=Viewer(store),
             slots=Slots(settings.slots or default_slots()),
+            objects=objects,
+            crons=CronWorkflows(objects),
         )

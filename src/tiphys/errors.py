@@ -20,6 +20,9 @@ The class says what the caller should do; no code tests an error by its text.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Severity: TypeAlias = Literal["error", "warning"]
 
 
 class TiphysError(Exception):
@@ -36,7 +39,7 @@ class Finding:
 
     `file` is the name the user gave ("stdin" for standard input); `line` and `column` count from
     1, 0 when unknown; `path` is the field ("spec.templates[0].container"); `reason` is Argo's
-    exact text where Argo has one; `hint` is ours.
+    exact text where Argo has one; `hint` is ours. A warning refuses nothing; `rule` is the check.
     """
 
     reason: str
@@ -45,6 +48,8 @@ class Finding:
     column: int = 0
     path: str = ""
     hint: str = ""
+    severity: Severity = "error"
+    rule: str = ""
 
     def __str__(self) -> str:
         place = self.file

@@ -218,6 +218,14 @@ class KeepWanted(Message, frozen=True, kw_only=True):
 Question: TypeAlias = LocksWanted | RoomWanted | CacheWanted | KeepWanted
 
 
+class Memo(msgspec.Struct, frozen=True):
+    """What a memoization cache knew for a node."""
+
+    hit: bool
+    key: str
+    cache: str
+
+
 class Granted(Message, frozen=True):
     """What was wanted is held, until it is released."""
 
@@ -390,14 +398,14 @@ class NodeAdded(Message, frozen=True, kw_only=True):
 class NodeAdvanced(Message, frozen=True):
     """A node that waited for an answer goes on: to the next question, or to its work.
 
-    `memo` says what its cache knew: "hit", "miss", or "" if it was not asked.
+    `memo` says what its cache knew, None if it was not asked.
     """
 
     at: float
     node: NodeId
     stage: Stage
     phase: Phase
-    memo: Literal["", "hit", "miss"] = ""
+    memo: Memo | None = None
 
 
 class QuestionAsked(Message, frozen=True):
@@ -417,6 +425,7 @@ class QuestionSettled(Message, frozen=True):
 class LockAwaited(Message, frozen=True):
     """A lock cannot be had yet, and who has it. Without a node the whole workflow waits."""
 
+    question: str
     message: str
     key: str = ""
     blocked: tuple[Blocked, ...] = ()

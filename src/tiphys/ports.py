@@ -16,6 +16,7 @@ from tiphys.messages import Answer, Event, Input, JobReport, JobSpec, Question
 from tiphys.model.artifacts import Artifact
 from tiphys.model.base import Json, JsonObject
 from tiphys.model.ids import NodeId, RunId
+from tiphys.model.kinds import is_namespaced
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +110,24 @@ class ObjectRef:
     namespace: str
     name: str
 
+    @classmethod
+    def of(cls, document: JsonObject) -> ObjectRef:
+        """Return the reference of a document; its name is "" if it has none."""
+        metadata = document.get("metadata")
+        own = metadata if isinstance(metadata, dict) else {}
+        api_version, kind = str(document.get("apiVersion", "")), str(document.get("kind", ""))
+        place = str(own.get("namespace", "")) if is_namespaced(api_version, kind) else ""
+        return cls(api_version, kind, place, str(own.get("name", "")))
+
 
 class Objects(Protocol):
     """Kubernetes-like objects by kind, namespace and name; whole documents in and out.
 
-    A stored object has `metadata.uid`, `resourceVersion` (grows with each change) and
-    `creationTimestamp`. What refers to an owner that is deleted is deleted as well.
+    A stored object has `metadata.uid`, `resourceVersion` (grows with each change),
+    `creationTimestamp`, and `generation` (grows when something besides metadata and status
+    changes). What refers to owners that are all deleted is deleted as well. Of what has
+    finalizers, deletion only sets `deletionTimestamp`; it goes when the last finalizer is removed.
+    Whoever runs what objects ask for (jobs, child workflows) watches: `changed`, then `since`.
     """
 
     async def get(self, ref: ObjectRef) -> JsonObject:
@@ -127,14 +140,23 @@ class Objects(Protocol):
         """Return the objects of a kind, oldest first; of all namespaces if None."""
         ...
 
-    async def create(self, document: JsonObject) -> JsonObject:
-        """Add an object and return it as stored. Raises Conflict if it exists."""
+    async def kinds(self) -> Sequence[tuple[str, str]]:
+        """Return apiVersion and kind of all that is stored, sorted."""
+        ...
+
+    async def create(self, document: JsonObject, uid: str = "") -> JsonObject:
+        """Add an object and return it as stored; with `generateName` it gets a name.
+
+        `uid` is for those who must recognise their object after a crash. Raises Conflict if it
+        exists, InvalidDocument if it lacks apiVersion, kind or a name.
+        """
         ...
 
     async def replace(self, document: JsonObject) -> JsonObject:
         """Put a document in the place of the stored one and return it as stored.
 
-        Raises NotFound, and Conflict if it names a resourceVersion that is not the present one.
+        Raises NotFound, and Conflict if it names a resourceVersion or uid that is not the present
+        one. A document equal to the stored one changes nothing.
         """
         ...
 
@@ -142,8 +164,19 @@ class Objects(Protocol):
         """Remove an object. Raises NotFound."""
         ...
 
+    async def delete_owned(self, uid: str) -> None:
+        """Remove what the owner of this uid, which is gone, leaves behind."""
+        ...
+
     async def changed(self, after: int) -> int:
         """Return the number of the last change when it is greater than `after`; wait for that."""
+        ...
+
+    async def since(self, after: int) -> Sequence[ObjectRef] | None:
+        """Return what was changed or removed after that number; each once, oldest change first.
+
+        None if that was too long ago to be known: then all of interest is to be looked at.
+        """
         ...
 
 
@@ -262,6 +295,62 @@ class Journal(Protocol):
 
     async def claimable(self) -> Sequence[RunRow]:
         """Return the unfinished runs that nobody alive drives."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DueRow:
+    """One due time of a CronWorkflow, in the ledger.
+
+    `cron` is its uid, `at` the due time in whole seconds. `outcome` is what was decided, b"" as
+    long as `owner` is about to; `closed` when the CronWorkflow's document shows it.
+    """
+
+    cron: str
+    at: int
+    owner: str
+    outcome: bytes = b""
+    closed: bool = False
+
+
+class Ledger(Protocol):
+    """One row, and so one decision, for each due time of each CronWorkflow."""
+
+    async def take(self, cron: str, at: int, owner: str) -> DueRow | None:
+        """Become the one who decides about a due time and return its row.
+
+        None if it is closed, or if a living owner has it.
+        """
+        ...
+
+    async def decide(self, row: DueRow, outcome: bytes) -> DueRow:
+        """Keep what was decided and return the row with it.
+
+        Raises LostOwnership if the row's owner has it no longer, Conflict if it is decided.
+        """
+        ...
+
+    async def close(self, row: DueRow) -> None:
+        """Note that nothing is left to be done about a due time."""
+        ...
+
+    async def left(self, owner: str) -> Sequence[DueRow]:
+        """Return the rows that are not closed and that no living owner but this one has.
+
+        The oldest due time comes first.
+        """
+        ...
+
+    async def rows(self, cron: str, most: int) -> Sequence[DueRow]:
+        """Return the latest rows of a CronWorkflow, newest first."""
+        ...
+
+    async def crons(self) -> Sequence[str]:
+        """Return the uids of the CronWorkflows that have rows."""
+        ...
+
+    async def forget(self, cron: str, before: int | None = None) -> None:
+        """Remove the closed rows of a CronWorkflow up to a due time; all rows if None."""
         ...
 
 

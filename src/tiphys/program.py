@@ -17,7 +17,7 @@ from tiphys.model.arguments import Inputs, Outputs
 from tiphys.model.base import Json
 from tiphys.model.templates import TemplateRef
 
-TemplateKind: TypeAlias = Literal["Pod", "Steps", "DAG", "Suspend"]
+TemplateKind: TypeAlias = Literal["Pod", "HTTP", "Plugin", "Steps", "DAG", "Suspend"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +190,40 @@ class Retry:
     policy: Text | None
     backoff: Backoff | None
     expression: Text | None
+    avoids_hosts: bool = False
+    """Attempts keep away from the hosts on which earlier ones failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class LockPlan:
+    """One lock of a synchronization block; every name may hold tags.
+
+    A mutex has a `name`; a semaphore a `name` (the ConfigMap) and a `key`, or in the database a
+    `key` alone.
+    """
+
+    kind: Literal["mutex", "semaphore"]
+    namespace: Text | None
+    name: Text | None
+    key: Text | None
+    database: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MemoPlan:
+    """Under which key of which cache a template's outputs are kept, and for how long."""
+
+    key: Text
+    cache: Text
+    max_age: Text | None
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerPlan:
+    """One container of a container set, and those that must have succeeded before it."""
+
+    name: str
+    needs: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +288,10 @@ class Template:
     pending_timeout: Text | None = None
     display_name: Text | None = None
     inline: bool = False
+    daemon: bool = False
+    containers: tuple[ContainerPlan, ...] = ()
+    locks: tuple[LockPlan, ...] = ()
+    memo: MemoPlan | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +320,10 @@ class Program:
     suspended: bool
     archive_logs: bool
     pod_patch: Text | None
+    locks: tuple[LockPlan, ...] = ()
+    priority: int = 0
+    volumes: Body | None = None
+    """The workflow's volumes, None if it has none."""
     merged_spec: Json = None
     """What status.storedWorkflowTemplateSpec shows of a workflowTemplateRef run."""
     stored: Mapping[str, tuple[str, Json]] = field(default_factory=dict)

@@ -13,11 +13,12 @@ from pathlib import Path
 from types import UnionType
 
 from tiphys.errors import Finding, InvalidDocument
-from tiphys.model.base import Json
+from tiphys.model.base import Json, JsonObject
 from tiphys.model.codec import Document
 from tiphys.service.mapping import read_mapping
 
 _IDLE_SECONDS = 5.0
+_RESPONSE_BYTES = 4 << 20
 RUNTIMES = ("auto", "sandbox", "process", "simulated")
 
 
@@ -39,29 +40,74 @@ class Image:
 
 
 @dataclass(frozen=True, slots=True)
+class Http:
+    """What HTTP templates may do; `runtime/addresses.py` says how the rules work together.
+
+    Hosts are patterns, addresses CIDRs. `deny_addresses` None stands for the addresses at which
+    machines learn about themselves. `max_response_bytes` limits each response.
+    """
+
+    allow_hosts: tuple[str, ...] = ()
+    deny_hosts: tuple[str, ...] = ()
+    allow_addresses: tuple[str, ...] = ()
+    deny_addresses: tuple[str, ...] | None = None
+    follow_redirects: bool = False
+    max_response_bytes: int = _RESPONSE_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """An executor plugin that listens at `address`; it knows the engine by `token`."""
+
+    address: str
+    token: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """How this process works.
 
     `home` is where all state is kept. `runtime` is one of `RUNTIMES`. `slots` limits the jobs that
     run at once, of all workflows that one process drives (0: by the number of processors).
-    `namespace` is where documents without one go. `idle_seconds` is how long a background engine
-    waits for more work. `host_paths` are the directories of this machine that workflows may mount.
+    `namespace` is where documents without one go. `parallelism` and `namespace_parallelism` limit
+    the workflows at work at once, in all and in each namespace (0: any number). `idle_seconds` is
+    how long a background engine waits for more work. `host_paths` are the directories of this
+    machine that workflows may mount.
     """
 
     home: Path
     runtime: str = "auto"
     slots: int = 0
     namespace: str = "default"
+    parallelism: int = 0
+    namespace_parallelism: int = 0
     idle_seconds: float = _IDLE_SECONDS
     images: tuple[Image, ...] = ()
     host_paths: tuple[str, ...] = ()
+    http: Http = field(default_factory=Http)
+    plugins: tuple[Plugin, ...] = ()
     environ: Mapping[str, str] = field(default_factory=dict)
 
 
-SETTINGS = ("runtime", "slots", "namespace", "idle_seconds", "images", "host_paths")
+SETTINGS = (
+    "runtime",
+    "slots",
+    "namespace",
+    "parallelism",
+    "namespace_parallelism",
+    "idle_seconds",
+    "images",
+    "host_paths",
+    "http",
+    "plugins",
+)
 """What a settings file may hold."""
 IMAGE_SETTINGS = tuple(item.name for item in fields(Image))
 """What an entry of `images` may hold."""
+HTTP_SETTINGS = tuple(item.name for item in fields(Http))
+"""What `http` may hold."""
+PLUGIN_SETTINGS = ("address", "token", "token_file")
+"""What an entry of `plugins` may hold."""
 
 
 def load_settings(
@@ -87,9 +133,13 @@ def load_settings(
         or environ.get("ARGO_NAMESPACE", "")
         or given.text("namespace")
         or "default",
+        parallelism=int(given.number("parallelism", 0, int)),
+        namespace_parallelism=int(given.number("namespace_parallelism", 0, int)),
         idle_seconds=float(given.number("idle_seconds", _IDLE_SECONDS, int | float)),
         images=tuple(_image(given, index, base) for index in range(len(given.items("images")))),
         host_paths=tuple(str((base / item).resolve()) for item in given.texts("host_paths")),
+        http=_http(given),
+        plugins=tuple(_plugin(given, index, base) for index in range(len(given.items("plugins")))),
         environ=environ,
     )
 
@@ -156,6 +206,20 @@ class _File:
             raise self.wrong(f'setting "{name}" is not a whole number', name)
         return value
 
+    def flag(self, name: str) -> bool:
+        """Return a switch, False if it is not given."""
+        value = self.value(name)
+        if value is None or isinstance(value, bool):
+            return bool(value)
+        raise self.wrong(f'setting "{name}" is neither true nor false', name)
+
+    def check_names(self, given: JsonObject, known: tuple[str, ...], what: str) -> None:
+        """Raise InvalidDocument if a mapping has a name that is not known."""
+        for name in given:
+            if name not in known:
+                reason = f'unknown setting "{name}" of {what}; known are {", ".join(known)}'
+                raise self.wrong(reason, name)
+
     def items(self, name: str) -> list[Json]:
         """Return a list, an empty one if it is not given."""
         value = self.value(name)
@@ -177,10 +241,7 @@ def _image(file: _File, index: int, base: Path) -> Image:
     given = file.items("images")[index]
     if not isinstance(given, dict):
         raise entry.wrong('every entry of "images" is a mapping with a pattern')
-    for name in given:
-        if name not in IMAGE_SETTINGS:
-            known = ", ".join(IMAGE_SETTINGS)
-            raise entry.wrong(f'unknown setting "{name}" of an image; known are {known}', name)
+    entry.check_names(given, IMAGE_SETTINGS, "an image")
     if not entry.text("pattern"):
         raise entry.wrong('every entry of "images" needs a pattern')
     root = entry.text("root") or "host"
@@ -198,3 +259,54 @@ def _image(file: _File, index: int, base: Path) -> Image:
         entrypoint=entry.texts("entrypoint"),
         cmd=entry.texts("cmd"),
     )
+
+
+def _http(file: _File) -> Http:
+    given = file.value("http")
+    if given is None:
+        return Http()
+    entry = _File(file.document, ("http",))
+    if not isinstance(given, dict):
+        raise entry.wrong('setting "http" is not a mapping')
+    entry.check_names(given, HTTP_SETTINGS, "http")
+    denied = _networks(entry, "deny_addresses")
+    return Http(
+        allow_hosts=entry.texts("allow_hosts"),
+        deny_hosts=entry.texts("deny_hosts"),
+        allow_addresses=_networks(entry, "allow_addresses"),
+        deny_addresses=None if entry.value("deny_addresses") is None else denied,
+        follow_redirects=entry.flag("follow_redirects"),
+        max_response_bytes=int(entry.number("max_response_bytes", _RESPONSE_BYTES, int)),
+    )
+
+
+def _networks(entry: _File, name: str) -> tuple[str, ...]:
+    """Return a list of CIDRs, checked."""
+    from tiphys.runtime.addresses import parse_network
+
+    found = []
+    for index, text in enumerate(entry.texts(name)):
+        try:
+            found.append(parse_network(text))
+        except ValueError as exc:
+            raise entry.wrong(f'"{text}" is no address and no CIDR', name, index) from exc
+    return tuple(found)
+
+
+def _plugin(file: _File, index: int, base: Path) -> Plugin:
+    """Return an entry of `plugins`; its token may be in a file, relative to the settings file."""
+    entry = _File(file.document, ("plugins", index))
+    given = file.items("plugins")[index]
+    if not isinstance(given, dict):
+        raise entry.wrong('every entry of "plugins" is a mapping with an address')
+    entry.check_names(given, PLUGIN_SETTINGS, "a plugin")
+    address = entry.text("address")
+    if not address.startswith(("http://", "https://")):
+        raise entry.wrong('every entry of "plugins" needs an address that begins with http')
+    token = entry.text("token")
+    if path := entry.text("token_file"):
+        try:
+            token = (base / path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as exc:
+            raise entry.wrong(f"the token in {path} cannot be read", "token_file") from exc
+    return Plugin(address, token)

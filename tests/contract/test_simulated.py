@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tiphys.messages import JobFinished, JobLost, JobProgressed, JobReady, JobStarted
+from tiphys.messages import JobFinished, JobLost, JobProgressed, JobStarted
 from tiphys.model.arguments import Outputs, Parameter
 from tiphys.model.containers import Container
-from tiphys.model.templates import Template
 from tiphys.runtime.simulated import Outcome, SimulatedRuntime
-from tiphys.testing.pod_contract import member, pod_job, set_of
 from tiphys.testing.runtime_contract import (
     Act,
     ManualClock,
@@ -110,25 +108,3 @@ async def test_the_same_script_gives_the_same_reports():
             return list(here.reports)
 
     assert await play() == await play()
-
-
-async def test_a_daemon_is_ready_at_once_and_lives_until_it_is_stopped():
-    world = Scripted(None)
-    job = pod_job(world, Template(name="d", daemon=True, container=Container(image="x")))
-    async with Session(world, world.open()) as here:
-        await here.runtime.start(job)
-        ready = await here.wait(JobReady, job.id)
-        await here.runtime.stop(job.id, 30.0)
-        done = await here.wait(JobFinished, job.id)
-    assert (ready.ip, done.message) == ("127.0.0.1", "main: Error (exit code 143)")
-
-
-async def test_members_of_a_set_end_as_the_script_says():
-    world = Scripted({"s": Outcome(codes={"a": 7})})
-    whole = set_of(member("main", "", "b"), member("b", "", "a"), member("a", ""))
-    async with Session(world, world.open()) as here:
-        done = await here.run(pod_job(world, Template(name="s", container_set=whole)))
-    phases = {item.container: item.phase for item in done.containers}
-    assert phases == {"a": "Failed", "b": "Error", "main": "Error"}
-    assert (done.phase, done.message) == ("Failed", "a: Error (exit code 7)")
-    assert 'dependency "b" exited with non-zero code: 7' in done.containers[-1].message

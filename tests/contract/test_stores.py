@@ -7,6 +7,7 @@ import pytest
 from tiphys.store.memory import Memory, MemoryStore
 from tiphys.store.owners import Owner
 from tiphys.store.sqlite import SqliteStore
+from tiphys.testing.ledger_contract import LedgerContract
 from tiphys.testing.store_contract import StoreContract
 
 
@@ -44,13 +45,13 @@ class SqliteHome:
             owner.close()
 
 
-class TestMemoryStore(StoreContract):
+class TestMemoryStore(StoreContract, LedgerContract):
     @pytest.fixture
     def home(self):
         return MemoryHome()
 
 
-class TestSqliteStore(StoreContract):
+class TestSqliteStore(StoreContract, LedgerContract):
     @pytest.fixture
     def home(self, tmp_path):
         place = SqliteHome(tmp_path)

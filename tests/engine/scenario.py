@@ -12,12 +12,16 @@ import re
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import yaml
 
 from tiphys.messages import (
     Input,
     JobSpec,
+    LocksReleased,
+    LocksWanted,
     NodeSet,
+    QuestionAsked,
     ResumeRequested,
     StopRequested,
     SuspendRequested,
@@ -129,6 +133,7 @@ def check(scenario: dict[str, Any], driver: Driver) -> None:
         script = driver.world.jobs[NodeId(node_id("w", name))].spec.template.script
         assert script is not None
         assert script.source == source
+    _check_asked(scenario, driver)
     if "deep" in scenario:
         _check_depth(scenario["deep"], nodes)
     wanted = scenario.get("nodes", {})
@@ -141,6 +146,19 @@ def check(scenario: dict[str, Any], driver: Driver) -> None:
         seen = _seen(nodes[name], status["nodes"], driver)
         expected = {key: _placed(value) for key, value in (fields or {}).items()}
         assert {key: seen.get(key) for key in expected} == expected, name
+
+
+def _check_asked(scenario: dict[str, Any], driver: Driver) -> None:
+    """Compare the locks asked for, what was released, and the hosts kept away from."""
+    for name, hosts in scenario.get("avoid", {}).items():
+        assert driver.world.jobs[NodeId(node_id("w", name))].spec.avoid_hosts == tuple(hosts)
+    questions = [event.question for event in driver.log if isinstance(event, QuestionAsked)]
+    asked = {q.question: q.locks for q in questions if isinstance(q, LocksWanted)}
+    for name, locks in scenario.get("asked", {}).items():
+        assert msgspec.json.decode(msgspec.json.encode(asked[_placed(name)])) == locks
+    if "released" in scenario:
+        released = [event.question for event in driver.log if isinstance(event, LocksReleased)]
+        assert released == [_placed(name) for name in scenario["released"]]
 
 
 def _check_depth(deep: dict[str, Any], nodes: dict[str, Any]) -> None:
@@ -160,6 +178,7 @@ def _seen(node: dict[str, Any], by_id: dict[str, Any], driver: Driver) -> dict[s
     own = driver.run.state.nodes[NodeId(node["id"])]
     assert node["id"] == node_id("w", node["name"])
     inputs = node.get("inputs", {}).get("parameters", [])
+    memo = node.get("memoizationStatus")
     outputs = node.get("outputs", {})
     return {
         "type": node["type"],
@@ -175,6 +194,7 @@ def _seen(node: dict[str, Any], by_id: dict[str, Any], driver: Driver) -> dict[s
         "result": outputs.get("result"),
         "code": outputs.get("exitCode"),
         "flags": sorted(key for key, value in node.get("nodeFlag", {}).items() if value),
+        "memo": [memo["hit"], memo["key"], memo["cacheName"]] if memo else None,
         "from": own.started_at - BEGINNING,
         "to": own.finished_at - BEGINNING,
     }

@@ -15,17 +15,28 @@ from random import Random
 from typing import Any
 
 import msgspec
-from tests.properties.programs import Program
+from tests.properties.programs import LIMITS, Program
 
 from tiphys.controller import bundle
 from tiphys.controller.loop import Ports, RunLoop
 from tiphys.engine.run import Run
 from tiphys.engine.status import node_status
 from tiphys.errors import LostOwnership, Permanent, TiphysError
-from tiphys.messages import Input, JobReport, JobSpec, NodeSet, ResumeRequested
+from tiphys.messages import (
+    Answer,
+    Input,
+    JobReport,
+    JobSpec,
+    NodeSet,
+    Question,
+    ResumeRequested,
+)
 from tiphys.model.ids import NodeId, RunId
 from tiphys.runtime.simulated import SimulatedRuntime
+from tiphys.service.stored import keep_beside
 from tiphys.store.memory import Memory, MemoryStore
+from tiphys.store.objects import MemoryObjects
+from tiphys.testing.answers import answers_in_memory
 from tiphys.testing.clock import JumpingClock, run
 from tiphys.testing.drive import BEGINNING, admitted
 from tiphys.testing.store_contract import row_of
@@ -177,6 +188,56 @@ class Adapter:
         return None
 
 
+class Questions:
+    """What outlives every engine: locks and caches, and who is asked about them now."""
+
+    def __init__(self, clock: JumpingClock) -> None:
+        self.objects = MemoryObjects(clock)
+        self.kept = answers_in_memory(clock, self.objects)
+        self.asker: Asker | None = None
+
+    async def listen(self, run_id: RunId) -> None:
+        async for question, answer in self.kept.watch(run_id):
+            if self.asker is not None:
+                self.asker.deliver(question, answer)
+
+
+class Asker:
+    """One engine's way to the locks and caches. Answers are lost and doubled; asking may kill."""
+
+    def __init__(self, questions: Questions, life: Life, lost: asyncio.Event) -> None:
+        self._kept = questions.kept
+        self.kinds = questions.kept.kinds
+        self._life = life
+        self._lost = lost
+        self._answers: asyncio.Queue[tuple[str, Answer]] = asyncio.Queue()
+        questions.asker = self
+
+    def deliver(self, question: str, answer: Answer) -> None:
+        if self._life.luck.has(0.03):
+            self._lost.set()
+            return
+        for _ in range(2 if self._life.luck.has(0.1) else 1):
+            self._answers.put_nowait((question, answer))
+
+    async def ask(self, question: Question) -> None:
+        self._life.may_end(0.02)
+        await self._kept.ask(question)
+        self._life.may_end(0.02)
+
+    async def release(self, run: RunId, question: str) -> None:
+        self._life.may_end(0.02)
+        await self._kept.release(run, question)
+        self._life.may_end(0.02)
+
+    async def held(self, run: RunId) -> Sequence[str]:
+        return await self._kept.held(run)
+
+    async def watch(self, run: RunId) -> AsyncIterator[tuple[str, Answer]]:
+        while True:
+            yield await self._answers.get()
+
+
 class World:
     """One run, from its admission to its end, however many engines that takes."""
 
@@ -187,6 +248,7 @@ class World:
         self.program = program
         self.requests = requests
         self.jobs = Jobs(self.clock, program)
+        self.questions = Questions(self.clock)
         self.zombies: list[asyncio.Future[None]] = []
 
     async def live(self) -> RunId:
@@ -194,8 +256,10 @@ class World:
         first = admitted(self.program.text).event
         client = MemoryStore(self.memory, "client")
         await client.create(row_of(first.run, "w"), first)
+        await keep_beside(self.questions.objects, "default", [LIMITS])
         beside = [
             asyncio.ensure_future(self.jobs.listen()),
+            asyncio.ensure_future(self.questions.listen(first.run)),
             asyncio.ensure_future(self._ask(client, first.run)),
         ]
         while not self.memory.find(first.run).row.done:
@@ -224,7 +288,8 @@ class World:
         life = Life(self.luck)
         store = FaultyStore(self.memory, f"engine-{self.luck.lives}", life)
         adapter = Adapter(self.jobs, life)
-        loop = RunLoop(run_id, Ports(store, store, adapter, self.clock, store.owner))
+        asker = Asker(self.questions, life, adapter.something_lost)
+        loop = RunLoop(run_id, Ports(store, store, asker, self.clock, store.owner), adapter)
         _ring_twice(loop, self.luck)
         living = asyncio.ensure_future(_live(loop, store))
         killing = asyncio.ensure_future(self._kill(life, adapter))
@@ -314,6 +379,7 @@ async def _play(program: Program, luck: Luck, requests: Requests) -> Ending:
     run_id = await world.live()
     found = await _folded(world, run_id)
     assert not await world.jobs.runtime.present(run_id), "a job was left behind"
+    assert not await world.questions.kept.held(run_id), "a lock was left behind"
     assert set(world.jobs.said) <= set(found.state.nodes), "a job without a node"
     await world.jobs.runtime.close()
     stored = world.memory.find(run_id).nodes

@@ -13,6 +13,29 @@ from typing import Any
 from tiphys.messages import JobSpec
 from tiphys.runtime.simulated import Outcome
 
+_IMAGE = {"image": "x", "command": ["do", "{{inputs.parameters.p}}"]}
+LIMITS: dict[str, Any] = {
+    "apiVersion": "v1",
+    "kind": "ConfigMap",
+    "metadata": {"name": "limits"},
+    "data": {"two": "2"},
+}
+"""The ConfigMap that has the limits of the semaphores."""
+BODIES: dict[str, dict[str, Any]] = {
+    "container": {"container": _IMAGE},
+    "script": {"script": {"image": "x", "command": ["sh"], "source": "echo"}},
+    "http": {"http": {"url": "http://x/{{inputs.parameters.p}}"}},
+    "plugin": {"plugin": {"any": {"p": "{{inputs.parameters.p}}"}}},
+    "set": {
+        "containerSet": {
+            "containers": [
+                {"name": "main", "dependencies": ["a", "b"], **_IMAGE},
+                {"name": "a", **_IMAGE},
+                {"name": "b", "dependencies": ["a"], **_IMAGE},
+            ]
+        }
+    },
+}
 SECONDS = (0.0, 0.0, 0.5, 1.0, 2.0, 7.0)
 RESULTS = ("[1, 2]", "[]", '["a", "b", "c"]', '{"k": 1}', "3")
 
@@ -66,16 +89,12 @@ class _Maker:
     # ---------------------------------------------------------------------------- templates
 
     def leaf(self, name: str) -> None:
-        kind = self.rng.choice(("container", "container", "script"))
+        kind = self.rng.choice(("container",) * 4 + ("script",) * 3 + ("set", "http", "plugin"))
         template: dict[str, Any] = {
             "name": name,
             "inputs": {"parameters": [{"name": "p", "value": "0"}]},
-        }
-        if kind == "container":
-            template["container"] = {"image": "x", "command": ["do", "{{inputs.parameters.p}}"]}
-        else:
-            template["script"] = {"image": "x", "command": ["sh"], "source": "echo"}
-        made = _Made(name, self.chance(0.5), kind == "script")
+        } | BODIES[kind]
+        made = _Made(name, self.chance(0.5) and kind not in {"http", "plugin"}, kind == "script")
         if made.has_output:
             source: dict[str, Any] = {"path": "/o"}
             if self.chance(0.4):
@@ -85,8 +104,25 @@ class _Maker:
             template["retryStrategy"] = self.retry()
         if self.timing and self.chance(0.2):
             template["activeDeadlineSeconds"] = self.rng.choice((1, 3))
+        if self.timing and self.chance(0.2) and kind == "container":
+            template["daemon"] = True
+        self.guards(template)
         self.templates.append(template)
         self.leaves.append(made)
+
+    def guards(self, template: dict[str, Any]) -> None:
+        """Have a template wait for locks, or look its outputs up in a cache."""
+        if self.chance(0.15):
+            locks: dict[str, Any] = {"mutexes": [{"name": self.rng.choice("ab")}]}
+            if self.chance(0.5):
+                locks["semaphores"] = [{"configMapKeyRef": {"name": "limits", "key": "two"}}]
+            template["synchronization"] = locks
+        if self.timing and self.chance(0.15):
+            template["memoize"] = {
+                "key": self.rng.choice(("k", "{{inputs.parameters.p}}")),
+                "maxAge": self.rng.choice(("1h", "")),
+                "cache": {"configMap": {"name": "cache"}},
+            }
 
     def pause(self) -> None:
         seconds = str(self.rng.choice((0, 1, 3)))
@@ -135,6 +171,7 @@ class _Maker:
             template["failFast"] = True
         if self.chance(0.15):
             template["retryStrategy"] = {"limit": 1}
+        self.guards(template)
         self.templates.append(template)
         self.frames.append(made)
 
@@ -300,6 +337,8 @@ class _Maker:
                     "expression": 'workflow.status == "Succeeded"',
                 }
             }
+        if self.chance(0.15):
+            spec["synchronization"] = {"mutexes": [{"name": "whole"}]}
         if self.timing and self.chance(0.2):
             spec["activeDeadlineSeconds"] = self.rng.choice((2, 10, 30))
         return {

@@ -13,17 +13,26 @@ from tiphys.compile.admit import recompile
 from tiphys.engine.outstanding import outstanding
 from tiphys.engine.phases import FULFILLED
 from tiphys.engine.run import Run
-from tiphys.engine.state import State
+from tiphys.engine.state import Node, State
 from tiphys.messages import (
+    Answered,
+    Ask,
+    CacheHit,
+    CacheMissed,
     ClearTimer,
+    DaemonReady,
+    Event,
     Input,
     JobFinished,
     JobLost,
     JobReported,
+    Kept,
     NodeAdded,
+    NodeAdvanced,
     NodeDone,
     NodePhaseChanged,
     NodeSet,
+    Release,
     ResumeRequested,
     SetTimer,
     StartJob,
@@ -93,18 +102,12 @@ class WatchedDriver(Driver):
                 self.sent.pop(f"job {job}", None)
             case TimerFired(timer=timer):
                 self.sent.pop(f"timer {timer}", None)
+            case Answered(question=question, answer=CacheHit() | CacheMissed() | Kept()):
+                self.sent.pop(f"ask {question}", None)
 
     def _note(self, step: Step) -> None:
         for event in step.events:
-            match event:
-                case NodeAdded():
-                    key = self.run.state.id_of(event.name)
-                    self.rows[event.kind, None, event.phase] += 1
-                    self.phases[key] = event.phase
-                case NodeDone() | NodePhaseChanged():
-                    kind = self.run.state.nodes[event.node].kind
-                    self.rows[kind, self.phases[event.node], event.phase] += 1
-                    self.phases[event.node] = event.phase
+            self._note_event(event)
         for command in step.commands:
             match command:
                 case StartJob(job=job):
@@ -115,6 +118,25 @@ class WatchedDriver(Driver):
                     self.sent[f"timer {timer}"] = command
                 case ClearTimer(timer=timer):
                     self.sent.pop(f"timer {timer}", None)
+                case Ask(question=question):
+                    self.sent[f"ask {question.question}"] = command
+                case Release(question=question):
+                    self.sent.pop(f"ask {question}", None)
+
+    def _note_event(self, event: Event) -> None:
+        match event:
+            case NodeAdded():
+                key = self.run.state.id_of(event.name)
+                self.rows[event.kind, None, event.phase] += 1
+                self.phases[key] = event.phase
+            case NodeAdvanced() if event.phase == self.phases[event.node]:
+                pass
+            case DaemonReady():
+                self.phases[event.node] = "Running"
+            case NodeDone() | NodePhaseChanged() | NodeAdvanced():
+                kind = self.run.state.nodes[event.node].kind
+                self.rows[kind, self.phases[event.node], event.phase] += 1
+                self.phases[event.node] = event.phase
 
     # ------------------------------------------------------------------------------ checking
 
@@ -139,23 +161,27 @@ class WatchedDriver(Driver):
 
     def check_gates(self) -> None:
         state, program = self.run.state, self.run.program
-        counted = Counter(
-            state.nodes[key].boundary
-            for key in state.live
-            if state.nodes[key].kind in {"Pod", "Steps", "DAG"}
-        )
+        live = (state.nodes[key] for key in state.live)
+        placed = [node for node in live if self._has_place(node)]
+        counted = Counter(node.boundary for node in placed)
         for boundary, active in counted.items():
             node = state.nodes.get(boundary)
             limit = None if node is None else program.templates[node.template].parallelism
             assert limit is None or active <= limit, f"{node.name}: {active} of {limit}"
-        pods = sum(state.nodes[key].kind == "Pod" for key in state.live)
+        pods = sum(program.templates[node.template].kind == "Pod" for node in placed)
         assert pods == state.active_pods
         assert program.parallelism is None or pods <= program.parallelism
+
+    def _has_place(self, node: Node) -> bool:
+        """A Retry node that holds locks has the place of its attempts."""
+        if node.stage or (node.attempt is not None and self.run.node(node.owner).keeps_place):
+            return False
+        return node.keeps_place or node.kind in {"Pod", "Steps", "DAG"}
 
     def check_fulfilled(self) -> None:
         for key, node in self.run.state.nodes.items():
             if node.phase not in FULFILLED:
-                assert key in self.run.state.live
+                assert key in self.run.state.live or key in self.run.state.daemons
                 continue
             now = (node.phase, node.message, node.outputs, node.finished_at, node.inputs)
             assert self.fulfilled.setdefault(key, now) == now
@@ -168,6 +194,8 @@ class WatchedDriver(Driver):
                     found[f"job {job.id}"] = command
                 case StopJob(job=key):
                     found[f"job {key}"] = command
+                case Ask(question=question):
+                    found[f"ask {question.question}"] = command
                 case SetTimer(timer=timer) if not self._is_past(command):
                     found[f"timer {timer}"] = command
         return found

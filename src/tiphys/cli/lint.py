@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -14,42 +15,80 @@ if TYPE_CHECKING:
     from tiphys.service.lint import Report
 
 _ENDINGS = (".yaml", ".yml", ".json")
+_FORMATS = ("pretty", "simple", "json", "sarif")
+
+
+def _explain(context: click.Context, _: click.Parameter, number: str | None) -> None:
+    """Print the page of a rule and leave."""
+    if number is None or context.resilient_parsing:
+        return
+    from tiphys.cli.pages import warning_page
+    from tiphys.compile.warnings.catalogue import WARNINGS, rule_of
+
+    by_name = {rule.name: rule.id for rule in WARNINGS}
+    written = (by_name.get(number.lower(), ""), number.upper(), number[:1].upper() + number[1:])
+    rule = next(filter(None, map(rule_of, written)), None)
+    if rule is None:
+        raise click.UsageError(
+            f"there is no rule `{number}`; they are listed in docs/warnings", context
+        )
+    write(warning_page(rule.id) or f"{rule.id} {rule.name}: {rule.title}.\n")
+    context.exit()
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True)
-@click.option("-o", "--output", type=click.Choice(["pretty", "simple"]), default="pretty")
+@click.option("-o", "--output", type=click.Choice(_FORMATS), default="pretty")
 @click.option("--strict/--no-strict", default=True, help="Unknown fields are errors.")
 @click.option("--offline", is_flag=True, hidden=True)
 @click.option("--kinds", default="all", help="Only these kinds, comma-separated.")
+@click.option("--warnings/--no-warnings", default=True, help="Also say what is odd.")
+@click.option("--warnings-as-errors", is_flag=True, help="Exit 1 for warnings too.")
+@click.option(
+    "--explain",
+    metavar="RULE",
+    is_eager=True,
+    expose_value=False,
+    callback=_explain,
+    help="Print what a rule is about, as TIP004, and leave.",
+)
 @with_session
-def lint(
-    session: Session, files: tuple[str, ...], output: str, strict: bool, offline: bool, kinds: str
-) -> int:
+def lint(session: Session, files: tuple[str, ...], **options: bool | str) -> int:
     """Check files and directories without running them; exit 1 if something is wrong.
 
-    FILES are paths, URLs or "-" for standard input; templates are found in all of them.
+    FILES are paths, URLs or "-" for standard input; templates are found in all of them. With
+    `-o simple` standard output has Argo's lines only; everything else goes to standard error.
     """
     from tiphys.service import lint as service
 
-    _ = offline  # there is no server to ask
-    reports = service.lint(read_sources(walk(files)), service.wanted_kinds(kinds), strict)
-    count = sum(len(report.faults) for report in reports)
+    reports = service.lint(
+        read_sources(walk(files)),
+        service.wanted_kinds(str(options["kinds"])),
+        bool(options["strict"]),
+        bool(options["warnings"]),
+    )
+    is_hard = bool(options["warnings_as_errors"])
+    verdicts = [verdict for report in reports for verdict in report.verdicts]
+    failed = sum(bool(verdict.text) or is_hard for verdict in verdicts)
+    write(_page(reports, failed, str(options["output"]), session.colour))
+    return 1 if failed or not any(report.checked for report in reports) else 0
+
+
+def _page(reports: list[Report], failed: int, output: str, colour: bool) -> str:
+    from tiphys.cli.render import findings
+
+    if output == "json":
+        return findings.as_json(reports)
+    if output == "sarif":
+        from tiphys.cli.pages import warning_page
+        from tiphys.cli.render.sarif import sarif
+
+        return sarif(reports, warning_page)
     if output == "simple":
-        write("".join(_simple(reports)))
-    else:
-        write("".join(_pretty(reports, session.colour)))
-    if not count and not any(report.checked for report in reports):
-        mark = "" if output == "simple" else _paint("✖ ", 31, session.colour)
-        write(f"{mark}found nothing to lint in the specified paths, failing...\n")
-        return 1
-    if not count:
-        mark = "" if output == "simple" else _paint("✔ ", 32, session.colour)
-        write(f"{mark}no linting errors found!\n")
-        return 0
-    if output == "pretty":
-        write(_paint(f"✖ {count} linting errors found!", 31, session.colour) + "\n")
-    return 1
+        # Programs read Argo's lines, and compare them; ours are for whoever looks.
+        sys.stderr.write(findings.further(reports))
+        return findings.simple(reports, failed)
+    return findings.pretty(reports, failed, colour)
 
 
 def walk(files: tuple[str, ...]) -> Iterator[str]:
@@ -63,38 +102,3 @@ def walk(files: tuple[str, ...]) -> Iterator[str]:
             yield from (
                 os.path.join(folder, name) for name in sorted(names) if name.endswith(_ENDINGS)
             )
-
-
-def _paint(text: str, code: int, colour: bool) -> str:
-    from tiphys.cli.render.colour import paint
-
-    return paint(text, code, colour)
-
-
-def _item(label: str, kind: str, text: str) -> str:
-    return f'in "{label}" ({kind}): {text}' if kind else text
-
-
-def _simple(reports: list[Report]) -> Iterator[str]:
-    for report in reports:
-        for fault in report.faults:
-            yield f"{report.file}: {_item(fault.label, fault.kind, fault.text)}\n"
-
-
-def _pretty(reports: list[Report], colour: bool) -> Iterator[str]:
-    """Argo's form, and below each error where it is and how to mend it."""
-    for report in reports:
-        if not report.faults:
-            continue
-        yield _paint(report.file, 4, colour) + ":\n"
-        for fault in report.faults:
-            cross = _paint("✖", 31, colour)
-            yield f"   {cross} {_item(fault.label, fault.kind, fault.text)}\n"
-            for finding in fault.findings:
-                place = f"{finding.file}:{finding.line}:{finding.column}" if finding.line else ""
-                if len(fault.findings) > 1:
-                    place = f"{place}: {finding.reason}"
-                said = "; ".join(part for part in (place, finding.hint) if part)
-                if said:
-                    yield f"       {said}\n"
-        yield "\n"

@@ -19,6 +19,7 @@ from tiphys.errors import TiphysError
 _OBJECTS: Final = 50_000
 """New objects between two looks for garbage: the usual 700 cost a short command a tenth of it."""
 COMMANDS: Final[dict[str, str]] = {
+    "cron": "tiphys.cli.cron:cron",
     "delete": "tiphys.cli.operations:delete",
     "engine": "tiphys.cli.background:engine",
     "expr": "tiphys.cli.expr:expr",
@@ -41,6 +42,7 @@ COMMANDS: Final[dict[str, str]] = {
 """Verb to `module:command`."""
 
 HELP: Final[dict[str, str]] = {
+    "cron": "Start workflows by the clock.",
     "delete": "Forget workflows and all that belongs to them.",
     "expr": "Show what an expression yields.",
     "get": "Show a workflow and its tree.",

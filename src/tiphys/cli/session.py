@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import functools
 import os
@@ -92,6 +91,8 @@ def is_asynchronous(
 
     @functools.wraps(command)
     def wrapped(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        import asyncio  # lint and expr need none, and start sooner
+
         try:
             return asyncio.run(command(*args, **kwargs))
         except BaseExceptionGroup as group:

@@ -82,6 +82,7 @@ async def submit_files(
     read. Raises UserError if there is nothing to submit.
     """
     from tiphys.app import choose_runtime
+    from tiphys.service.stored import keep_beside, stored_documents
 
     loop = asyncio.get_running_loop()
     choosing = loop.run_in_executor(None, choose_runtime, session.settings)
@@ -94,9 +95,10 @@ async def submit_files(
         choosing.cancel()
     options = dataclasses.replace(options, runtime=choice.name)
     prepared, findings = [], []
+    documents = [*await stored_documents(home.objects, options.namespace), *loaded.beside()]
     for workflow, origin in workflows:
         try:
-            prepared.append(home.submitter.prepare(workflow, loaded.beside(), options, origin))
+            prepared.append(home.submitter.prepare(workflow, documents, options, origin))
         except (InvalidDocument, Unsupported) as exc:
             findings.append(exc)
     if findings:
@@ -104,7 +106,28 @@ async def submit_files(
     notes = sorted({note for item in prepared for note in item.notes})
     if notes:
         sys.stderr.write(f"no effect on one machine: {', '.join(notes)}\n")
+    others = (item for item, _ in loaded.others)
+    await keep_beside(home.objects, options.namespace, others)
     return [await home.submitter.keep(item) for item in prepared], choice
+
+
+async def submit_stored(
+    session: Session, home: Local, identifier: str, time: str, values: dict[str, object]
+) -> list[RunRow]:
+    """Submit the workflow that a stored CronWorkflow or template stands for."""
+    from tiphys.app import choose_runtime
+    from tiphys.service.from_stored import from_stored, scheduled
+    from tiphys.service.stored import stored_documents
+
+    namespace = session.namespace
+    workflow = await from_stored(home.crons, namespace, identifier, home.clock.now())
+    if time:
+        workflow = scheduled(workflow, time)
+    runtime = choose_runtime(session.settings).name
+    options = options_of(session, {**values, "priority": None})
+    options = dataclasses.replace(options, runtime=runtime)
+    documents = await stored_documents(home.objects, namespace)
+    return [await home.submitter.submit(workflow, documents, options)]
 
 
 def _load(files: tuple[str, ...], strict: bool) -> Loaded:
@@ -125,8 +148,8 @@ def _workflows(files: tuple[str, ...], loaded: Loaded) -> list[tuple[Workflow, D
     if len(ready) == 1:
         return [(from_template(ready[0][0]), ready[0][1])]
     if loaded.crons:
-        reason = "schedules are not supported yet: a CronWorkflow cannot be run"
-        hint = "make its workflowSpec the spec of a Workflow to run it once"
+        reason = "a CronWorkflow is not run, it is kept"
+        hint = "`tiphys cron create` keeps it, `tiphys submit --from cronwf/NAME` runs it then"
         raise Unsupported([item.finding(reason, ("kind",), hint=hint) for _, item in loaded.crons])
     kinds = sorted({item.kind for _, item in [*loaded.templates, *loaded.others]})
     said = f"; there is only {', '.join(kinds)}" if kinds else ""
@@ -136,6 +159,8 @@ def _workflows(files: tuple[str, ...], loaded: Loaded) -> list[tuple[Workflow, D
 @click.command()
 @click.argument("files", nargs=-1)
 @submit_options
+@click.option("--from", "stored", default="", metavar="KIND/NAME", help="Run what is stored.")
+@click.option("--scheduled-time", default="", metavar="TIME", help="With --from: its due time.")
 @click.option("-o", "--output", type=click.Choice(["name", "json", "yaml", "wide"]))
 @click.option("-w", "--wait", "waits", is_flag=True, help="Wait for the end; exit 1 if it failed.")
 @click.option("--watch", "watches", is_flag=True, help="Watch until the end.")
@@ -155,6 +180,7 @@ async def submit(
 
     FILES are paths, URLs or "-" for standard input. WorkflowTemplates and ConfigMaps that a
     workflow refers to are found in all of them: tiphys submit workflow.yaml templates.yaml
+    Without FILES, --from names what is stored: cronwf/NAME, wftmpl/NAME, cwftmpl/NAME.
     """
     from tiphys.app import local
     from tiphys.cli import printing
@@ -164,8 +190,14 @@ async def submit(
 
     if waits and watches:
         raise UserError("--wait cannot be combined with --watch")
+    stored, time = str(values.pop("stored")), str(values.pop("scheduled_time"))
+    if stored and files:
+        raise click.UsageError("cannot combine --from with file arguments")
     with local(session.settings) as home:
-        rows, _ = await submit_files(session, home, files, values)
+        if stored:
+            rows = await submit_stored(session, home, stored, time, values)
+        else:
+            rows, _ = await submit_files(session, home, files, values)
         ensure_engine(session)
         for row in rows:
             workflow = await home.viewer.whole(row)

@@ -12,9 +12,15 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from tiphys.compile.lower import lower
-from tiphys.compile.needs import unsupported
+from tiphys.compile.needs import Runtime, unsupported
 from tiphys.compile.notes import noted
-from tiphys.compile.references import TemplateStore, find_document, join_specs, template_store
+from tiphys.compile.references import (
+    TemplateStore,
+    find_document,
+    join_specs,
+    scope_of,
+    template_store,
+)
 from tiphys.compile.validate import validate_workflow
 from tiphys.compile.validate_context import Options
 from tiphys.compile.validate_metadata import validate_metadata
@@ -22,6 +28,7 @@ from tiphys.errors import Finding, InvalidDocument, Unsupported
 from tiphys.messages import RunAdmitted
 from tiphys.model.base import Json, JsonObject
 from tiphys.model.codec import convert, encode
+from tiphys.model.configmaps import LABEL, PARAMETER
 from tiphys.model.ids import RunId
 from tiphys.model.spec import WorkflowSpec
 from tiphys.model.workflow import ClusterWorkflowTemplate, Workflow, WorkflowTemplate
@@ -54,11 +61,11 @@ def execution_spec(workflow: Workflow, store: TemplateStore) -> WorkflowSpec:
     return join_specs(workflow.spec, template.spec)
 
 
-def refused(workflow: Workflow, store: TemplateStore) -> list[Finding]:
+def refused(workflow: Workflow, store: TemplateStore, runtime: Runtime) -> list[Finding]:
     """Return what the workflow and the templates beside it ask for and cannot get."""
-    found = unsupported(workflow.spec)
+    found = unsupported(workflow.spec, runtime)
     for scope, document in store.items():
-        found += unsupported(document.spec, f"{scope}.spec")
+        found += unsupported(document.spec, runtime, f"{scope}.spec")
     return found
 
 
@@ -67,11 +74,13 @@ def admit(
     documents: Iterable[object],
     created_at: float,
     options: Options = _CREATE,
+    runtime: Runtime | None = None,
 ) -> Admitted:
     """Return a checked workflow in compiled form.
 
     `workflow` has its name, namespace and uid; `documents` are the templates it may refer to.
-    Raises InvalidDocument and Unsupported.
+    What `runtime` cannot do is refused; without one nothing is. Raises InvalidDocument and
+    Unsupported.
     """
     documents = list(documents)
     store = template_store(documents)
@@ -82,18 +91,32 @@ def admit(
     if problems:
         raise InvalidDocument(problems)
     spec = execution_spec(workflow, store)
-    findings = refused(workflow, store)
+    workflow = labelled(workflow, spec)
+    program = lower(workflow, spec, store, created_at, configs)
+    used = _used(program, workflow, store)
+    findings = refused(workflow, used, runtime) if runtime is not None else []
     if findings:
         raise Unsupported(findings)
-    workflow = labelled(workflow, spec)
     event = RunAdmitted(
         run=RunId(workflow.metadata.uid),
         created_at=created_at,
         workflow=encode(workflow),
-        documents=[*(encode(document) for document in store.values()), *configs.values()],
+        documents=[*(encode(document) for document in used.values()), *configs.values()],
     )
-    notes = sorted({*noted(spec), *(n for doc in store.values() for n in noted(doc.spec))})
-    return Admitted(_compile(workflow, spec, store, event), event, notes)
+    notes = sorted({*noted(spec), *(note for doc in used.values() for note in noted(doc.spec))})
+    return Admitted(program, event, notes)
+
+
+def _used(program: Program, workflow: Workflow, store: TemplateStore) -> TemplateStore:
+    """Return the documents among those given that the workflow's templates come from.
+
+    A journal keeps these alone: a store may hold many others.
+    """
+    reference = workflow.spec.workflow_template_ref
+    scopes = {template.scope for template in program.templates.values()}
+    if reference is not None:
+        scopes.add(scope_of(reference))
+    return {scope: document for scope, document in store.items() if scope in scopes}
 
 
 def _configs(documents: Iterable[object]) -> dict[str, Json]:
@@ -102,9 +125,16 @@ def _configs(documents: Iterable[object]) -> dict[str, Json]:
     for item in documents:
         if isinstance(item, dict) and item.get("kind") == "ConfigMap":
             metadata = item.get("metadata")
-            if isinstance(metadata, dict):
+            if isinstance(metadata, dict) and _holds_parameters(metadata):
                 found[str(metadata.get("name"))] = item
     return found
+
+
+def _holds_parameters(metadata: JsonObject) -> bool:
+    """Return whether workflows may read a ConfigMap; those without a label are told so then."""
+    labels = metadata.get("labels")
+    kind = labels.get(LABEL) if isinstance(labels, dict) else None
+    return kind is None or kind == PARAMETER
 
 
 def labelled(workflow: Workflow, spec: WorkflowSpec) -> Workflow:

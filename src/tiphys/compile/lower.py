@@ -16,33 +16,55 @@ from tiphys.compile.constants import with_config_values, workflow_constants
 from tiphys.compile.defaults import apply_template_defaults
 from tiphys.compile.lower_calls import CallLowering, config_source, optional_text
 from tiphys.compile.lower_dag import lower_dag
+from tiphys.compile.lower_policies import lower_containers, lower_locks, lower_memo, lower_retry
 from tiphys.compile.references import TemplateStore, find_template, scope_of
 from tiphys.expr.template import Text, compile_json
 from tiphys.model.arguments import Inputs, Outputs, Parameter
 from tiphys.model.artifacts import Artifact
 from tiphys.model.base import Json, JsonObject
 from tiphys.model.codec import encode
-from tiphys.model.policies import Backoff as BackoffModel
-from tiphys.model.policies import RetryStrategy
 from tiphys.model.spec import WorkflowSpec
 from tiphys.model.templates import Template as TemplateModel
 from tiphys.model.templates import template_type
 from tiphys.model.workflow import Workflow
 from tiphys.program import (
-    Backoff,
     Call,
     ConfigSource,
     Hook,
     Output,
     OutputArtifact,
     Program,
-    Retry,
     Template,
     TemplateKind,
 )
 
-_KINDS: Mapping[str, TemplateKind] = {"Steps": "Steps", "DAG": "DAG", "Suspend": "Suspend"}
-_LEAF_FIELDS = ("container", "script", "outputs", "activeDeadlineSeconds")
+_KINDS: Mapping[str, TemplateKind] = {
+    "Steps": "Steps",
+    "DAG": "DAG",
+    "Suspend": "Suspend",
+    "HTTP": "HTTP",
+    "Plugin": "Plugin",
+}
+_NOT_THE_JOBS = frozenset(
+    {
+        "name",
+        "inputs",
+        "steps",
+        "dag",
+        "suspend",
+        "retryStrategy",
+        "synchronization",
+        "memoize",
+        "metrics",
+        "parallelism",
+        "failFast",
+        "timeout",
+        "pendingTimeout",
+        "annotations",
+        "podSpecPatch",
+    }
+)
+"""Fields of a template that the engine heeds itself; the rest describes the job."""
 _RESULT = re.compile(
     r"(?:steps|tasks)(?:\.([a-zA-Z0-9][-a-zA-Z0-9]*)|\[\\?['\"]([a-zA-Z0-9][-a-zA-Z0-9]*)\\?['\"]\])"
     r"\.outputs\.result"
@@ -127,7 +149,7 @@ class Lowering:
         calls = self.calls(scope, key, captured_results(model))
         groups = tuple(tuple(calls.step(step) for step in group) for group in model.steps or ())
         whole: JsonObject = encode(model)
-        body = compile_json({name: whole[name] for name in _LEAF_FIELDS if name in whole})
+        body = compile_json({k: v for k, v in whole.items() if k not in _NOT_THE_JOBS})
         return Template(
             key=key,
             name=model.name,
@@ -148,7 +170,7 @@ class Lowering:
             declared_outputs=model.outputs,
             outputs=_outputs(model.outputs),
             output_artifacts=tuple(_output_artifact(item) for item in model.outputs.artifacts),
-            retry=_retry(model.retry_strategy or self.spec.retry_strategy),
+            retry=lower_retry(model.retry_strategy or self.spec.retry_strategy),
             parallelism=model.parallelism,
             fail_fast=bool(model.fail_fast),
             archive_logs=model.archive_location.archive_logs if model.archive_location else None,
@@ -158,6 +180,10 @@ class Lowering:
             display_name=optional_text(
                 model.annotations.get("workflows.argoproj.io/display-name", "")
             ),
+            daemon=bool(model.daemon),
+            containers=lower_containers(model.container_set),
+            locks=lower_locks(model.synchronization),
+            memo=lower_memo(model.memoize),
         )
 
 
@@ -223,28 +249,6 @@ def _output_artifact(item: Artifact) -> OutputArtifact:
     )
 
 
-def _retry(strategy: RetryStrategy | None) -> Retry | None:
-    if strategy is None:
-        return None
-    return Retry(
-        limit=optional_text(strategy.limit),
-        policy=optional_text(strategy.retry_policy),
-        backoff=_backoff(strategy.backoff),
-        expression=optional_text(strategy.expression),
-    )
-
-
-def _backoff(backoff: BackoffModel | None) -> Backoff | None:
-    if backoff is None:
-        return None
-    return Backoff(
-        duration=optional_text(backoff.duration),
-        factor=optional_text(backoff.factor),
-        max_duration=optional_text(backoff.max_duration),
-        cap=optional_text(backoff.cap),
-    )
-
-
 def lower(
     workflow: Workflow,
     spec: WorkflowSpec,
@@ -292,9 +296,26 @@ def lower(
         suspended=bool(workflow.spec.suspend),
         archive_logs=bool(spec.archive_logs),
         pod_patch=optional_text(spec.pod_spec_patch),
+        locks=lower_locks(spec.synchronization),
+        priority=spec.priority or 0,
+        volumes=compile_json(_volumes(spec)) if _volumes(spec) else None,
         merged_spec=None if reference is None else encode(spec),
         stored=lowering.stored,
     )
+
+
+def _volumes(spec: WorkflowSpec) -> list[Json]:
+    """Return the volumes pods may mount: the workflow's, and one for each claim it makes.
+
+    A claim's volume has the name of its template. Source: reference/kubernetes.md 3.9.
+    """
+    claims: list[Json] = []
+    for item in spec.volume_claim_templates:
+        metadata = item.get("metadata")
+        name = metadata.get("name") if isinstance(metadata, dict) else None
+        claim: JsonObject = {"claimName": f"{{{{workflow.name}}}}-{name}"}
+        claims.append({"name": name, "persistentVolumeClaim": claim})
+    return [*spec.volumes, *claims]
 
 
 def _exit_hook(hooks: tuple[Hook, ...], calls: CallLowering, spec: WorkflowSpec) -> Call | None:

@@ -1,12 +1,14 @@
-"""What a workflow asks for that this version cannot do: each by name and path.
+"""What a workflow asks of a runtime, to compare with what the runtime can do.
 
-A table of fields, so that the next feature removes a row. Fields that have no meaning outside a
-cluster are `noted` instead (notes.py). Called by `admit`; the places are looked up there.
+Each thing asked for has a name, the one by which a runtime states that it can do it
+(`Capabilities.features`); what is missing is refused by name and path. Fields that have no meaning
+outside a cluster are `noted` instead (notes.py). Called by `admit`; the places are looked up there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from tiphys.errors import Finding
@@ -14,46 +16,45 @@ from tiphys.model.base import Json, JsonObject
 from tiphys.model.codec import encode
 from tiphys.model.spec import WorkflowSpec
 
-SPEC: Final[dict[str, str]] = {
-    "synchronization": "locks (mutexes and semaphores)",
-    "metrics": "metrics",
-    "ttlStrategy": "deletion after completion (ttlStrategy)",
-    "podGC": "pod garbage collection",
-    "artifactGC": "artifact garbage collection",
-    "volumeClaimTemplates": "volume claims",
-    "artifactRepositoryRef": "artifact repositories other than the local one",
-    "executorPlugins": "executor plugins",
-    "shutdown": "workflows that are shut down before they start",
-}
-"""Fields of a workflow's spec that are refused, and what to call them."""
+Need = tuple[str, str]
+"""The name of a feature, and what to call it."""
 
-TEMPLATE: Final[dict[str, str]] = {
-    "containerSet": "container sets",
-    "resource": "resource templates",
-    "data": "data templates",
-    "http": "HTTP templates",
-    "plugin": "plugin templates",
-    "daemon": "daemon containers",
-    "initContainers": "init containers",
-    "sidecars": "sidecars",
-    "synchronization": "locks (mutexes and semaphores)",
-    "memoize": "memoization",
-    "metrics": "metrics",
+SPEC: Final[dict[str, Need]] = {
+    "metrics": ("metrics", "metrics"),
+    "ttlStrategy": ("ttl", "deletion after completion (ttlStrategy)"),
+    "podGC": ("podGC", "pod garbage collection"),
+    "artifactGC": ("artifactGC", "artifact garbage collection"),
+    "volumeClaimTemplates": ("volumes.persistentVolumeClaim", "volume claims"),
+    "artifactRepositoryRef": ("repositories", "artifact repositories other than the default one"),
+    "executorPlugins": ("plugin", "executor plugins"),
 }
-"""Fields of a template that are refused."""
+"""Fields of a workflow's spec and what they ask for."""
 
-CONTAINER: Final[dict[str, str]] = {
-    "envFrom": "environment from ConfigMaps and Secrets",
-    "lifecycle": "container lifecycle hooks",
-    "livenessProbe": "probes",
-    "readinessProbe": "probes",
-    "startupProbe": "probes",
-    "restartPolicyRules": "restart rules",
+TEMPLATE: Final[dict[str, Need]] = {
+    "containerSet": ("containerSet", "container sets"),
+    "resource": ("resource", "resource templates"),
+    "data": ("data", "data templates"),
+    "http": ("http", "HTTP templates"),
+    "plugin": ("plugin", "plugin templates"),
+    "daemon": ("daemon", "daemon containers"),
+    "initContainers": ("initContainers", "init containers"),
+    "sidecars": ("sidecars", "sidecars"),
+    "metrics": ("metrics", "metrics"),
 }
-"""Fields of a container or script that are refused."""
+"""Fields of a template."""
 
-METADATA: Final[dict[str, str]] = {"labelsFrom": "labels from expressions"}
-"""Fields of workflowMetadata that are refused."""
+CONTAINER: Final[dict[str, Need]] = {
+    "envFrom": ("envFrom", "environment from ConfigMaps and Secrets"),
+    "lifecycle": ("lifecycle", "container lifecycle hooks"),
+    "livenessProbe": ("probes", "probes"),
+    "readinessProbe": ("probes", "probes"),
+    "startupProbe": ("probes", "probes"),
+    "restartPolicyRules": ("restartPolicyRules", "restart rules"),
+}
+"""Fields of a container or script."""
+
+METADATA: Final[dict[str, Need]] = {"labelsFrom": ("labelsFrom", "labels from expressions")}
+"""Fields of workflowMetadata."""
 
 _STORES: Final = ("s3", "gcs", "azure", "oss", "hdfs", "http", "git", "artifactory", "plugin")
 _COMPLETE: Final = {
@@ -69,110 +70,150 @@ _COMPLETE: Final = {
 }
 
 
-def unsupported(spec: WorkflowSpec, prefix: str = "spec") -> list[Finding]:
-    """Return a finding for everything in a spec that this version refuses to run."""
-    whole = encode(spec)
-    found = [*_fields(whole, SPEC, prefix), *_volumes(whole, prefix)]
-    metadata = whole.get("workflowMetadata")
-    if isinstance(metadata, dict):
-        found += _fields(metadata, METADATA, f"{prefix}.workflowMetadata")
-    found += _arguments(whole.get("arguments"), f"{prefix}.arguments")
-    for index, template in enumerate(_list(whole.get("templates"))):
-        found += _template(template, f"{prefix}.templates[{index}]", whole)
-    defaults = whole.get("templateDefaults")
-    if isinstance(defaults, dict):
-        found += _template(defaults, f"{prefix}.templateDefaults", whole)
-    return found
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """The runtime a workflow is checked for: its name, and the features it has."""
+
+    name: str
+    features: frozenset[str]
+
+    def missing(self, feature: str, what: str, path: str) -> Iterator[Finding]:
+        """Yield the finding that says that a feature is not there, if it is not."""
+        if feature not in self.features:
+            said = f"{what}: the {self.name} runtime does not have them ({path})"
+            yield Finding(said, path=path)
+
+
+def unsupported(spec: WorkflowSpec, runtime: Runtime, prefix: str = "spec") -> list[Finding]:
+    """Return a finding for everything in a spec that a runtime cannot do."""
+    return [*_Needs(runtime, encode(spec), prefix).of_spec()]
 
 
 def _list(value: Json) -> list[JsonObject]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def _fields(value: JsonObject, table: dict[str, str], path: str) -> Iterator[Finding]:
-    for name, what in table.items():
-        if value.get(name) not in (None, False, "", [], {}):
-            yield refusal(what, f"{path}.{name}")
-
-
-def refusal(what: str, path: str) -> Finding:
-    """Return the finding that says that something is not supported yet."""
-    return Finding(f"{what}: not supported yet ({path})", path=path)
-
-
-def _volumes(holder: JsonObject, path: str) -> Iterator[Finding]:
-    """Only directories that live as long as the pod can be had."""
-    for index, volume in enumerate(_list(holder.get("volumes"))):
-        if "emptyDir" not in volume:
-            kind = next((name for name in volume if name != "name"), "such")
-            yield refusal(f"{kind} volumes", f"{path}.volumes[{index}]")
-
-
-def _mounts(container: JsonObject, holders: tuple[JsonObject, ...], path: str) -> Iterator[Finding]:
-    known = {str(item.get("name")) for holder in holders for item in _list(holder.get("volumes"))}
-    seen: set[str] = set()
-    for index, mount in enumerate(_list(container.get("volumeMounts"))):
-        name = str(mount.get("name"))
-        place = f"{path}.volumeMounts[{index}]"
-        if name not in known:
-            yield refusal("volumes that are not declared", place)
-        elif name in seen or mount.get("subPath"):
-            yield refusal("volumes mounted in part, or at two places", place)
-        seen.add(name)
-
-
-def _template(template: JsonObject, path: str, spec: JsonObject) -> list[Finding]:
-    found = [*_fields(template, TEMPLATE, path), *_volumes(template, path)]
-    location = template.get("archiveLocation")
-    if isinstance(location, dict) and location.keys() - {"archiveLogs"}:
-        found.append(refusal("archive locations", f"{path}.archiveLocation"))
-    for kind in ("container", "script"):
-        container = template.get(kind)
-        if isinstance(container, dict):
-            found += _fields(container, CONTAINER, f"{path}.{kind}")
-            found += _environment(container, f"{path}.{kind}")
-            found += _mounts(container, (template, spec), f"{path}.{kind}")
-    for side in ("inputs", "outputs"):
-        found += _arguments(template.get(side), f"{path}.{side}")
-    for index, group in enumerate(_groups(template.get("steps"))):
-        for position, step in enumerate(group):
-            found += _call(step, f"{path}.steps[{index}][{position}]", spec)
-    dag = template.get("dag")
-    for index, task in enumerate(_list(dag.get("tasks")) if isinstance(dag, dict) else []):
-        found += _call(task, f"{path}.dag.tasks[{index}]", spec)
-    return found
-
-
 def _groups(value: Json) -> list[list[JsonObject]]:
     return [_list(group) for group in value] if isinstance(value, list) else []
 
 
-def _call(step: JsonObject, path: str, spec: JsonObject) -> list[Finding]:
-    found = _arguments(step.get("arguments"), f"{path}.arguments")
-    inline = step.get("inline")
-    if isinstance(inline, dict):
-        found += _template(inline, f"{path}.inline", spec)
-    return found
+@dataclass(frozen=True, slots=True)
+class _Needs:
+    """One walk over a spec."""
+
+    runtime: Runtime
+    spec: JsonObject
+    prefix: str
+
+    def of_spec(self) -> Iterator[Finding]:
+        whole, prefix = self.spec, self.prefix
+        yield from self._fields(whole, SPEC, prefix)
+        yield from self._volumes(whole, prefix)
+        metadata = whole.get("workflowMetadata")
+        if isinstance(metadata, dict):
+            yield from self._fields(metadata, METADATA, f"{prefix}.workflowMetadata")
+        yield from self._arguments(whole.get("arguments"), f"{prefix}.arguments")
+        for index, template in enumerate(_list(whole.get("templates"))):
+            yield from self._template(template, f"{prefix}.templates[{index}]")
+        defaults = whole.get("templateDefaults")
+        if isinstance(defaults, dict):
+            yield from self._template(defaults, f"{prefix}.templateDefaults")
+
+    def _fields(self, value: JsonObject, table: dict[str, Need], path: str) -> Iterator[Finding]:
+        for name, (feature, what) in table.items():
+            if value.get(name) not in (None, False, "", [], {}):
+                yield from self.runtime.missing(feature, what, f"{path}.{name}")
+
+    def _volumes(self, holder: JsonObject, path: str) -> Iterator[Finding]:
+        for index, volume in enumerate(_list(holder.get("volumes"))):
+            kind = next((name for name in volume if name != "name"), "emptyDir")
+            what = f"{kind} volumes"
+            yield from self.runtime.missing(f"volumes.{kind}", what, f"{path}.volumes[{index}]")
+
+    def _mounts(self, container: JsonObject, template: JsonObject, path: str) -> Iterator[Finding]:
+        known = {str(item.get("name")) for item in _list(template.get("volumes"))}
+        known |= {str(item.get("name")) for item in _list(self.spec.get("volumes"))}
+        known |= set(_claims(self.spec))
+        seen: set[str] = set()
+        for index, mount in enumerate(_list(container.get("volumeMounts"))):
+            name = str(mount.get("name"))
+            place = f"{path}.volumeMounts[{index}]"
+            if name not in known:
+                yield Finding(f"volume '{name}' is not declared ({place})", path=place)
+            elif name in seen or mount.get("subPath") or mount.get("subPathExpr"):
+                what = "volumes mounted in part, or at two places"
+                yield from self.runtime.missing("volumes.subPath", what, place)
+            seen.add(name)
+
+    def _template(self, template: JsonObject, path: str) -> Iterator[Finding]:
+        yield from self._fields(template, TEMPLATE, path)
+        yield from self._volumes(template, path)
+        location = template.get("archiveLocation")
+        if isinstance(location, dict):
+            yield from self._artifact(location, f"{path}.archiveLocation")
+        for container, place in _containers(template, path):
+            yield from self._container(container, template, place)
+        for side in ("inputs", "outputs"):
+            yield from self._arguments(template.get(side), f"{path}.{side}")
+        yield from self._calls(template, path)
+
+    def _container(
+        self, container: JsonObject, template: JsonObject, path: str
+    ) -> Iterator[Finding]:
+        yield from self._fields(container, CONTAINER, path)
+        yield from self._mounts(container, template, path)
+        for index, entry in enumerate(_list(container.get("env"))):
+            if entry.get("valueFrom") is not None:
+                place = f"{path}.env[{index}].valueFrom"
+                yield from self.runtime.missing(
+                    "envFrom", "environment values from elsewhere", place
+                )
+
+    def _calls(self, template: JsonObject, path: str) -> Iterator[Finding]:
+        for index, group in enumerate(_groups(template.get("steps"))):
+            for position, step in enumerate(group):
+                yield from self._call(step, f"{path}.steps[{index}][{position}]")
+        dag = template.get("dag")
+        for index, task in enumerate(_list(dag.get("tasks")) if isinstance(dag, dict) else []):
+            yield from self._call(task, f"{path}.dag.tasks[{index}]")
+
+    def _call(self, step: JsonObject, path: str) -> Iterator[Finding]:
+        yield from self._arguments(step.get("arguments"), f"{path}.arguments")
+        inline = step.get("inline")
+        if isinstance(inline, dict):
+            yield from self._template(inline, f"{path}.inline")
+
+    def _arguments(self, arguments: Json, path: str) -> Iterator[Finding]:
+        if not isinstance(arguments, dict):
+            return
+        for index, artifact in enumerate(_list(arguments.get("artifacts"))):
+            yield from self._artifact(artifact, f"{path}.artifacts[{index}]")
+
+    def _artifact(self, artifact: JsonObject, path: str) -> Iterator[Finding]:
+        """A location of its own needs a driver; a bare key goes to the default repository."""
+        for store in _STORES:
+            location = artifact.get(store)
+            if isinstance(location, dict) and any(location.get(name) for name in _COMPLETE[store]):
+                what = f"{store} artifacts"
+                yield from self.runtime.missing(f"artifacts.{store}", what, f"{path}.{store}")
 
 
-def _environment(container: JsonObject, path: str) -> Iterator[Finding]:
-    for index, entry in enumerate(_list(container.get("env"))):
-        if entry.get("valueFrom") is not None:
-            yield refusal("environment values from elsewhere", f"{path}.env[{index}].valueFrom")
+def _claims(spec: JsonObject) -> Iterator[str]:
+    for claim in _list(spec.get("volumeClaimTemplates")):
+        metadata = claim.get("metadata")
+        yield str(metadata.get("name")) if isinstance(metadata, dict) else ""
 
 
-def _arguments(arguments: Json, path: str) -> list[Finding]:
-    if not isinstance(arguments, dict):
-        return []
-    found: list[Finding] = []
-    for index, artifact in enumerate(_list(arguments.get("artifacts"))):
-        found += _artifact(artifact, f"{path}.artifacts[{index}]")
-    return found
-
-
-def _artifact(artifact: JsonObject, path: str) -> Iterator[Finding]:
-    """A location of its own needs a driver; a bare key goes to the local repository."""
-    for store in _STORES:
-        location = artifact.get(store)
-        if isinstance(location, dict) and any(location.get(name) for name in _COMPLETE[store]):
-            yield refusal(f"{store} artifacts", f"{path}.{store}")
+def _containers(template: JsonObject, path: str) -> Iterator[tuple[JsonObject, str]]:
+    """Yield every container of a template with its place."""
+    for kind in ("container", "script"):
+        container = template.get(kind)
+        if isinstance(container, dict):
+            yield container, f"{path}.{kind}"
+    for kind in ("initContainers", "sidecars"):
+        for index, item in enumerate(_list(template.get(kind))):
+            yield item, f"{path}.{kind}[{index}]"
+    group = template.get("containerSet")
+    if isinstance(group, dict):
+        for index, item in enumerate(_list(group.get("containers"))):
+            yield item, f"{path}.containerSet.containers[{index}]"

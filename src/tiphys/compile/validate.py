@@ -39,6 +39,12 @@ __all__ = [
 
 _MAX_WORKFLOW_NAME: Final = 63
 _MAX_CRON_NAME: Final = 52
+_NAME_RULES: Final = {
+    "workflow": "W1",
+    "workflow template": "W1t",
+    "cluster workflow template": "W1t",
+    "cron workflow": "C1",
+}
 _NO_OPTIONS: Final = Options()
 _GLOBALS: Final = (
     "name",
@@ -115,7 +121,7 @@ def validate_cron_workflow(
     with checker.unit():
         fault = cron_spec_fault(cron.spec)
         if fault is not None:
-            checker.fail(fault.reason, Spot("", ("spec", *fault.path)), fault.hint)
+            checker.fail(fault.rule, fault.reason, Spot("", ("spec", *fault.path)), fault.hint)
     with checker.under("cannot validate Workflow: "):
         _check_all(checker, _child_metadata(cron))
     return checker.findings
@@ -133,12 +139,13 @@ def _child_metadata(cron: CronWorkflow) -> ObjectMeta:
 
 
 def _check_name_length(checker: Checker, kind: str, name: str, limit: int) -> None:
+    rule = _NAME_RULES[kind]
     if len(name) > limit:
         reason = (
             f"{kind} name {go_quoted(name)} must not be more than {limit} characters long "
             f"(currently {len(name)})"
         )
-        checker.fail(reason, Spot("", ("metadata", "name")))
+        checker.fail(rule, reason, Spot("", ("metadata", "name")))
 
 
 def _check_all(checker: Checker, metadata: ObjectMeta) -> None:
@@ -150,7 +157,7 @@ def _check_all(checker: Checker, metadata: ObjectMeta) -> None:
     spec, root = checker.spec, checker.spec_spot("")
     with checker.unit():
         names = [item.name for item in spec.templates]
-        check_names(checker, names, "spec.templates", root.at("templates"), "workflow")
+        check_names(checker, names, "spec.templates", root.at("templates"), ("W3", "W4", "W5"))
     check_plugins(checker, spec, root)
     arguments = merged.arguments
     with checker.unit():
@@ -168,7 +175,8 @@ def _check_all(checker: Checker, metadata: ObjectMeta) -> None:
     if spec.pod_resources is not None:
         with checker.unit():
             place = root.at("podResources")
-            check_pod_resources(checker, spec.pod_resources, "spec.podResources", place)
+            rules = ("W11", "W12")
+            check_pod_resources(checker, spec.pod_resources, "spec.podResources", place, rules)
     for index, template in enumerate(spec.templates):
         with checker.unit(f"templates.{template.name} "):
             place = root.at("templates", index)
@@ -186,7 +194,7 @@ def _join_reference(checker: Checker) -> WorkflowSpec:
         reason = (
             "Templates is invalid field in spec if workflow referred WorkflowTemplate reference"
         )
-        checker.fail(reason, place.at("templates"))
+        checker.fail("W2", reason, place.at("templates"))
     try:
         document = find_document(checker.store, reference, checker.options.namespace)
     except InvalidDocument as exc:
@@ -194,7 +202,7 @@ def _join_reference(checker: Checker) -> WorkflowSpec:
         if not checker.options.offline:
             plural = "clusterworkflowtemplates" if reference.cluster_scope else "workflowtemplates"
             reason = f'{plural}.argoproj.io "{reference.name}" not found'
-        checker.fail(reason, place.at("workflowTemplateRef"), exc.findings[0].hint)
+        checker.fail("W2b", reason, place.at("workflowTemplateRef"), exc.findings[0].hint)
     base = document.spec
     return msgspec.structs.replace(
         spec,
@@ -264,7 +272,7 @@ def _check_entrypoint(
                 return
             names = [item.name for item in spec.templates]
             hint = f"add `entrypoint: {names[0]}`" if len(names) == 1 else ""
-            checker.fail("spec.entrypoint is required", root, hint)
+            checker.fail("W7", "spec.entrypoint is required", root, hint)
         arguments = None if checker.is_template else spec.arguments
         holder = _holder(spec.workflow_template_ref, spec.entrypoint)
         templates.check(holder, "", root.at("entrypoint"), arguments)

@@ -5,12 +5,16 @@ Source: reference/validation.md 6 and T12; Argo validate.go validateArguments, c
 
 from __future__ import annotations
 
+from typing import Final
+
 from tiphys.compile.references import has_location
 from tiphys.compile.validate_context import Checker, Resolved, Spot
 from tiphys.compile.validate_names import check_names
 from tiphys.model.arguments import Arguments, Parameter, ValueFrom
 from tiphys.model.artifacts import Artifact
 from tiphys.model.codec import suggestion
+
+_NAMES: Final = ("A1", "A2", "A3")
 
 
 def check_arguments(
@@ -32,9 +36,9 @@ def check_arguments(
 def check_argument_names(checker: Checker, arguments: Arguments, prefix: str, spot: Spot) -> None:
     """Check the names of both lists."""
     names = [item.name for item in arguments.parameters]
-    check_names(checker, names, f"{prefix}parameters", spot.at("parameters"), "parameter")
+    check_names(checker, names, f"{prefix}parameters", spot.at("parameters"), _NAMES)
     names = [item.name for item in arguments.artifacts]
-    check_names(checker, names, f"{prefix}artifacts", spot.at("artifacts"), "parameter")
+    check_names(checker, names, f"{prefix}artifacts", spot.at("artifacts"), _NAMES)
 
 
 def _check_parameter(
@@ -43,19 +47,21 @@ def _check_parameter(
     name = f"{prefix}{parameter.name}"
     source = parameter.value_from
     if parameter.value is None and source is None and not lenient:
-        checker.fail(f"{name}.value or {name}.valueFrom is required", spot)
+        checker.fail("A4", f"{name}.value or {name}.valueFrom is required", spot)
     if source is not None and not _is_argument_source(source):
         reason = f"{name}.valueFrom only allows: default, configMapKeyRef and supplied"
-        checker.fail(reason, spot.at("valueFrom"))
+        checker.fail("A6", reason, spot.at("valueFrom"))
     if parameter.enum is None:
         return
     if not parameter.enum:
-        checker.fail(f"{name}.enum should contain at least one value", spot.at("enum"))
+        checker.fail("A7", f"{name}.enum should contain at least one value", spot.at("enum"))
     if parameter.value is None:
-        checker.fail(f"{name}.value is required", spot)
+        checker.fail("A8", f"{name}.value is required", spot)
     if parameter.value not in parameter.enum:
         hint = "one of " + ", ".join(f"`{item}`" for item in parameter.enum)
-        checker.fail(f"{name}.value should be present in {name}.enum list", spot.at("value"), hint)
+        checker.fail(
+            "A9", f"{name}.value should be present in {name}.enum list", spot.at("value"), hint
+        )
 
 
 def _is_argument_source(source: ValueFrom) -> bool:
@@ -67,10 +73,10 @@ def _is_argument_source(source: ValueFrom) -> bool:
 def _check_artifact(checker: Checker, artifact: Artifact, prefix: str, spot: Spot) -> None:
     name = f"{prefix}{artifact.name}"
     if not artifact.from_ and not has_location(artifact):
-        checker.fail(f"{name}.from, artifact location, or key is required", spot)
+        checker.fail("A10", f"{name}.from, artifact location, or key is required", spot)
     if artifact.from_ and artifact.from_expression:
         reason = f"{name} shouldn't have both `from` and `fromExpression` in Artifact"
-        checker.fail(reason, spot)
+        checker.fail("A11", reason, spot)
 
 
 def _has_value(parameter: Parameter) -> bool:
@@ -91,10 +97,10 @@ def check_supplied(checker: Checker, found: Resolved, arguments: Arguments, spot
             reason = (
                 f"templates.{template.name} inputs.parameters.{parameter.name} was not supplied"
             )
-            checker.note(reason, spot, suggestion(parameter.name, given))
+            checker.note("T12", reason, spot, suggestion(parameter.name, given))
     passed = {item.name for item in arguments.artifacts}
     for artifact in template.inputs.artifacts:
         if artifact.name in passed or artifact.optional or has_location(artifact):
             continue
         reason = f"templates.{template.name} inputs.artifacts.{artifact.name} was not supplied"
-        checker.note(reason, spot, suggestion(artifact.name, passed))
+        checker.note("T12", reason, spot, suggestion(artifact.name, passed))

@@ -12,22 +12,32 @@ from tiphys.compile.validate_context import Checker, Spot
 from tiphys.model.artifacts import Artifact, ArtifactLocation, HDFSArtifact
 
 
-def check_path(checker: Checker, artifact: Artifact, prefix: str, spot: Spot, leaf: bool) -> None:
-    """Check the path of an input or output artifact; only leaf templates have paths."""
+def check_path(
+    checker: Checker,
+    artifact: Artifact,
+    prefix: str,
+    spot: Spot,
+    leaf: bool,
+    rules: tuple[str, str, str],
+) -> None:
+    """Check the path of an input or output artifact; only leaf templates have paths.
+
+    `rules`: not given, leads outside, not wanted.
+    """
     if not leaf:
         if artifact.path:
             reason = f"{prefix}.path only valid in container/script templates"
-            checker.fail(reason, spot.at("path"))
+            checker.fail(rules[2], reason, spot.at("path"))
         return
     if not artifact.path:
         reason = f"error in {prefix}: Artifact '{artifact.name}' did not specify a path"
-        checker.fail(reason, spot)
+        checker.fail(rules[0], reason, spot)
     if _escapes(artifact.path):
         reason = (
             f"error in {prefix}: Artifact '{artifact.name}' attempted to use a path containing "
             "'..'. Directory traversal is not permitted"
         )
-        checker.fail(reason, spot.at("path"))
+        checker.fail(rules[1], reason, spot.at("path"))
 
 
 def _escapes(path: str) -> bool:
@@ -44,18 +54,16 @@ def _escapes(path: str) -> bool:
     return not clean.startswith(posixpath.normpath(base) + "/")
 
 
-def check_location(checker: Checker, location: ArtifactLocation, prefix: str, spot: Spot) -> None:
-    """Check what a location needs; only git and hdfs are looked at."""
+def check_location(
+    checker: Checker, location: ArtifactLocation, prefix: str, spot: Spot, rules: tuple[str, str]
+) -> None:
+    """Check what a location needs; only git and hdfs are looked at, each under its rule."""
     if location.git is not None and not location.git.repo:
-        checker.fail(f"{prefix}.git.repo is required", spot.at("git"))
+        checker.fail(rules[0], f"{prefix}.git.repo is required", spot.at("git"))
     if location.hdfs is not None:
-        _check_hdfs(checker, location.hdfs, f"{prefix}.hdfs", spot.at("hdfs"))
-
-
-def _check_hdfs(checker: Checker, hdfs: HDFSArtifact, prefix: str, spot: Spot) -> None:
-    reason = _hdfs_fault(hdfs, prefix)
-    if reason:
-        checker.fail(reason, spot)
+        reason = _hdfs_fault(location.hdfs, f"{prefix}.hdfs")
+        if reason:
+            checker.fail(rules[1], reason, spot.at("hdfs"))
 
 
 def _hdfs_fault(hdfs: HDFSArtifact, x: str) -> str:

@@ -59,10 +59,11 @@ def is_aggregate(call: Call) -> bool:
 
 def check_loop(checker: Checker, scope: Scope, call: Call, prefix: str, spot: Spot) -> None:
     """Check the loop of a call and put its items in scope."""
+    rules = ("D11", "D11") if isinstance(call, DAGTask) else ("S4", "S5")
     loops = [bool(call.with_items), bool(call.with_param), call.with_sequence is not None]
     if sum(loops) > 1:
         reason = f"{prefix} only one of withItems, withParam, withSequence can be specified"
-        checker.fail(reason, spot)
+        checker.fail(rules[0], reason, spot)
     for item in call.with_items:
         scope.names.add("item")
         if isinstance(item, dict):
@@ -77,17 +78,17 @@ def check_loop(checker: Checker, scope: Scope, call: Call, prefix: str, spot: Sp
         return
     if sequence.count is not None and sequence.end is not None:
         reason = f"{prefix} only one of count or end can be defined in withSequence"
-        checker.fail(reason, spot.at("withSequence"))
+        checker.fail(rules[1], reason, spot.at("withSequence"))
     scope.names.add("item")
 
 
 def check_hooks(
-    checker: Checker, hooks: Mapping[str, LifecycleHook], prefix: str, spot: Spot
+    checker: Checker, hooks: Mapping[str, LifecycleHook], prefix: str, spot: Spot, rule: str
 ) -> None:
     """Check that every hook but `exit` says when."""
     for name, hook in hooks.items():
         if name != "exit" and not hook.expression:
-            checker.note(f"{prefix}.{name} Expression required", spot.at(name))
+            checker.note(rule, f"{prefix}.{name} Expression required", spot.at(name))
 
 
 def add_outputs(

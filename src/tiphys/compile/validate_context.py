@@ -89,8 +89,11 @@ class Checker:
     _prefixes: list[str] = field(default_factory=list)
     _noted: set[tuple[Spot, str]] = field(default_factory=set)
 
-    def note(self, reason: str, spot: Spot, hint: str = "") -> None:
-        """Keep a finding, once per place, under the prefixes of the callers."""
+    def note(self, rule: str, reason: str, spot: Spot, hint: str = "") -> None:
+        """Keep a finding, once per place, under the prefixes of the callers.
+
+        `rule` is its number in reference/validation.md.
+        """
         if (spot, reason) in self._noted:
             return
         self._noted.add((spot, reason))
@@ -99,11 +102,11 @@ class Checker:
         text = "".join(self._prefixes) + reason
         path = f"{spot.scope}: {path_text(spot.path)}" if spot.scope else path_text(spot.path)
         file = source.file if source is not None else ""
-        self.findings.append(Finding(text, file, line, column, path, hint))
+        self.findings.append(Finding(text, file, line, column, path, hint, rule=rule))
 
-    def fail(self, reason: str, spot: Spot, hint: str = "") -> NoReturn:
+    def fail(self, rule: str, reason: str, spot: Spot, hint: str = "") -> NoReturn:
         """Keep a finding and give up the current unit."""
-        self.note(reason, spot, hint)
+        self.note(rule, reason, spot, hint)
         raise Stop
 
     @contextmanager

@@ -18,8 +18,9 @@ _POLICIES = ("", "Allow", "Forbid", "Replace")
 
 @dataclass(frozen=True, slots=True)
 class CronFault:
-    """What is wrong; `path` counts from the spec."""
+    """What is wrong, by which rule; `path` counts from the spec."""
 
+    rule: str
     reason: str
     path: Path
     hint: str = ""
@@ -29,24 +30,24 @@ def cron_spec_fault(spec: CronWorkflowSpec) -> CronFault | None:
     """Return the first fault of schedules, zone, policy and deadline, in Argo's order."""
     if not spec.schedules:
         hint = 'add `schedules: ["* * * * *"]`'
-        return CronFault("cron workflow must have at least one schedule", (), hint)
+        return CronFault("C2", "cron workflow must have at least one schedule", (), hint)
     for index, schedule in enumerate(spec.schedules):
         fault = _schedule_fault(schedule)
         if fault:
             reason = f"cron schedule {schedule} is malformed: {fault}"
-            return CronFault(reason, ("schedules", index))
+            return CronFault("C3", reason, ("schedules", index))
     if spec.timezone and not _is_zone(spec.timezone):
         name = go_quoted(spec.timezone)
         reason = f"invalid timezone {name}: unknown time zone {spec.timezone}"
-        return CronFault(reason, ("timezone",))
+        return CronFault("C4", reason, ("timezone",))
     if spec.concurrency_policy not in _POLICIES:
         hint = suggestion(spec.concurrency_policy, _POLICIES)
         reason = f"'{spec.concurrency_policy}' is not a valid concurrencyPolicy"
-        return CronFault(reason, ("concurrencyPolicy",), hint)
+        return CronFault("C5", reason, ("concurrencyPolicy",), hint)
     deadline = spec.starting_deadline_seconds
     if deadline is not None and deadline < 0:
         reason = "startingDeadlineSeconds must be positive"
-        return CronFault(reason, ("startingDeadlineSeconds",))
+        return CronFault("C6", reason, ("startingDeadlineSeconds",))
     return None
 
 

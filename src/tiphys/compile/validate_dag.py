@@ -63,11 +63,11 @@ def check_dag(body: Body, dag: DAGTemplate) -> None:
         check_no_deadline(checker, body.template, body.spot)
     place = body.spot.at("dag", "tasks")
     if not dag.tasks:
-        checker.fail(f"{name} must have at least one task", body.spot.at("dag"))
+        checker.fail("D0", f"{name} must have at least one task", body.spot.at("dag"))
     graph = _sorted_tasks(body, dag, place)
     names = [plain_name(checker, body.scope, task.name) for _, task in graph.order]
     with checker.unit():
-        check_names(checker, names, f"{name}.tasks", place, "workflow")
+        check_names(checker, names, f"{name}.tasks", place, ("D2", "D2", "D2"))
     uses_depends = any(task.depends for task in dag.tasks)
     found: dict[str, Resolved | None] = {}
     for index, task in graph.order:
@@ -86,7 +86,7 @@ def _sorted_tasks(body: Body, dag: DAGTemplate, spot: Spot) -> _Graph:
     for index, task in enumerate(dag.tasks):
         if task.name in tasks:
             reason = f"{prefix}duplicated nodeName {task.name}"
-            body.checker.fail(reason, spot.at(index, "name"))
+            body.checker.fail("D1", reason, spot.at(index, "name"))
         tasks[task.name] = task
     flags = {name: _flags(task) for name, task in tasks.items()}
     dependencies: dict[str, dict[str, DependencyKind]] = {}
@@ -97,13 +97,13 @@ def _sorted_tasks(body: Body, dag: DAGTemplate, spot: Spot) -> _Graph:
             hint = suggestion(exc.message, tasks)
             field = "depends" if task.depends else "dependencies"
             reason = f"{prefix}invalid dependency {exc.message}"
-            body.checker.note(reason, spot.at(index, field), hint)
+            body.checker.note("D1", reason, spot.at(index, field), hint)
             dependencies[task.name] = {}
     order = _topological(list(tasks), dependencies)
     if len(order) < len(tasks):
         names = list(tasks)
         stuck = next(index for index in range(len(names)) if index not in set(order))
-        body.checker.fail(f"{prefix}graph with cycle", spot.at(stuck))
+        body.checker.fail("D1", f"{prefix}graph with cycle", spot.at(stuck))
     return _Graph(tuple((index, dag.tasks[index]) for index in order), dependencies, tasks)
 
 
@@ -142,11 +142,11 @@ def _topological(names: list[str], dependencies: dict[str, dict[str, DependencyK
 def _check_style(body: Body, task: DAGTask, uses_depends: bool, spot: Spot) -> None:
     name = f"templates.{body.template.name}"
     if (uses_depends or task.dependencies) and task.name[:1].isdigit():
-        body.checker.fail(f"{name}.tasks.{task.name} {_NO_DIGIT}", spot.at("name"))
+        body.checker.fail("D3", f"{name}.tasks.{task.name} {_NO_DIGIT}", spot.at("name"))
     if uses_depends and task.dependencies:
-        body.checker.fail(f"{name} {_NO_MIX}", spot.at("dependencies"))
+        body.checker.fail("D4", f"{name} {_NO_MIX}", spot.at("dependencies"))
     if uses_depends and task.continue_on is not None:
-        body.checker.fail(f"{name} {_NO_CONTINUE}", spot.at("continueOn"))
+        body.checker.fail("D5", f"{name} {_NO_CONTINUE}", spot.at("continueOn"))
 
 
 def _check_call(body: Body, graph: _Graph, task: DAGTask, spot: Spot) -> Resolved | None:
@@ -157,14 +157,14 @@ def _check_call(body: Body, graph: _Graph, task: DAGTask, spot: Spot) -> Resolve
     with checker.unit():
         fault = invalid_result(task.depends) if task.depends else None
         if fault:
-            checker.fail(f"{name}{task.name} {fault}", spot.at("depends"))
+            checker.fail("D7", f"{name}{task.name} {fault}", spot.at("depends"))
         for other, kind in graph.dependencies[task.name].items():
             if kind == "items" and not _has_loop(graph.tasks[other]):
                 reason = (
                     f"{name}{other} dependency '{other}' uses an items-based condition such as "
                     ".AnySucceeded or .AllFailed but does not contain any items"
                 )
-                checker.fail(reason, spot.at("depends"))
+                checker.fail("D8", reason, spot.at("depends"))
     return found
 
 
@@ -176,13 +176,13 @@ def _check_target(body: Body, dag: DAGTemplate, graph: _Graph) -> None:
     name = f"templates.{body.template.name}.targets"
     spot = body.spot.at("dag", "target")
     with body.checker.unit():
-        check_variables(body.checker, body.scope, dag.target, f"{name} ", spot)
+        check_variables(body.checker, body.scope, dag.target, f"{name} ", spot, "D9")
     if not dag.target:
         return
     for target in dag.target.split(" "):
         if not has_tag(target) and target not in graph.tasks:
             reason = f"{name}: target '{target}' is not defined"
-            body.checker.note(reason, spot, suggestion(target, graph.tasks))
+            body.checker.note("D10", reason, spot, suggestion(target, graph.tasks))
 
 
 def _check_task(
@@ -196,7 +196,7 @@ def _check_task(
     with checker.unit():
         # An inline template was checked as a template: it has a scope of its own.
         plain = msgspec.structs.replace(task, inline=None)
-        check_variables(checker, scope, plain, f"{prefix} ", spot)
+        check_variables(checker, scope, plain, f"{prefix} ", spot, "D12")
     with checker.unit():
         check_arguments(checker, task.arguments, f"{prefix}.arguments.", spot.at("arguments"))
         _check_ancestors(body, graph, task, prefix, spot.at("arguments"))
@@ -233,4 +233,4 @@ def _check_ancestors(body: Body, graph: _Graph, task: DAGTask, prefix: str, spot
         if not graph.is_ancestor(wanted, task.name):
             reason = f"{prefix} missing dependency '{wanted}' for {kind} '{name}'"
             hint = f"add `depends: {wanted}`" if wanted in graph.tasks else ""
-            body.checker.note(reason, spot, hint)
+            body.checker.note("D14", reason, spot, hint)

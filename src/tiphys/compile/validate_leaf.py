@@ -34,7 +34,7 @@ def check_leaf(checker: Checker, scope: Scope, found: Resolved) -> None:
     template, spot = found.template, found.spot
     name = f"templates.{template.name}"
     with checker.unit():
-        check_variables(checker, scope, template, f"{name}: ", spot)
+        check_variables(checker, scope, template, f"{name}: ", spot, "L1")
     if template.container is not None:
         _check_mounts(checker, template, template.container, spot)
         _check_image(checker, found, template.container, "container")
@@ -43,7 +43,7 @@ def check_leaf(checker: Checker, scope: Scope, found: Resolved) -> None:
     for index, sidecar in enumerate(template.sidecars):
         if _is_reserved(sidecar.name):
             reason = f'{name}.sidecars: "{sidecar.name}" is a reserved Argo container name'
-            checker.note(reason, spot.at("sidecars", index, "name"))
+            checker.note("L8", reason, spot.at("sidecars", index, "name"))
     if template.resource is not None:
         _check_resource(checker, scope, template, template.resource, spot.at("resource"))
     if template.script is not None:
@@ -51,7 +51,7 @@ def check_leaf(checker: Checker, scope: Scope, found: Resolved) -> None:
     _check_deadline(checker, template, spot)
     if template.parallelism is not None:
         reason = f"{name}.parallelism is only valid for steps and dag templates"
-        checker.fail(reason, spot.at("parallelism"))
+        checker.fail("L16", reason, spot.at("parallelism"))
 
 
 def _check_mounts(checker: Checker, template: Template, container: Container, spot: Spot) -> None:
@@ -59,7 +59,9 @@ def _check_mounts(checker: Checker, template: Template, container: Container, sp
     with checker.unit():
         place = spot.at("container", "volumeMounts")
         prefix = f"templates.{template.name}.container."
-        _check_mount_paths(checker, container.volume_mounts, (prefix, "container."), place, used)
+        _check_mount_paths(
+            checker, container.volume_mounts, ("L2", prefix, "container."), place, used
+        )
         for index, artifact in enumerate(template.inputs.artifacts):
             path = artifact.path
             if path in used:
@@ -67,7 +69,7 @@ def _check_mounts(checker: Checker, template: Template, container: Container, sp
                     f"templates.{template.name}.inputs.artifacts[{index}].path '{path}' already "
                     f"mounted in {used[path]}"
                 )
-                checker.fail(reason, spot.at("inputs", "artifacts", index, "path"))
+                checker.fail("L3", reason, spot.at("inputs", "artifacts", index, "path"))
             if path:
                 used[path] = f"inputs.artifacts.{artifact.name}"
 
@@ -75,19 +77,19 @@ def _check_mounts(checker: Checker, template: Template, container: Container, sp
 def _check_mount_paths(
     checker: Checker,
     mounts: Iterable[JsonObject],
-    prefixes: tuple[str, str],
+    words: tuple[str, str, str],
     spot: Spot,
     used: dict[str, str],
 ) -> None:
+    rule, prefix, owner = words
     for index, mount in enumerate(mounts):
         path = _text(mount.get("mountPath"))
         if path in used:
             reason = (
-                f"{prefixes[0]}volumeMounts[{index}].mountPath '{path}' already mounted in "
-                f"{used[path]}"
+                f"{prefix}volumeMounts[{index}].mountPath '{path}' already mounted in {used[path]}"
             )
-            checker.fail(reason, spot.at(index, "mountPath"))
-        used[path] = f"{prefixes[1]}volumeMounts.{_text(mount.get('name'))}"
+            checker.fail(rule, reason, spot.at(index, "mountPath"))
+        used[path] = f"{owner}volumeMounts.{_text(mount.get('name'))}"
 
 
 def _check_image(checker: Checker, found: Resolved, container: Container, field: str) -> None:
@@ -100,7 +102,8 @@ def _check_image(checker: Checker, found: Resolved, container: Container, field:
     if isinstance(default, Container) and default.image:
         return
     reason = f"templates.{found.template.name}.{field}.image may not be empty"
-    checker.note(reason, found.spot.at(field), "add `image:`")
+    rule = "L4" if field == "container" else "L14"
+    checker.note(rule, reason, found.spot.at(field), "add `image:`")
 
 
 def check_container_set(
@@ -111,28 +114,28 @@ def check_container_set(
     place = spot.at("containerSet")
     names = [item.name for item in group.containers]
     if not names:
-        checker.fail(f"{prefix}containers must have at least one container", place)
-    check_names(checker, names, f"{prefix}containers", place.at("containers"), "workflow")
+        checker.fail("L5", f"{prefix}containers must have at least one container", place)
+    check_names(checker, names, f"{prefix}containers", place.at("containers"), ("L5",) * 3)
     mounts = place.at("volumeMounts")
-    _check_mount_paths(checker, group.volume_mounts, (prefix, ""), mounts, {})
+    _check_mount_paths(checker, group.volume_mounts, ("L5", prefix, ""), mounts, {})
     graph = {item.name: item.dependencies for item in group.containers}
     for index, item in enumerate(group.containers):
         for dependency in item.dependencies:
             if dependency not in graph:
                 reason = f"{prefix}containers.{item.name} dependency '{dependency}' not defined"
-                checker.fail(reason, place.at("containers", index, "dependencies"))
+                checker.fail("L5", reason, place.at("containers", index, "dependencies"))
     cycle = find_cycle(graph)
     if cycle:
         reason = f"{prefix}containers dependency cycle detected: {'->'.join(cycle)}"
-        checker.fail(reason, place.at("containers"))
+        checker.fail("L5", reason, place.at("containers"))
     needs_main = template.inputs.artifacts or template.outputs.parameters
     if (needs_main or template.outputs.artifacts) and "main" not in names:
         reason = f'{prefix}containers must have a container named "main" for input or output'
-        checker.fail(reason, place.at("containers"))
+        checker.fail("L6", reason, place.at("containers"))
     for index, name in enumerate(names):
         if _is_reserved(name):
             reason = f'{prefix}containers: "{name}" is a reserved Argo container name'
-            checker.note(reason, place.at("containers", index, "name"))
+            checker.note("L7", reason, place.at("containers", index, "name"))
 
 
 def find_cycle(graph: dict[str, tuple[str, ...]]) -> list[str]:
@@ -163,25 +166,25 @@ def _check_resource(
     name = f"templates.{template.name}.resource"
     if resource.action not in _ACTIONS and "{{" not in resource.action:
         reason = f"{name}.action must be one of: {', '.join(_ACTIONS)}"
-        checker.fail(reason, spot.at("action"))
+        checker.fail("L9", reason, spot.at("action"))
     if resource.action in ("delete", "get"):
         return
     if not resource.manifest and resource.manifest_from is None:
         reason = f"either {name}.manifest or {name}.manifestFrom must be specified"
-        checker.fail(reason, spot)
+        checker.fail("L10", reason, spot)
     if resource.manifest and resource.manifest_from is not None:
         reason = "shouldn't have both `manifest` and `manifestFrom` specified in `Manifest` for "
-        checker.fail(reason + "resource template", spot)
+        checker.fail("L11", reason + "resource template", spot)
     if resource.manifest_from is not None:
         wanted = resource.manifest_from.artifact.name
         if all(item.name != wanted for item in template.inputs.artifacts):
             reason = f"artifact {wanted} in `manifestFrom` refer to a non-exist artifact"
-            checker.fail(reason, spot.at("manifestFrom"))
+            checker.fail("L12", reason, spot.at("manifestFrom"))
     try:
         read_yaml(_without_tags(checker, scope, resource.manifest))
     except InvalidDocument as exc:
         reason = f"{name}.manifest must be a valid yaml"
-        checker.fail(reason, spot.at("manifest"), exc.findings[0].reason)
+        checker.fail("L13", reason, spot.at("manifest"), exc.findings[0].reason)
 
 
 def _without_tags(checker: Checker, scope: Scope, text: str) -> str:
@@ -206,7 +209,7 @@ def _check_deadline(checker: Checker, template: Template, spot: Spot) -> None:
         f"templates.{template.name}.activeDeadlineSeconds must be a positive integer > 0 or an "
         "argo variable"
     )
-    checker.note(reason, spot.at("activeDeadlineSeconds"))
+    checker.note("L15", reason, spot.at("activeDeadlineSeconds"))
 
 
 def _is_deadline(value: int | str) -> bool:

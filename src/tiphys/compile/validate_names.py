@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Final, Literal
+from typing import Final
 
 from tiphys.compile.validate_context import Checker, Spot, Stop
-
-NameStyle = Literal["workflow", "parameter"]
 
 _WORKFLOW: Final = re.compile(r"[a-zA-Z0-9][-a-zA-Z0-9]*\Z")
 _PARAMETER: Final = re.compile(r"[-a-zA-Z0-9_]+\Z")
 METRIC_NAME: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*\Z")
 _MAX_LENGTH: Final = 128
+_LIKE_TEMPLATES: Final = ("W4", "D2", "L5")
+"""Rules about the names of templates, tasks and containers; all others are about parameters."""
 _WORKFLOW_TAIL: Final = (
     "name must consist of alpha-numeric characters or '-', and must start with an "
     "alpha-numeric character (e.g. My-name1-2, 123-NAME)"
@@ -43,23 +43,26 @@ def parameter_name_fault(name: str) -> str:
 
 
 def check_names(
-    checker: Checker, names: Iterable[str], prefix: str, spot: Spot, style: NameStyle
+    checker: Checker, names: Iterable[str], prefix: str, spot: Spot, rules: tuple[str, str, str]
 ) -> None:
-    """Check the names of a list: given, well formed, each once. Stops the unit if one is not."""
-    fault_of = workflow_name_fault if style == "workflow" else parameter_name_fault
+    """Check the names of a list: given, well formed, each once. Stops the unit if one is not.
+
+    `rules` are the numbers of the three.
+    """
+    fault_of = workflow_name_fault if rules[1] in _LIKE_TEMPLATES else parameter_name_fault
     seen: set[str] = set()
     failed = False
     for index, name in enumerate(names):
-        reason = ""
+        rule = reason = ""
         if not name:
-            reason = f"{prefix}[{index}].name is required"
+            rule, reason = rules[0], f"{prefix}[{index}].name is required"
         elif fault := fault_of(name):
-            reason = f"{prefix}[{index}].name: '{name}' is invalid: {fault}"
+            rule, reason = rules[1], f"{prefix}[{index}].name: '{name}' is invalid: {fault}"
         elif name in seen:
-            reason = f"{prefix}[{index}].name '{name}' is not unique"
+            rule, reason = rules[2], f"{prefix}[{index}].name '{name}' is not unique"
         seen.add(name)
         if reason:
-            checker.note(reason, spot.at(index, "name") if name else spot.at(index))
+            checker.note(rule, reason, spot.at(index, "name") if name else spot.at(index))
             failed = True
     if failed:
         raise Stop

@@ -34,25 +34,25 @@ def check_outputs(checker: Checker, scope: Scope, template: Template, spot: Spot
     prefix = f"templates.{name}.outputs"
     place = spot.at("outputs")
     names = [item.name for item in outputs.parameters]
-    check_names(checker, names, f"{prefix}.parameters ", place.at("parameters"), "parameter")
+    check_names(checker, names, f"{prefix}.parameters ", place.at("parameters"), ("O1",) * 3)
     names = [item.name for item in outputs.artifacts]
-    check_names(checker, names, f"{prefix}.artifacts ", place.at("artifacts"), "parameter")
-    check_variables(checker, scope, outputs, f"{prefix} ", place)
+    check_names(checker, names, f"{prefix}.artifacts ", place.at("artifacts"), ("O2",) * 3)
+    check_variables(checker, scope, outputs, f"{prefix} ", place, "O3")
     is_leaf = template_type(template) in LEAF_TYPES
     for index, artifact in enumerate(outputs.artifacts):
         with checker.unit():
             own = f"{prefix}.artifacts.{artifact.name}"
             here = place.at("artifacts", index)
-            check_path(checker, artifact, own, here, is_leaf)
-            _check_global_name(checker, artifact.global_name, own, here)
+            check_path(checker, artifact, own, here, is_leaf, ("O4", "O4", "O5"))
+            _check_global_name(checker, artifact.global_name, own, here, "O6")
     for index, parameter in enumerate(outputs.parameters):
         with checker.unit():
             _check_parameter(checker, template, parameter, place.at("parameters", index))
 
 
-def _check_global_name(checker: Checker, name: str, prefix: str, spot: Spot) -> None:
+def _check_global_name(checker: Checker, name: str, prefix: str, spot: Spot, rule: str) -> None:
     if name and not has_tag(name) and parameter_name_fault(name):
-        checker.fail(f"{prefix}.globalName: {PARAMETER_TAIL}", spot.at("globalName"))
+        checker.fail(rule, f"{prefix}.globalName: {PARAMETER_TAIL}", spot.at("globalName"))
 
 
 def _check_parameter(
@@ -61,18 +61,19 @@ def _check_parameter(
     name = f"templates.{template.name}.outputs.parameters.{parameter.name}"
     source = parameter.value_from
     if source is not None and parameter.value is not None:
-        checker.fail(f"{name} has both valueFrom and value specified, choose one", spot)
+        checker.fail("O7", f"{name} has both valueFrom and value specified, choose one", spot)
     if parameter.value is None and source is None:
-        checker.fail(f"{name} does not have valueFrom or value specified", spot)
+        checker.fail("O8", f"{name} does not have valueFrom or value specified", spot)
     if source is not None:
         here = spot.at("valueFrom")
         count = _source_count(source)
         if count != 1:
-            checker.fail(_SEVERAL if count else _SOURCELESS, here)
-        reason = _source_fault(template, source, name)
+            rule, reason = ("O10", _SEVERAL) if count else ("O9", _SOURCELESS)
+            checker.fail(rule, reason, here)
+        rule, reason = _source_fault(template, source, name)
         if reason:
-            checker.fail(reason, here)
-    _check_global_name(checker, parameter.global_name, name, spot)
+            checker.fail(rule, reason, here)
+    _check_global_name(checker, parameter.global_name, name, spot, "O15")
 
 
 def _source_count(source: ValueFrom) -> int:
@@ -87,39 +88,41 @@ def _source_count(source: ValueFrom) -> int:
     return sum(map(bool, given))
 
 
-def _source_fault(template: Template, source: ValueFrom, name: str) -> str:
+def _source_fault(template: Template, source: ValueFrom, name: str) -> tuple[str, str]:
+    """The rule that is broken and what to say of it; empty if none is."""
     kind = template_type(template)
     if kind in ("Container", "ContainerSet", "Script") and not source.path:
-        return f"{name}.path must be specified for {kind} templates"
+        return "O11", f"{name}.path must be specified for {kind} templates"
     if kind == "Resource" and not (source.jq_filter or source.json_path):
-        return f"{name} .jqFilter or jsonPath must be specified for {kind} templates"
+        return "O12", f"{name} .jqFilter or jsonPath must be specified for {kind} templates"
     if kind in ("Steps", "DAG") and not (source.parameter or source.expression):
-        return f"{name}.parameter or expression must be specified for {kind} templates"
-    return ""
+        return "O13", f"{name}.parameter or expression must be specified for {kind} templates"
+    return "", ""
 
 
 def check_metrics(checker: Checker, metrics: Metrics, name: str, spot: Spot) -> None:
     """Check the metrics of the template `name`."""
     for index, metric in enumerate(metrics.prometheus):
         with checker.unit():
-            reason = _metric_fault(metric, name)
+            rule, reason = metric_fault(metric, name)
             if reason:
-                checker.fail(reason, spot.at("prometheus", index))
+                checker.fail(rule, reason, spot.at("prometheus", index))
 
 
-def _metric_fault(metric: Prometheus, template: str) -> str:
+def metric_fault(metric: Prometheus, template: str) -> tuple[str, str]:
+    """Return the rule that a metric breaks and what is wrong; both empty if nothing is."""
     name = f"templates.{template} metric '{metric.name}'"
     if not METRIC_NAME.match(metric.name):
         tail = "Metric names must contain alphanumeric characters or '_'"
-        return f"{name} is invalid. {tail}"
+        return "M1", f"{name} is invalid. {tail}"
     for label in metric.labels:
         if not METRIC_NAME.match(label.key):
             tail = "keys may only contain alphanumeric characters or '_'"
-            return f"metric label '{label.key}' is invalid: {tail}"
+            return "M2", f"metric label '{label.key}' is invalid: {tail}"
     if not metric.help:
-        return f"{name} {_METRIC_HELP}"
+        return "M3", f"{name} {_METRIC_HELP}"
     fault = _value_fault(metric)
-    return f"{name} error: {fault}" if fault else ""
+    return ("M4", f"{name} error: {fault}") if fault else ("", "")
 
 
 def _value_fault(metric: Prometheus) -> str:

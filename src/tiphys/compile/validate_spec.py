@@ -27,7 +27,7 @@ def check_plugins(checker: Checker, spec: WorkflowSpec, root: Spot) -> None:
     for index, plugin in enumerate(spec.executor_plugins):
         fault = _plugin_fault(plugin)
         if fault:
-            checker.note(f"spec.executorPlugins: {fault}", root.at("executorPlugins", index))
+            checker.note("W6", f"spec.executorPlugins: {fault}", root.at("executorPlugins", index))
 
 
 def _plugin_fault(plugin: ExecutorPlugin) -> str:
@@ -45,7 +45,7 @@ def _plugin_fault(plugin: ExecutorPlugin) -> str:
 
 def check_hooks_of_spec(checker: Checker, spec: WorkflowSpec, root: Spot) -> None:
     """Check that every workflow hook but `exit` says when."""
-    check_hooks(checker, spec.hooks, "hooks", root.at("hooks"))
+    check_hooks(checker, spec.hooks, "hooks", root.at("hooks"), "W8")
 
 
 def check_pod_gc(checker: Checker, spec: WorkflowSpec, root: Spot) -> None:
@@ -57,10 +57,10 @@ def check_pod_gc(checker: Checker, spec: WorkflowSpec, root: Spot) -> None:
     if rule.strategy not in _POD_GC:
         hint = suggestion(rule.strategy, _POD_GC)
         reason = f"podGC.strategy unknown strategy '{rule.strategy}'"
-        checker.note(reason, place.at("strategy"), hint)
+        checker.note("W9", reason, place.at("strategy"), hint)
     fault = _selector_fault(rule.label_selector)
     if fault:
-        checker.note(f"podGC.labelSelector invalid: {fault}", place.at("labelSelector"))
+        checker.note("W10", f"podGC.labelSelector invalid: {fault}", place.at("labelSelector"))
 
 
 def _selector_fault(selector: Json) -> str:

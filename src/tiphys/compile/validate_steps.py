@@ -35,7 +35,7 @@ def check_no_deadline(checker: Checker, template: Template, spot: Spot) -> None:
     """Steps and dag templates have no deadline of their own."""
     if template.active_deadline_seconds is not None:
         reason = f"templates.{template.name}.activeDeadlineSeconds is only valid for leaf templates"
-        checker.fail(reason, spot.at("activeDeadlineSeconds"))
+        checker.fail("S0", reason, spot.at("activeDeadlineSeconds"))
 
 
 def _check_step(body: Body, step: WorkflowStep, group: int, spot: Spot, names: set[str]) -> None:
@@ -51,11 +51,11 @@ def _check_step(body: Body, step: WorkflowStep, group: int, spot: Spot, names: s
     found = body.call(step, prefix, spot, None)
     if has_exit_hook(step):
         add_outputs(checker, scope, own, found, aggregate=False)
-    check_hooks(checker, step.hooks, prefix, spot.at("hooks"))
+    check_hooks(checker, step.hooks, prefix, spot.at("hooks"), "S8")
     with checker.unit():
         # An inline template was checked as a template: it has a scope of its own.
         plain = msgspec.structs.replace(step, inline=None)
-        check_variables(checker, scope, plain, f"{name}.steps ", spot)
+        check_variables(checker, scope, plain, f"{name}.steps ", spot, "S9")
     add_outputs(checker, scope, own, found, is_aggregate(step))
     if found is not None:
         body.call(step, prefix, spot, step.arguments)
@@ -63,14 +63,14 @@ def _check_step(body: Body, step: WorkflowStep, group: int, spot: Spot, names: s
 
 def _check_name(body: Body, step: WorkflowStep, prefix: str, spot: Spot, names: set[str]) -> None:
     if not step.name:
-        body.checker.fail(f"{prefix}.name is required", spot)
+        body.checker.fail("S1", f"{prefix}.name is required", spot)
     if step.name in names:
-        body.checker.fail(f"{prefix}.name '{step.name}' is not unique", spot.at("name"))
+        body.checker.fail("S2", f"{prefix}.name '{step.name}' is not unique", spot.at("name"))
     names.add(step.name)
     fault = workflow_name_fault(plain_name(body.checker, body.scope, step.name))
     if fault:
         reason = f"{prefix}.name '{step.name}' is invalid: {fault}"
-        body.checker.fail(reason, spot.at("name"))
+        body.checker.fail("S3", reason, spot.at("name"))
 
 
 def plain_name(checker: Checker, scope: Scope, name: str) -> str:

@@ -42,6 +42,7 @@ _MANY_TYPES: Final = (
 )
 _POD_RESOURCES: Final = ("cpu", "memory")
 _MAX_DEPTH: Final = 100
+_T18: Final = ("T18", "T18")
 
 
 class Holder(Protocol):
@@ -90,23 +91,23 @@ class TemplateChecker:
         template = found.template
         if template_type(template) == "Unknown":
             hint = "add `container`, `script`, `steps`, `dag` or another kind of body"
-            checker.fail(f"template '{template.name}' type is unknown", found.spot, hint)
+            checker.fail("H8", f"template '{template.name}' type is unknown", found.spot, hint)
         retry = template.retry_strategy
         if retry is not None and retry.retry_policy not in _RETRY_POLICIES:
             reason = f"{retry.retry_policy} is not a valid RetryPolicy"
             hint = suggestion(retry.retry_policy, _RETRY_POLICIES)
-            checker.fail(reason, found.spot.at("retryStrategy", "retryPolicy"), hint)
+            checker.fail("H9", reason, found.spot.at("retryStrategy", "retryPolicy"), hint)
         self._check_template(found, arguments, spot)
         return found
 
     def _check_reference(self, holder: Call | Named, reference: TemplateRef, spot: Spot) -> None:
         place = spot.at("templateRef")
         if holder.template:
-            self.checker.fail("template name cannot be specified with templateRef", place)
+            self.checker.fail("H1", "template name cannot be specified with templateRef", place)
         if not reference.name:
-            self.checker.fail("resource name is required", place)
+            self.checker.fail("H2", "resource name is required", place)
         if not reference.template:
-            self.checker.fail("template name is required", place)
+            self.checker.fail("H3", "template name is required", place)
 
     def _resolve(self, holder: Call | Named, scope: str, spot: Spot) -> Resolved:
         if holder.inline is not None:
@@ -117,7 +118,7 @@ class TemplateChecker:
             return self._resolve_reference(holder.template_ref, spot)
         if not holder.template:
             hint = "name a `template`, a `templateRef` or write one `inline`"
-            self.checker.fail("failed to get a template", spot, hint)
+            self.checker.fail("H7", "failed to get a template", spot, hint)
         return self._named(scope, holder.template, spot)
 
     def _named(self, scope: str, name: str, spot: Spot) -> Resolved:
@@ -127,7 +128,7 @@ class TemplateChecker:
         if spec is None or index is None:
             place = spot.at("template") if spot.path else spot
             hint = suggestion(name, names)
-            self.checker.fail(f"template name '{name}' undefined", place, hint)
+            self.checker.fail("H5", f"template name '{name}' undefined", place, hint)
         place = self.checker.spec_spot(scope).at("templates", index)
         return Resolved(spec.templates[index], scope, place, f"{scope}/{name}")
 
@@ -147,18 +148,18 @@ class TemplateChecker:
         if checker.is_cluster and not reference.cluster_scope:
             # Differs: Argo crashes here (validation.md H10).
             hint = "a ClusterWorkflowTemplate can only refer to others: add `clusterScope: true`"
-            checker.fail(missing, place, hint)
+            checker.fail("H10", missing, place, hint)
         try:
             document = find_document(checker.store, reference, checker.options.namespace)
         except InvalidDocument as exc:
             text = exc.findings[0].reason if checker.options.offline else missing
-            checker.fail(text, place, exc.findings[0].hint)
+            checker.fail("H6", text, place, exc.findings[0].hint)
         scope = scope_of(reference)
         names = self._names(scope, document.spec)
         index = names.get(reference.template)
         if index is None:
             hint = suggestion(reference.template, names)
-            checker.fail(missing, place.at("template"), hint)
+            checker.fail("H6", missing, place.at("template"), hint)
         spot = checker.spec_spot(scope).at("templates", index)
         key = f"{scope}/{reference.template}"
         return Resolved(document.spec.templates[index], scope, spot, key)
@@ -185,7 +186,9 @@ class TemplateChecker:
         if template.archive_location is not None:
             with checker.unit():
                 place = found.spot.at("archiveLocation")
-                check_location(checker, template.archive_location, f"{name}.archiveLocation", place)
+                check_location(
+                    checker, template.archive_location, f"{name}.archiveLocation", place, _T18
+                )
         if template.metrics is not None:
             check_metrics(checker, template.metrics, template.name, found.spot.at("metrics"))
 
@@ -201,7 +204,7 @@ class TemplateChecker:
         prefix = f"templates.{found.template.name}: "
         for value in filter(has_tag, passed):
             with self.checker.unit():
-                check_variables(self.checker, scope, value, prefix, spot)
+                check_variables(self.checker, scope, value, prefix, spot, "L1")
 
     def _check_body(self, scope: Scope, found: Resolved) -> None:
         def check_call(call: Call, spot: Spot, arguments: Arguments | None) -> Resolved | None:
@@ -210,7 +213,7 @@ class TemplateChecker:
         checker, template = self.checker, found.template
         body = Body(checker, scope, template, found.spot, check_call)
         if self._depth >= _MAX_DEPTH:
-            checker.fail(f"templates.{template.name} is called too deeply", found.spot)
+            checker.fail("H11", f"templates.{template.name} is called too deeply", found.spot)
         self._depth += 1
         try:
             with checker.unit():
@@ -231,26 +234,31 @@ def check_head(checker: Checker, scope: Scope, found: Resolved) -> None:
     name = f"templates.{template.name}"
     kind = template_type(template)
     if len(template_types(template)) > 1:
-        checker.fail(f"{name} {_MANY_TYPES}", spot)
+        checker.fail("T1", f"{name} {_MANY_TYPES}", spot)
     if template.pod_resources is not None:
         with checker.unit():
             if kind in ("HTTP", "Plugin"):
                 reason = f"{name}.podResources is not supported for {kind} templates"
-                checker.fail(reason, spot.at("podResources"))
+                checker.fail("T2", reason, spot.at("podResources"))
             prefix = f"{name}.podResources"
-            check_pod_resources(checker, template.pod_resources, prefix, spot.at("podResources"))
+            place = spot.at("podResources")
+            check_pod_resources(checker, template.pod_resources, prefix, place, ("T3", "T3"))
     _check_inputs(checker, scope, template, spot)
     if any(not item.name for item in template.init_containers):
-        checker.fail("initContainers must all have container name", spot.at("initContainers"))
+        checker.fail(
+            "T11", "initContainers must all have container name", spot.at("initContainers")
+        )
     if kind in POD_TYPES:
         scope.names.add("pod.name")
 
 
-def check_pod_resources(checker: Checker, resources: JsonObject, prefix: str, spot: Spot) -> None:
+def check_pod_resources(
+    checker: Checker, resources: JsonObject, prefix: str, spot: Spot, rules: tuple[str, str]
+) -> None:
     """Check pod-level resources: no claims, and only cpu, memory and huge pages."""
     if resources.get("claims"):
         reason = f"{prefix}.claims is not supported for pod-level resources"
-        checker.fail(reason, spot.at("claims"))
+        checker.fail(rules[0], reason, spot.at("claims"))
     for field_name in ("requests", "limits"):
         amounts = resources.get(field_name)
         for name in sorted(amounts) if isinstance(amounts, Mapping) else ():
@@ -259,7 +267,7 @@ def check_pod_resources(checker: Checker, resources: JsonObject, prefix: str, sp
                     f'{prefix}: "{name}" is not a valid pod-level resource, only cpu, memory and '
                     "hugepages-* are supported"
                 )
-                checker.fail(reason, spot.at(field_name, name))
+                checker.fail(rules[1], reason, spot.at(field_name, name))
 
 
 def _check_inputs(checker: Checker, scope: Scope, template: Template, spot: Spot) -> None:
@@ -267,22 +275,22 @@ def _check_inputs(checker: Checker, scope: Scope, template: Template, spot: Spot
     prefix = f"templates.{template.name}.inputs"
     is_leaf = template_type(template) in LEAF_TYPES
     names = [item.name for item in inputs.parameters]
-    check_names(checker, names, f"{prefix}.parameters", place.at("parameters"), "parameter")
+    check_names(checker, names, f"{prefix}.parameters", place.at("parameters"), ("T4",) * 3)
     scope.names.update(f"inputs.parameters.{name}" for name in names)
     if names:
         scope.names.add("inputs.parameters")
     names = [item.name for item in inputs.artifacts]
-    check_names(checker, names, f"{prefix}.artifacts", place.at("artifacts"), "parameter")
+    check_names(checker, names, f"{prefix}.artifacts", place.at("artifacts"), ("T5",) * 3)
     for index, artifact in enumerate(inputs.artifacts):
         own, here = f"{prefix}.artifacts.{artifact.name}", place.at("artifacts", index)
         scope.names.add(f"inputs.artifacts.{artifact.name}")
         if is_leaf:
             scope.names.add(f"inputs.artifacts.{artifact.name}.path")
         with checker.unit():
-            check_path(checker, artifact, own, here, is_leaf)
+            check_path(checker, artifact, own, here, is_leaf, ("T6", "T6b", "T7"))
             if artifact.from_:
-                checker.fail(f"{own}.from not valid in inputs", here.at("from"))
-            check_location(checker, artifact, own, here)
+                checker.fail("T8", f"{own}.from not valid in inputs", here.at("from"))
+            check_location(checker, artifact, own, here, ("T9", "T10"))
 
 
 def check_limits(checker: Checker, template: Template, spot: Spot) -> None:
@@ -294,13 +302,15 @@ def check_limits(checker: Checker, template: Template, spot: Spot) -> None:
                 f"templates.{template.name}.resourceClaims is not supported for {kind} templates, "
                 "which do not create a pod"
             )
-            checker.fail(reason, spot.at("resourceClaims"))
+            checker.fail("T13", reason, spot.at("resourceClaims"))
     with checker.unit():
         if template.timeout and kind not in LEAF_TYPES:
-            checker.fail(f"{kind} template doesn't support timeout field", spot.at("timeout"))
+            checker.fail(
+                "T14", f"{kind} template doesn't support timeout field", spot.at("timeout")
+            )
         if re.fullmatch(r"[+-]?[0-9]+", template.timeout):
             reason = f"{template.name} has invalid duration format in timeout"
-            checker.fail(reason, spot.at("timeout"), f"write `{template.timeout}s`")
+            checker.fail("T15", reason, spot.at("timeout"), f"write `{template.timeout}s`")
     if template.pending_timeout and kind not in LEAF_TYPES:
         reason = f"{kind} template doesn't support pendingTimeout field"
-        checker.note(reason, spot.at("pendingTimeout"))
+        checker.note("T16", reason, spot.at("pendingTimeout"))

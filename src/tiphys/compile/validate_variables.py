@@ -86,32 +86,33 @@ def has_tag(text: str) -> bool:
 
 
 def check_variables(
-    checker: Checker, scope: Scope, value: Model | Json, prefix: str, spot: Spot
+    checker: Checker, scope: Scope, value: Model | Json, prefix: str, spot: Spot, rule: str
 ) -> None:
     """Fail with `prefix` if a simple tag in the JSON of `value` cannot be resolved.
 
     Every tag that cannot is noted. `spot` is where `value` stands.
     """
     text = to_json(value).decode("utf-8", "surrogatepass")
-    unknown = dict.fromkeys(_unknown_tags(checker, scope, text, prefix, spot))
+    unknown = dict.fromkeys(_unknown_tags(checker, scope, text, (rule, prefix), spot))
     if not unknown:
         return
     plain = encode(value) if isinstance(value, Model) else value
     for tag in unknown:
-        _note_unknown(checker, scope, (tag, prefix), plain, spot)
+        _note_unknown(checker, scope, (rule, prefix, tag), plain, spot)
     raise Stop
 
 
 def _unknown_tags(
-    checker: Checker, scope: Scope, text: str, prefix: str, spot: Spot
+    checker: Checker, scope: Scope, text: str, words: tuple[str, str], spot: Spot
 ) -> Iterator[str]:
+    rule, prefix = words
     try:
         for tag in tags(text):
             if not tag.startswith("=") and not is_known(checker, scope, tag.strip()):
                 yield tag
     except ValueError:
         reason = f'Cannot find end tag="}}}}" in the template={json.dumps(text)}'
-        checker.fail(prefix + reason, spot, "a `{{` has no `}}`")
+        checker.fail(rule, prefix + reason, spot, "a `{{` has no `}}`")
 
 
 def is_known(checker: Checker, scope: Scope, tag: str) -> bool:
@@ -128,13 +129,13 @@ def is_known(checker: Checker, scope: Scope, tag: str) -> bool:
 
 
 def _note_unknown(
-    checker: Checker, scope: Scope, tag_and_prefix: tuple[str, str], value: Json, spot: Spot
+    checker: Checker, scope: Scope, words: tuple[str, str, str], value: Json, spot: Spot
 ) -> None:
-    tag, prefix = tag_and_prefix
+    rule, prefix, tag = words
     name = tag.strip()
     known = islice(_similar(name, (*scope.every_name(), *checker.globals)), _MOST_COMPARED)
     place = spot.at(*(_find_text(value, "{{" + tag + "}}") or ()))
-    checker.note(f"{prefix}failed to resolve {{{{{tag}}}}}", place, _hint(name, known))
+    checker.note(rule, f"{prefix}failed to resolve {{{{{tag}}}}}", place, _hint(name, known))
 
 
 def _hint(name: str, known: Iterable[str]) -> str:
@@ -182,13 +183,13 @@ def check_expressions(checker: Checker, value: Model, prefix: str, spot: Spot) -
         found = [tag[1:] for tag in tags(text) if tag.startswith("=")]
     except ValueError:
         reason = f'Cannot find end tag="}}}}" in the template={json.dumps(text)}'
-        checker.fail(prefix + reason, spot, "a `{{` has no `}}`")
+        checker.fail("T12", prefix + reason, spot, "a `{{` has no `}}`")
     for source in dict.fromkeys(found):
         try:
             parse_expression(json.loads(f'"{source}"', strict=False))
         except (ExprError, ValueError) as exc:
             place = _find_text(encode(value), "{{=" + _unescaped(source) + "}}") or ()
-            checker.fail(f"{prefix}failed to evaluate expression: {exc}", spot.at(*place))
+            checker.fail("T12", f"{prefix}failed to evaluate expression: {exc}", spot.at(*place))
 
 
 def _unescaped(source: str) -> str:

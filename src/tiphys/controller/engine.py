@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from pathlib import Path
 
 from tiphys.controller.loop import Ports, RunLoop
 from tiphys.errors import LostOwnership, WorldError
 from tiphys.model.ids import RunId
-from tiphys.ports import Clock, Intake, Journal, RunRow, Runtime, Update
+from tiphys.ports import RunRow, Runtime, Update
 
 _log = logging.getLogger(__name__)
 
@@ -21,24 +20,15 @@ _LOOK_SECONDS = 0.1
 
 
 class Engine:
-    """Drives runs. `runtime_for` makes the runtime of one run; `bugs` is where bundles are kept."""
+    """Drives runs. `runtime_for` makes the runtime of one run."""
 
-    def __init__(
-        self,
-        journal: Journal,
-        intake: Intake,
-        runtime_for: Callable[[RunRow], Runtime],
-        clock: Clock,
-        owner: str,
-        bugs: Path | None = None,
-    ) -> None:
+    def __init__(self, ports: Ports, runtime_for: Callable[[RunRow], Runtime]) -> None:
         """Prepare; nothing runs yet."""
-        self._bugs = bugs
-        self._journal = journal
-        self._intake = intake
+        self._ports = ports
+        self._journal = ports.journal
+        self._intake = ports.intake
+        self._clock = ports.clock
         self._runtime_for = runtime_for
-        self._clock = clock
-        self._owner = owner
         self._loops: dict[RunId, RunLoop] = {}
         self._refused: set[RunId] = set()
 
@@ -66,8 +56,11 @@ class Engine:
             for loop in [*self._loops.values()]:
                 loop.wake()
 
-    async def serve(self, idle_seconds: float) -> None:
-        """Drive every unfinished run nobody drives, until there has been none for a while."""
+    async def serve(self, idle_seconds: float, stays: Callable[[], bool] = lambda: False) -> None:
+        """Drive every unfinished run nobody drives, until there has been none for a while.
+
+        It goes on as long as `stays` says so.
+        """
         idle_since = self._clock.now()
         async with asyncio.TaskGroup() as group:
             ear = group.create_task(self._listen())
@@ -76,7 +69,7 @@ class Engine:
                     if row.run not in self._loops and row.run not in self._refused:
                         self._loops[row.run] = self._loop(row)
                         group.create_task(self._keep(row))
-                if self._loops:
+                if self._loops or stays():
                     idle_since = self._clock.now()
                 elif self._clock.now() - idle_since >= idle_seconds:
                     break
@@ -84,11 +77,7 @@ class Engine:
             ear.cancel()
 
     def _loop(self, row: RunRow, watched: Callable[[Update], None] | None = None) -> RunLoop:
-        runtime = self._runtime_for(row)
-        ports = Ports(
-            self._journal, self._intake, runtime, self._clock, self._owner, watched, self._bugs
-        )
-        return RunLoop(row.run, ports)
+        return RunLoop(row.run, self._ports, self._runtime_for(row), watched)
 
     async def _keep(self, row: RunRow) -> None:
         """Drive a run; after a failure that may pass, load it again and go on."""

@@ -25,6 +25,8 @@ from tiphys.engine.run import Run
 from tiphys.engine.status import document_of, extras, node_status, summary
 from tiphys.errors import LostOwnership, Permanent, WorldError
 from tiphys.messages import (
+    Answered,
+    Ask,
     Began,
     ClearTimer,
     Command,
@@ -34,6 +36,7 @@ from tiphys.messages import (
     JobLost,
     JobReported,
     JobSpec,
+    Release,
     RunAdmitted,
     RunDone,
     SetTimer,
@@ -45,7 +48,7 @@ from tiphys.messages import (
 from tiphys.model.arguments import Outputs
 from tiphys.model.base import Json
 from tiphys.model.ids import NodeId, RunId
-from tiphys.ports import Changes, Clock, Intake, Journal, Runtime, Update
+from tiphys.ports import Answerer, Changes, Clock, Intake, Journal, Runtime, Update
 
 _log = logging.getLogger(__name__)
 _SNAPSHOT_EVERY = 20_000
@@ -54,28 +57,36 @@ _GRACE_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """What a run's loop works with.
+    """What the loops of all runs share.
 
-    `watched` is called after each commit with what changed. `bugs` is a folder for bundles of runs
-    on which the engine broke, None to keep none.
+    `answers` answers what runs ask. `limited`: the number of runs at work is limited, so each asks
+    for room. `bugs` is a folder for bundles of runs on which the engine broke, None to keep none.
     """
 
     journal: Journal
     intake: Intake
-    runtime: Runtime
+    answers: Answerer
     clock: Clock
     owner: str
-    watched: Callable[[Update], None] | None = None
+    limited: bool = False
     bugs: Path | None = None
 
 
 class RunLoop:
-    """Drives one run to its end."""
+    """Drives one run to its end. `watched` is called after each commit with what changed."""
 
-    def __init__(self, run: RunId, ports: Ports) -> None:
+    def __init__(
+        self,
+        run: RunId,
+        ports: Ports,
+        runtime: Runtime,
+        watched: Callable[[Update], None] | None = None,
+    ) -> None:
         """Prepare; nothing happens before `drive`."""
         self._id = run
         self._ports = ports
+        self._runtime = runtime
+        self._watched = watched
         self._mailbox = Mailbox(ports.clock)
         self._timers = Timers(ports.clock, self._ring)
         self._seq = 0
@@ -116,7 +127,7 @@ class RunLoop:
 
     async def close(self) -> None:
         """Let the runtime go; jobs go on."""
-        await self._ports.runtime.close()
+        await self._runtime.close()
 
     def wake(self) -> None:
         """Look for requests of people."""
@@ -139,12 +150,13 @@ class RunLoop:
                 group.create_task(self._reports()),
                 group.create_task(self._timers.run()),
                 group.create_task(self._requests()),
+                group.create_task(self._answers()),
             ]
             await self._resync(run)
             await self._dispatch(outstanding(run))
             await self._bring_requests()  # first: a run stopped before it began starts nothing
             if not run.state.started_at:
-                self._mailbox.put(Began(at=self._ports.clock.now()))
+                self._mailbox.put(Began(self._ports.clock.now(), self._ports.limited))
             while not run.state.done:
                 await self._turn(run, await self._mailbox.batch())
             for task in helpers:
@@ -156,7 +168,10 @@ class RunLoop:
         A job that was being stopped when an earlier engine died is adopted, so that its end is
         heard of; if nothing of it runs, that was its end.
         """
-        present = await self._ports.runtime.present(self._id)
+        for question in await self._ports.answers.held(self._id):
+            if question not in run.state.questions:
+                await self._ports.answers.release(self._id, question)
+        present = await self._runtime.present(self._id)
         for job in [job for job, wanted in run.state.jobs.items() if not wanted]:
             if job in present:
                 await self._start(job_spec(run, run.state.nodes[job]))
@@ -166,7 +181,7 @@ class RunLoop:
         for job in present:
             node = run.state.nodes.get(job)
             if node is None or node.fulfilled:
-                await self._ports.runtime.stop(job, _GRACE_SECONDS)
+                await self._runtime.stop(job, _GRACE_SECONDS)
 
     # ----------------------------------------------------------------------------- turning
 
@@ -202,10 +217,10 @@ class RunLoop:
             self._last_snapshot = self._seq
             state = msgspec.msgpack.encode(run.state)
             await self._ports.journal.snapshot(self._id, self._seq, self._epoch, state)
-        if self._ports.watched is not None:
+        if self._watched is not None:
             nodes = [row for _, row in rows]
             document = document_of(self._workflow, changing, self._rare)
-            self._ports.watched(Update(document, nodes, run.state.done))
+            self._watched(Update(document, nodes, run.state.done))
 
     def _extras(self, run: Run) -> dict[str, Json] | None:
         """Return the large parts of the status if a template was used for the first time."""
@@ -232,8 +247,10 @@ class RunLoop:
         fresh.emit(event)
         run.state = fresh.state
         await self._commit(fresh, [event])
-        for job in await self._ports.runtime.present(self._id):
-            await self._ports.runtime.stop(job, 0.0)
+        for question in await self._ports.answers.held(self._id):
+            await self._ports.answers.release(self._id, question)
+        for job in await self._runtime.present(self._id):
+            await self._runtime.stop(job, 0.0)
 
     async def _save_bundle(self, bug: Exception, inputs: list[Input]) -> str:
         if self._ports.bugs is None:
@@ -252,16 +269,20 @@ class RunLoop:
                 case StartJob():
                     await self._start(command.job)
                 case StopJob():
-                    await self._ports.runtime.stop(command.job, command.grace)
+                    await self._runtime.stop(command.job, command.grace)
                 case SetTimer():
                     self._timers.set(command.timer, command.at)
                 case ClearTimer():
                     self._timers.clear(command.timer)
+                case Ask():
+                    await self._ports.answers.ask(command.question)
+                case Release():
+                    await self._ports.answers.release(self._id, command.question)
 
     async def _start(self, job: JobSpec) -> None:
         """Start a job; one that its runtime refuses for good has ended with an error."""
         try:
-            await self._ports.runtime.start(job)
+            await self._runtime.start(job)
         except (Permanent, OSError, ValueError) as exc:
             now = self._ports.clock.now()
             report = JobFinished(
@@ -277,9 +298,14 @@ class RunLoop:
     # ----------------------------------------------------------------------------- sources
 
     async def _reports(self) -> None:
-        async for report in self._ports.runtime.watch():
+        async for report in self._runtime.watch():
             self._mailbox.put(JobReported(at=self._ports.clock.now(), report=report))
         raise WorldError(f"the runtime says nothing more of the jobs of run {self._id}")
+
+    async def _answers(self) -> None:
+        async for question, answer in self._ports.answers.watch(self._id):
+            self._mailbox.put(Answered(self._ports.clock.now(), question, answer))
+        raise WorldError(f"nobody answers the questions of run {self._id} any more")
 
     def _ring(self, timer: str) -> None:
         self._mailbox.put(TimerFired(at=self._ports.clock.now(), timer=timer))

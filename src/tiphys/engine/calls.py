@@ -21,7 +21,7 @@ from tiphys.engine.scope import VOLATILE, Names, NodeScope, touches
 from tiphys.engine.state import Node
 from tiphys.expr.template import LENIENT, Mode
 from tiphys.expr.values import MISSING
-from tiphys.messages import Kind, NodeAdded, Phase
+from tiphys.messages import Kind, NodeAdded, Phase, Stage
 from tiphys.model.arguments import Inputs, Outputs
 from tiphys.model.ids import NodeId
 from tiphys.program import Call, Template
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tiphys.engine.run import Run
 
 MAX_DEPTH = 100
+_LEAVES: Final = frozenset({"Pod", "HTTP", "Plugin"})
 _NO_VALUES: Final[Mapping[str, str | None]] = MappingProxyType({})
 _DISPLAY = re.compile(r"^[a-zA-Z0-9][a-zA-Z0-9-.]{0,61}[a-zA-Z0-9]$")
 TOO_DEEP = (
@@ -62,6 +63,7 @@ class Start:
     message: str = ""
     attempt: int | None = None
     values: Mapping[str, str | None] = field(default_factory=dict)
+    stage: Stage = ""
 
 
 def invoke(run: Run, call: Call, place: Place, scope: Names, mode: Mode) -> None:
@@ -85,11 +87,22 @@ def enter(run: Run, call: Call, place: Place, passed: Passed, scope: Names) -> N
         raise CallError(TOO_DEEP)
     template = find_template(run, call, scope, place.name)
     inputs = bind(template, passed, Caller(run, run.globals(), LENIENT, place.name))
-    if template.retry is not None:
+    stage = first_stage(template)
+    if stage:
+        kind: Kind = "Retry" if template.retry is not None else template.kind
+        _add(run, place, template, inputs, Start(kind, "Pending", stage=stage))
+    elif template.retry is not None:
         _add(run, place, template, inputs, Start("Retry", "Running"))
         run.go_on(run.state.id_of(place.name))  # its attempt takes the room that was found for it
     else:
         add_node(run, place, template, inputs)
+
+
+def first_stage(template: Template) -> Stage:
+    """Return what a node of this template waits for first."""
+    if template.locks:
+        return "lock"
+    return "cache" if template.memo is not None else ""
 
 
 def depth_of(run: Run, place: Place) -> int:
@@ -126,8 +139,8 @@ def add_node(
 
     Raises CallError.
     """
-    phase: Phase = "Pending" if template.kind == "Pod" else "Running"
-    message = refusal(run, place) if template.kind in {"Pod", "Suspend"} else ""
+    phase: Phase = "Pending" if template.kind in _LEAVES else "Running"
+    message = "" if template.kind in {"Steps", "DAG"} else refusal(run, place)
     if message:
         phase = "Failed"
     _add(run, place, template, inputs, Start(template.kind, phase, message, attempt, values))
@@ -148,7 +161,7 @@ def refusal(run: Run, place: Place) -> str:
 
 def _add(run: Run, place: Place, template: Template, inputs: Inputs, start: Start) -> None:
     values = dict(start.values)
-    if start.kind == "Pod":
+    if start.kind in _LEAVES:
         values |= volatile_values(run, template, values)
     if start.kind == "DAG" and template.dag is not None and template.dag.target is not None:
         names = _names_of(run, place, template, inputs, values)
@@ -175,6 +188,7 @@ def _add(run: Run, place: Place, template: Template, inputs: Inputs, start: Star
             on_exit=place.on_exit,
             outputs=_awaited(template, inputs) if start.kind == "Suspend" else None,
             display_name=_shown_as(run, place, template, inputs, values),
+            stage=start.stage,
         )
     )
 

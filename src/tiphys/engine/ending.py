@@ -41,12 +41,16 @@ def finish(
     )
 
 
-def kill(run: Run, node: Node, phase: str, message: str) -> None:
-    """End a node now, and its job soon."""
+def kill(run: Run, node: Node, phase: str, message: str, at: float | None = None) -> None:
+    """End a node now (or as of `at`; 0.0 leaves its end unsaid), and its job soon."""
     has_job = node.id in run.state.jobs
     run.emit(
         NodeDone(
-            at=run.at, node=node.id, phase=cast(Phase, phase), message=message, settled=not has_job
+            at=run.at if at is None else at,
+            node=node.id,
+            phase=cast(Phase, phase),
+            message=message,
+            settled=not has_job,
         )
     )
     if has_job:
@@ -57,7 +61,9 @@ def kill(run: Run, node: Node, phase: str, message: str) -> None:
 
 def outbound_of(run: Run, node: Node) -> tuple[NodeId, ...]:
     """Return the nodes that what comes after `node` hangs on."""
-    if node.kind in {"Skipped", "Suspend", "Pod"}:
+    if node.kind == "Pod" and run.template(node).containers:
+        return _last_containers(run, node)
+    if node.kind in {"Skipped", "Suspend", "Pod", "HTTP", "Plugin"}:
         return (node.id,)
     if node.kind in {"Steps", "DAG"}:
         return node.outbound or (node.id,)
@@ -71,3 +77,21 @@ def outbound_of(run: Run, node: Node) -> tuple[NodeId, ...]:
         for key in outbound_of(run, run.node(child)):
             found[key] = True
     return tuple(found)
+
+
+def _last_containers(run: Run, node: Node) -> tuple[NodeId, ...]:
+    """Return the last containers of a Pod node, or below a Container node.
+
+    A container that something else already follows stands for itself.
+    """
+    found: dict[NodeId, bool] = {}
+    pod = node.id if node.kind == "Pod" else node.boundary
+    for key in node.children:
+        child = run.node(key)
+        if child.kind != "Container" or child.boundary != pod:
+            if not child.hooked:
+                return (node.id,)
+            continue
+        for last in _last_containers(run, child):
+            found[last] = True
+    return tuple(found) or (node.id,)

@@ -7,24 +7,29 @@ elsewhere: here nothing is evaluated, looked up outside or left to chance.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeAlias, assert_never
+from typing import assert_never
 
-from tiphys.engine.phases import BAD, FULFILLED, LEGAL
-from tiphys.engine.state import Frame, Node, State
+from tiphys.engine import evolve_nodes as nodes
+from tiphys.engine.evolve_nodes import Touch, frame_of
+from tiphys.engine.state import Asked, State
 from tiphys.errors import EngineBug
 from tiphys.messages import (
+    DaemonReady,
     DeadlinePassed,
     Event,
     GlobalOutputSet,
     JobSettled,
+    LockAwaited,
+    LocksReleased,
     NodeAdded,
+    NodeAdvanced,
     NodeDone,
     NodePhaseChanged,
     NodeProgressed,
     NodeSettled,
     OutputsSupplied,
-    Phase,
+    QuestionAsked,
+    QuestionSettled,
     RetryScheduled,
     RunAdmitted,
     RunDone,
@@ -34,29 +39,26 @@ from tiphys.messages import (
     SuspendSet,
     WaitStarted,
 )
-from tiphys.model.ids import NodeId
-from tiphys.program import Dag, Program
-
-Touch: TypeAlias = Callable[[NodeId], None]
-
-_COUNTED = frozenset({"Pod", "Steps", "DAG"})
-_EXECUTABLE = frozenset({"Pod", "Suspend"})
-_FRAMES = frozenset({"Steps", "StepGroup", "DAG", "TaskGroup", "Retry"})
+from tiphys.program import Program
 
 
 def evolve(state: State, program: Program, event: Event, touch: Touch) -> None:
     """Apply one event. Raises EngineBug if it does not fit the state."""
     match event:
         case NodeAdded():
-            _add(state, program, event, touch)
+            nodes.add(state, program, event, touch)
         case NodeDone():
-            _done(state, program, event, touch)
+            nodes.end(state, program, event, touch)
         case NodePhaseChanged():
-            _change(state, event, touch)
+            nodes.change(state, event, touch)
         case NodeSettled():
-            _settle(state, program, state.nodes[event.node], touch)
+            nodes.settle(state, program, state.nodes[event.node], touch)
         case SlotsOpened():
-            _open_slots(state, event, touch)
+            nodes.open_slots(state, event, touch)
+        case NodeAdvanced():
+            nodes.advance(state, program, event, touch)
+        case DaemonReady():
+            nodes.serve(state, program, event, touch)
         case JobSettled():
             state.jobs.pop(event.node, None)
             state.nodes[event.node].usage = event.usage
@@ -69,15 +71,43 @@ def _small(state: State, program: Program, event: Event) -> None:
         case RetryScheduled():
             node = state.nodes[event.node]
             node.message = event.message
-            _frame(node).until = event.until
+            frame_of(node).until = event.until
         case WaitStarted():
-            _frame(state.nodes[event.node]).waiting = event.reason
+            frame_of(state.nodes[event.node]).waiting = event.reason
         case NodeProgressed():
-            _progress(state, state.nodes[event.node], event.progress)
+            nodes.progress_to(state, state.nodes[event.node], event.progress)
         case OutputsSupplied():
             state.nodes[event.node].outputs = event.outputs
+        case QuestionAsked() | QuestionSettled() | LockAwaited() | LocksReleased():
+            _question(state, event)
         case _:
             _run(state, program, event)
+
+
+def _question(
+    state: State, event: QuestionAsked | QuestionSettled | LockAwaited | LocksReleased
+) -> None:
+    match event:
+        case QuestionAsked():
+            state.questions[event.question.question] = Asked(event.question, event.node)
+        case QuestionSettled() if event.held:
+            asked = state.questions[event.question]
+            asked.held, asked.blocked = True, ()
+        case QuestionSettled() | LocksReleased():
+            state.questions.pop(event.question, None)
+        case LockAwaited():
+            _await(state, event)
+
+
+def _await(state: State, event: LockAwaited) -> None:
+    asked = state.questions.get(event.question)
+    if asked is not None:
+        asked.blocked = event.blocked
+    if event.node is None:
+        state.phase, state.message = "Pending", event.message
+    else:
+        node = state.nodes[event.node]
+        node.message, node.waiting_for = event.message, event.key
 
 
 def _run(state: State, program: Program, event: Event) -> None:
@@ -89,7 +119,7 @@ def _run(state: State, program: Program, event: Event) -> None:
                 state.output_artifacts[event.name] = event.artifact
         case RunStarted():
             state.started_at = event.at
-            state.phase = "Running"
+            state.phase, state.message = "Running", ""
             state.suspend = program.suspended
         case ShutdownSet():
             state.shutdown = event.strategy
@@ -102,7 +132,13 @@ def _run(state: State, program: Program, event: Event) -> None:
         case (
             RunAdmitted()
             | NodeAdded()
+            | NodeAdvanced()
             | NodeDone()
+            | DaemonReady()
+            | QuestionAsked()
+            | QuestionSettled()
+            | LockAwaited()
+            | LocksReleased()
             | NodePhaseChanged()
             | NodeSettled()
             | SlotsOpened()
@@ -115,257 +151,3 @@ def _run(state: State, program: Program, event: Event) -> None:
             raise EngineBug(f"{type(event).__name__} was not routed")
         case _:
             assert_never(event)
-
-
-def _frame(node: Node) -> Frame:
-    if node.frame is None:
-        raise EngineBug(f"node {node.name} of kind {node.kind} waits for nobody")
-    return node.frame
-
-
-def _check(node: str, before: Phase | None, event: NodeAdded | Node, after: Phase) -> None:
-    if (before, after) not in LEGAL[event.kind]:
-        raise EngineBug(f"node {node} ({event.kind}) cannot go from {before} to {after}")
-
-
-# ------------------------------------------------------------------------------------ adding
-
-
-def _add(state: State, program: Program, event: NodeAdded, touch: Touch) -> None:
-    _check(event.name, None, event, event.phase)
-    key = state.id_of(event.name)
-    if key in state.nodes:
-        raise EngineBug(f"node {event.name} was added twice")
-    node = Node(
-        id=key,
-        name=event.name,
-        kind=event.kind,
-        phase=event.phase,
-        started_at=event.at,
-        owner=event.owner,
-        boundary=event.boundary,
-        call=event.call,
-        item=event.item,
-        attempt=event.attempt,
-        template=event.template,
-        inputs=event.inputs,
-        values=event.values,
-        outputs=event.outputs,
-        message=event.message,
-        display_name=event.display_name,
-        hooked=event.hooked,
-        hook_of=event.hook_of,
-        on_exit=event.on_exit,
-        depth=_depth(state, event),
-    )
-    state.nodes[key] = node
-    for parent in event.parents:
-        state.nodes[parent].children.append(key)
-    if event.template:
-        state.used[event.template] = True
-    _enter(state, event, node)
-    if event.kind in _FRAMES and event.phase == "Running":
-        node.frame = _new_frame(program, state, node)
-    _count_in(state, node)
-    if event.phase in FULFILLED:
-        node.finished_at = event.at
-        _fulfil(state, program, node, touch)
-    else:
-        state.live[key] = True
-        touch(key)
-
-
-def _depth(state: State, event: NodeAdded) -> int:
-    if event.boundary is None:
-        return 1
-    outer = state.nodes[event.boundary].depth
-    return outer + 1 if event.kind in {"Steps", "DAG", "Pod", "Suspend"} else outer
-
-
-def _enter(state: State, event: NodeAdded, node: Node) -> None:
-    """Take the node's slot off its owner's queue, or count it as one more to wait for."""
-    if event.hook_of is not None:
-        state.nodes[event.hook_of].hooks_open += 1
-    if event.owner is None:
-        return
-    owner = state.nodes[event.owner]
-    frame = _frame(owner)
-    if event.hooked and event.hook_of is not None:
-        frame.open += 1
-    elif owner.kind == "Steps":
-        frame.cursor += 1
-        frame.open += 1
-    elif owner.kind == "Retry":
-        frame.attempts.append(node.id)
-        frame.until = 0.0
-        frame.waiting = ""
-        frame.open += 1
-    else:
-        _fill(frame, event, node.id)
-
-
-def _fill(frame: Frame, event: NodeAdded, key: NodeId) -> None:
-    slot = frame.next_slot()
-    if slot is None:
-        raise EngineBug(f"node {event.name} was added without a slot")
-    if event.item is not None:
-        frame.made.setdefault(slot[0], []).append(key)
-    frame.head += 1
-    if frame.head == len(frame.queue):
-        frame.queue, frame.head, frame.waiting = [], 0, ""
-
-
-def _new_frame(program: Program, state: State, node: Node) -> Frame:
-    frame = Frame()
-    if node.kind == "StepGroup":
-        boundary = state.nodes[node.boundary or node.id]
-        steps = program.templates[boundary.template].groups[int(node.call[1])]
-        frame.queue = [(index, -1) for index in range(len(steps))]
-        frame.open = len(steps)
-    elif node.kind == "DAG":
-        frame.target = node.values.get("dag.target") or ""
-        dag = _dag(program, node)
-        plan = dag.plan(frame.target)
-        frame.waits = list(plan.waits)
-        frame.open = len(plan.wanted)
-        frame.queue = [(index, -1) for index in plan.wanted if not plan.waits[index]]
-    elif node.kind == "TaskGroup":
-        frame.open = 1  # until the items are known
-    return frame
-
-
-def _dag(program: Program, node: Node) -> Dag:
-    dag = program.templates[node.template].dag
-    if dag is None:
-        raise EngineBug(f"node {node.name} has no tasks")
-    return dag
-
-
-def _open_slots(state: State, event: SlotsOpened, touch: Touch) -> None:
-    node = state.nodes[event.frame]
-    frame = _frame(node)
-    frame.items[event.slot] = event.items
-    slots = [(event.slot, index) for index in range(len(event.items))]
-    if node.kind == "TaskGroup":
-        frame.queue, frame.open = slots, len(slots)
-    else:
-        frame.queue[frame.head : frame.head + 1] = slots
-        frame.open += len(slots) - 1
-    touch(node.id)
-
-
-# ---------------------------------------------------------------------------------- counting
-
-
-def _count_in(state: State, node: Node) -> None:
-    if node.kind in _EXECUTABLE:
-        state.all_units += 1
-        node.progress = "0/1"
-    if node.phase in FULFILLED:
-        return
-    if node.kind == "Pod":
-        state.active_pods += 1
-        state.jobs[node.id] = True
-    if node.kind in _COUNTED and node.boundary is not None:
-        boundary = state.nodes[node.boundary]
-        boundary.active += 1
-        boundary.active_pods += node.kind == "Pod"
-
-
-def _count_out(state: State, node: Node) -> None:
-    if node.kind == "Pod":
-        state.active_pods -= 1
-    if node.kind in _COUNTED and node.boundary is not None:
-        boundary = state.nodes[node.boundary]
-        boundary.active -= 1
-        boundary.active_pods -= node.kind == "Pod"
-
-
-def _progress(state: State, node: Node, progress: str) -> None:
-    before = [int(part) for part in node.progress.split("/")]
-    after = [int(part) for part in progress.split("/")]
-    state.done_units += after[0] - before[0]
-    state.all_units += after[1] - before[1]
-    node.progress = progress
-
-
-# ----------------------------------------------------------------------------------- changing
-
-
-def _change(state: State, event: NodePhaseChanged, touch: Touch) -> None:
-    node = state.nodes[event.node]
-    _check(node.name, node.phase, node, event.phase)
-    node.phase, node.message = event.phase, event.message
-    node.host = event.host or node.host
-    if node.kind == "Retry":
-        _frame(node).until = 0.0
-    touch(node.id)
-
-
-def _done(state: State, program: Program, event: NodeDone, touch: Touch) -> None:
-    node = state.nodes[event.node]
-    _check(node.name, node.phase, node, event.phase)
-    node.phase, node.message, node.finished_at = event.phase, event.message, event.at
-    node.outbound = event.outbound
-    if event.outputs is not None:
-        node.outputs = event.outputs
-    if event.usage is not None:
-        node.usage = event.usage
-    del state.live[node.id]
-    if node.id in state.jobs:
-        if event.settled:
-            del state.jobs[node.id]
-        else:
-            state.jobs[node.id] = False
-    _count_out(state, node)
-    _fulfil(state, program, node, touch)
-
-
-def _fulfil(state: State, program: Program, node: Node, touch: Touch) -> None:
-    node.fulfilled = True
-    if node.phase in BAD:
-        state.failed.append(node.id)
-        if node.kind in _COUNTED and node.boundary is not None:
-            state.nodes[node.boundary].failed_children += 1
-    elif node.kind in _EXECUTABLE:
-        total = node.progress.partition("/")[2] or "1"
-        _progress(state, node, f"{total}/{total}")
-    if has_hooks(program, state, node):
-        touch(node.id)
-    else:
-        _settle(state, program, node, touch)
-
-
-def has_hooks(program: Program, state: State, node: Node) -> bool:
-    """Return whether hooks were declared on the step or task this node was made for."""
-    if not node.call or node.call[0] not in {"step", "task"} or node.attempt is not None:
-        return False
-    if node.kind == "TaskGroup" or node.boundary is None:
-        return False
-    template = program.templates[state.nodes[node.boundary].template]
-    if node.call[0] == "step":
-        return bool(template.groups[int(node.call[1])][int(node.call[2])].hooks)
-    return template.dag is not None and bool(template.dag.tasks[int(node.call[1])].hooks)
-
-
-def _settle(state: State, program: Program, node: Node, touch: Touch) -> None:
-    node.settled = True
-    if node.hook_of is not None:
-        state.nodes[node.hook_of].hooks_open -= 1
-        touch(node.hook_of)
-    if node.owner is None:
-        return
-    owner = state.nodes[node.owner]
-    frame = _frame(owner)
-    frame.open -= 1
-    if owner.kind == "DAG" and node.call[0] == "task" and not node.hooked:
-        _release_dependents(program, owner, frame, int(node.call[1]))
-    touch(owner.id)
-
-
-def _release_dependents(program: Program, owner: Node, frame: Frame, task: int) -> None:
-    plan = _dag(program, owner).plan(frame.target)
-    for dependent in plan.dependents[task]:
-        frame.waits[dependent] -= 1
-        if frame.waits[dependent] == 0:
-            frame.queue.append((dependent, -1))

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tiphys.engine.evolve import has_hooks
+from tiphys.engine.evolve_nodes import has_hooks
 from tiphys.engine.state import Node
-from tiphys.messages import Event, NodeDone, WaitStarted
+from tiphys.messages import DaemonReady, Event, NodeDone, WaitStarted
 from tiphys.model.ids import NodeId
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Gates:
 
     def note(self, run: Run, event: Event) -> None:
         """Remember that a node ended, which may have made room."""
-        if isinstance(event, NodeDone):
+        if isinstance(event, NodeDone | DaemonReady):
             boundary = run.state.nodes[event.node].boundary
             if boundary is not None and boundary in self._for_boundary:
                 self._freed.append(boundary)
@@ -85,6 +85,8 @@ def _waited_for(run: Run, node: Node) -> list[NodeId]:
     Whether a hook waits is not stored: its node is touched once too often rather than never.
     """
     found: list[NodeId] = []
+    if node.stage and not node.fulfilled:
+        found.append(node.boundary or node.id)
     if not node.fulfilled and node.frame is not None and node.frame.waiting:
         is_inner = node.kind in {"StepGroup", "TaskGroup", "Retry"}
         found.append((node.boundary if is_inner else None) or node.id)

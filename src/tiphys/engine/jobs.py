@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from tiphys.engine.phases import BAD
 from tiphys.engine.resolving import CallError, resolve_body, resolve_text
 from tiphys.engine.scope import ConstantScope
 from tiphys.engine.state import Node
@@ -37,6 +38,8 @@ def job_spec(run: Run, node: Node) -> JobSpec:
     scope = run.own_scope(node, ConstantScope(run.program.constants))
     context = run.context(node.name)
     body = resolve_body(compiled.body, scope, LENIENT, context)
+    volumes = run.program.volumes
+    shared = [] if volumes is None else resolve_body(volumes, scope, LENIENT, context)
     for patch in (run.program.pod_patch, compiled.pod_patch):
         if patch is not None:
             body = _patched(body, resolve_text(patch, scope, LENIENT, context))
@@ -68,7 +71,43 @@ def job_spec(run: Run, node: Node) -> JobSpec:
         archive_logs=_archives_logs(run, node),
         deadline_seconds=_deadline(run, node, template),
         deadline_at=_deadline_at(run, node),
+        volumes=(*_objects(shared), *template.volumes),
+        avoid_hosts=failed_hosts(run, node),
     )
+
+
+def _objects(value: Json) -> tuple[JsonObject, ...]:
+    return (
+        tuple(item for item in value if isinstance(item, dict)) if isinstance(value, list) else ()
+    )
+
+
+def failed_hosts(run: Run, node: Node) -> tuple[str, ...]:
+    """Return the hosts on which earlier attempts failed, where this one should not run.
+
+    Of the nearest Retry node: a node's own, or that of the Steps or DAG node it stands in.
+    Source: reference/engine.md 5.6; argo workflow/controller/operator.go, RetryOnDifferentHost.
+    """
+    attempt: Node | None = node
+    if node.attempt is None and node.boundary is not None:
+        attempt = run.node(node.boundary)
+    if attempt is None or not attempt.attempt or attempt.owner is None:
+        return ()
+    retry = run.template(attempt).retry
+    frame = run.node(attempt.owner).frame
+    if retry is None or not retry.avoids_hosts or frame is None:
+        return ()
+    hosts: dict[str, bool] = {}
+    for key in frame.attempts[: attempt.attempt]:
+        _collect_hosts(run, run.node(key), hosts)
+    return tuple(hosts)
+
+
+def _collect_hosts(run: Run, node: Node, hosts: dict[str, bool]) -> None:
+    if node.kind == "Pod" and node.phase in BAD and node.host:
+        hosts[node.host] = True
+    for key in node.children:
+        _collect_hosts(run, run.node(key), hosts)
 
 
 def _patched(body: Json, text: str) -> Json:

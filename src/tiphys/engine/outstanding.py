@@ -14,7 +14,7 @@ from tiphys.engine.nodes.suspend import ends_at
 from tiphys.engine.resolving import CallError
 from tiphys.engine.state import Node
 from tiphys.engine.verdict import deadline_at
-from tiphys.messages import Command, SetTimer, StartJob, StopJob
+from tiphys.messages import Ask, Command, SetTimer, StartJob, StopJob
 
 if TYPE_CHECKING:
     from tiphys.engine.run import Run
@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 def outstanding(run: Run) -> list[Command]:
     """Return the commands that a run without memory of its commands must send again."""
     state = run.state
-    if state.done or not state.started_at:
+    if state.done:
         return []
-    found: list[Command] = []
+    found: list[Command] = [Ask(question=asked.question) for asked in state.questions.values()]
+    if not state.started_at:
+        return found
     at = deadline_at(run)
     if at is not None and not state.deadline_passed:
         found.append(SetTimer(timer="deadline", at=at))
@@ -53,7 +55,7 @@ def _timers(run: Run, node: Node) -> list[Command]:
             return [] if at is None else [SetTimer(timer=f"suspend:{node.id}", at=at)]
         if node.kind == "Retry" and node.frame is not None and node.frame.until:
             return [SetTimer(timer=f"retry:{node.id}", at=node.frame.until)]
-        if node.kind == "Pod" and node.phase == "Pending":
+        if node.id in run.state.jobs and node.phase == "Pending":
             at = pending_limits(run, node)
             return [] if at is None else [SetTimer(timer=f"pending:{node.id}", at=at)]
     except CallError:

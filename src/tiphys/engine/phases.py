@@ -28,6 +28,7 @@ _LEAF: Final[frozenset[Row]] = frozenset(
     {
         (None, "Pending"),
         (None, "Failed"),  # shut down or past the deadline before it could start
+        ("Pending", "Pending"),  # with a message: why it cannot start yet
         ("Pending", "Running"),
         ("Pending", "Succeeded"),
         ("Pending", "Failed"),
@@ -35,6 +36,29 @@ _LEAF: Final[frozenset[Row]] = frozenset(
         ("Running", "Succeeded"),
         ("Running", "Failed"),
         ("Running", "Error"),
+    }
+)
+
+_CONTAINER: Final[frozenset[Row]] = frozenset(
+    {
+        (None, "Pending"),
+        ("Pending", "Running"),
+        ("Pending", "Succeeded"),
+        ("Pending", "Failed"),
+        ("Pending", "Error"),
+        ("Running", "Succeeded"),
+        ("Running", "Failed"),
+        ("Running", "Error"),
+    }
+)
+
+_PARKED: Final[frozenset[Row]] = frozenset(
+    {
+        (None, "Pending"),  # it waits for a lock, or for what its cache knows
+        ("Pending", "Running"),
+        ("Pending", "Succeeded"),  # the cache knew its outputs
+        ("Pending", "Failed"),
+        ("Pending", "Error"),
     }
 )
 
@@ -51,7 +75,13 @@ _NEVER: Final[frozenset[Row]] = frozenset({(None, "Skipped"), (None, "Omitted"),
 
 LEGAL: Final[dict[Kind, frozenset[Row]]] = {
     "Pod": _LEAF,
-    "Suspend": frozenset(
+    "HTTP": frozenset(row for row in _LEAF if row[1] != "Pending" and row[0] != "Running")
+    - {("Pending", "Running")}
+    | {(None, "Pending")},
+    "Plugin": _LEAF - {("Pending", "Pending")},
+    "Container": _CONTAINER,
+    "Suspend": _PARKED
+    | frozenset(
         {
             (None, "Running"),
             (None, "Failed"),
@@ -61,11 +91,11 @@ LEGAL: Final[dict[Kind, frozenset[Row]]] = {
             ("Running", "Error"),
         }
     ),
-    "Steps": _FRAME,
-    "DAG": _FRAME,
+    "Steps": _FRAME | _PARKED,
+    "DAG": _FRAME | _PARKED,
     "StepGroup": _FRAME,
     "TaskGroup": _FRAME,
-    "Retry": _FRAME | {("Running", "Running")},  # a wait before an attempt is over
+    "Retry": _FRAME | _PARKED | {("Running", "Running")},  # a wait before an attempt is over
     "Skipped": _NEVER,
 }
 """For each kind of node: the phase before (None: the node does not exist) and the phase after."""

@@ -7,16 +7,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
-from tiphys.engine import outputs
+from tiphys.engine import daemons, outputs
 from tiphys.engine.ending import finish
+from tiphys.engine.nodes import containers
 from tiphys.engine.state import Node
 from tiphys.messages import (
+    ContainerReported,
     JobFinished,
     JobLost,
     JobProgressed,
+    JobReady,
     JobReport,
     JobSettled,
     JobStarted,
+    JobWaiting,
     NodeDone,
     NodePhaseChanged,
     NodeProgressed,
@@ -29,36 +33,64 @@ if TYPE_CHECKING:
 def accept(run: Run, report: JobReport) -> None:
     """Apply one report. Of an unknown node or a settled job nothing follows."""
     node = run.state.nodes.get(report.job)
-    if node is None or node.kind != "Pod" or node.id not in run.state.jobs:
+    if node is None or node.id not in run.state.jobs:
         return
-    if node.fulfilled:
+    if node.fulfilled and not node.daemoned:
         _late(run, node, report)
         return
     match report:
-        case JobStarted():
-            if node.phase == "Pending":
-                run.emit(
-                    NodePhaseChanged(at=run.at, node=node.id, phase="Running", host=report.host)
-                )
+        case JobFinished():
+            _finished(run, node, report)
+        case JobLost():
+            containers.end(run, node, "Error", "container deleted")
+            finish(run, node, "Error", report.message)
         case JobProgressed():
             if valid_progress(report.progress) and report.progress != node.progress:
                 run.emit(NodeProgressed(node=node.id, progress=report.progress))
-        case JobFinished():
-            outputs.export(run, report.outputs)
-            run.emit(
-                NodeDone(
-                    at=run.at,
-                    node=node.id,
-                    phase=report.phase,
-                    message=report.message,
-                    outputs=report.outputs,
-                    usage=report.usage,
-                )
-            )
-        case JobLost():
-            finish(run, node, "Error", report.message)
+        case ContainerReported():
+            containers.report(run, node, report)
+        case JobWaiting() | JobStarted() | JobReady():
+            _under_way(run, node, report)
         case _:
             assert_never(report)
+
+
+def _under_way(run: Run, node: Node, report: JobWaiting | JobStarted | JobReady) -> None:
+    """A job waits, runs or serves. A daemon that does not serve yet is Pending; so is a request."""
+    daemon = run.template(node).daemon
+    if isinstance(report, JobReady):
+        if daemon:
+            daemons.ready(run, node, report.ip)
+    elif node.phase != "Pending" or node.kind == "HTTP":
+        return
+    elif isinstance(report, JobWaiting):
+        if node.kind == "Pod" and report.message != node.message:
+            run.emit(
+                NodePhaseChanged(at=run.at, node=node.id, phase="Pending", message=report.message)
+            )
+    elif not daemon:
+        run.emit(NodePhaseChanged(at=run.at, node=node.id, phase="Running", host=report.host))
+
+
+def _finished(run: Run, node: Node, report: JobFinished) -> None:
+    phase = report.phase
+    if run.template(node).daemon and phase == "Succeeded":
+        phase = "Failed"  # a daemon is not meant to end by itself
+    for item in report.containers:
+        containers.report(run, node, item)
+    left = "" if phase == "Succeeded" else "Pod Failed whilst container running"
+    containers.end(run, node, phase, left)
+    outputs.export(run, report.outputs)
+    run.emit(
+        NodeDone(
+            at=run.at,
+            node=node.id,
+            phase=phase,
+            message=report.message,
+            outputs=report.outputs,
+            usage=report.usage,
+        )
+    )
 
 
 def _late(run: Run, node: Node, report: JobReport) -> None:

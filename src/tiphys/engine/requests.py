@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from tiphys.engine import asking
 from tiphys.engine import outputs as globals_
 from tiphys.engine.ending import finish, kill
 from tiphys.engine.jobs import pending_limits
@@ -21,6 +22,7 @@ from tiphys.messages import (
     NodePhaseChanged,
     NodeSet,
     OutputsSupplied,
+    RunDone,
     ShutdownSet,
     Strategy,
     SuspendSet,
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
     from tiphys.engine.run import Run
 
 
+_ENDS_AT_DEADLINE = frozenset({"Pod", "HTTP", "Plugin", "Suspend"})
+
+
 def stop(run: Run, strategy: Strategy) -> None:
     """End the workflow. Stop may become Terminate, never the other way.
 
@@ -41,15 +46,19 @@ def stop(run: Run, strategy: Strategy) -> None:
     if state.shutdown in {strategy, "Terminate"}:
         return
     run.emit(ShutdownSet(at=run.at, strategy=strategy))
+    if strategy == "Terminate" and asking.is_waiting(run):
+        asking.release_all(run)
+        run.emit(RunDone(at=run.at, phase="Failed", message="Stopped with strategy 'Terminate'"))
+        return
     if state.suspend:
         run.emit(SuspendSet(at=run.at, suspend=False))
     for node in _live(run):
         if node.on_exit and strategy == "Stop":
             continue
-        if node.kind == "Pod":
-            kill(run, node, "Failed", f"workflow shutdown with strategy:  {strategy}")
-        elif node.kind == "Suspend":
+        if node.stage or node.kind in {"Suspend", "HTTP", "Plugin"}:
             kill(run, node, "Failed", f"Stopped with strategy '{strategy}'")
+        elif node.kind == "Pod":
+            kill(run, node, "Failed", f"workflow shutdown with strategy:  {strategy}")
     run.touch_live()
 
 
@@ -152,6 +161,6 @@ def _deadline(run: Run) -> None:
         return
     run.emit(DeadlinePassed(at=run.at))
     for node in _live(run):
-        if not node.on_exit and node.kind in {"Pod", "Suspend"}:
+        if not node.on_exit and (node.stage or node.kind in _ENDS_AT_DEADLINE):
             kill(run, node, "Failed", "Step exceeded its deadline")
     run.touch_live()

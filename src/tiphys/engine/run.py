@@ -12,22 +12,36 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 
-from tiphys.engine import reports, requests, verdict
-from tiphys.engine.evolve import evolve, has_hooks
+from tiphys.engine import answers, asking, daemons, reports, requests, verdict
+from tiphys.engine.evolve import evolve
+from tiphys.engine.evolve_nodes import has_hooks
 from tiphys.engine.gates import Gates
-from tiphys.engine.nodes import dag, hooks, leaf, retry, steps, suspend, task_group
+from tiphys.engine.nodes import (
+    containers,
+    dag,
+    hooks,
+    leaf,
+    retry,
+    steps,
+    suspend,
+    task_group,
+)
 from tiphys.engine.scope import FrameScope, GlobalScope, ItemScope, Layered, Names, NodeScope
 from tiphys.engine.state import Node, State
 from tiphys.errors import EngineBug
 from tiphys.expr.values import Context
 from tiphys.messages import (
+    Answered,
     Began,
     Command,
+    DaemonReady,
     Event,
     Input,
     JobReported,
     JobSettled,
+    LockAwaited,
     NodeAdded,
+    NodeAdvanced,
     NodeDone,
     NodePhaseChanged,
     NodeProgressed,
@@ -36,7 +50,6 @@ from tiphys.messages import (
     ResumeRequested,
     RetryScheduled,
     RunAdmitted,
-    RunStarted,
     Step,
     StopRequested,
     SuspendRequested,
@@ -48,7 +61,9 @@ from tiphys.program import Call, Program, Template
 
 BEHAVIOUR: Mapping[str, Callable[[Run, Node], None]]
 _OF_A_NODE = (
+    DaemonReady,
     JobSettled,
+    NodeAdvanced,
     NodeDone,
     NodePhaseChanged,
     NodeProgressed,
@@ -101,9 +116,9 @@ class Run:
     def _accept(self, item: Input) -> None:
         match item:
             case Began():
-                if not self.state.started_at:
-                    self.emit(RunStarted(at=item.at))
-                    verdict.begin(self)
+                answers.begin(self, item.limited)
+            case Answered():
+                answers.answered(self, item)
             case JobReported():
                 reports.accept(self, item.report)
             case TimerFired():
@@ -139,7 +154,9 @@ class Run:
             return
         if has_hooks(self.program, self.state, node) and not node.settled:
             hooks.react(self, node)
-        if not node.fulfilled:
+        if node.stage and not node.fulfilled:
+            asking.react(self, node)
+        elif not node.fulfilled or (node.daemoned and node.kind == "Retry"):
             BEHAVIOUR[node.kind](self, node)
 
     # ----------------------------------------------------------------------------- deciding
@@ -150,6 +167,18 @@ class Run:
         evolve(self.state, self.program, event, self.touch)
         self.gates.note(self, event)
         self._note(event)
+        if isinstance(event, NodeDone):
+            self._ended(self.state.nodes[event.node])
+
+    def _ended(self, node: Node) -> None:
+        """See to what a node that ended leaves behind: locks, a cache, containers, daemons."""
+        if node.memo is not None or self.state.questions:
+            asking.ended(self, node)
+        if node.kind in {"Steps", "DAG"}:
+            if self.state.daemons:
+                daemons.end_within(self, node.id)
+        elif node.kind == "Pod":
+            containers.end(self, node, node.phase, node.message)
 
     def _note(self, event: Event) -> None:
         if isinstance(event, NodeAdded):
@@ -157,6 +186,8 @@ class Run:
             for parent in event.parents:
                 self.changed[parent] = True
         elif isinstance(event, _OF_A_NODE):
+            self.changed[event.node] = True
+        if isinstance(event, LockAwaited) and event.node:
             self.changed[event.node] = True
 
     def command(self, command: Command) -> None:
@@ -247,6 +278,8 @@ class Run:
                 return dag_model.tasks[int(task)]
             case ("hook", name):
                 return hooks.find(self, node, str(name)).call
+            case ("container",):
+                return self.call(self.node(node.boundary))
             case ("exit",):
                 if self.program.on_exit is None:
                     raise EngineBug("there is no exit handler")
@@ -266,6 +299,9 @@ def _nobody(_: NodeId) -> None:
 
 BEHAVIOUR = {
     "Pod": leaf.react,
+    "HTTP": leaf.react,
+    "Plugin": leaf.react,
+    "Container": containers.react,
     "Suspend": suspend.react,
     "Steps": steps.react,
     "StepGroup": steps.react_group,

@@ -451,6 +451,8 @@ def _scalar(node: Node, rest: str) -> object | Missing:
             return rfc3339(node.finished_at)
         case "hostNodeName" if node.host:
             return node.host
+        case "ip" if node.pod_ip:
+            return node.pod_ip
         case _:
             return MISSING
 
@@ -504,7 +506,7 @@ def _absent(program: Program, call: Call | None, rest: str) -> object | Missing:
 def node_variables(program: Program, state: State, node: Node, call: Call | None) -> Iterator[str]:
     """Return the names `node_variable` answers for a node."""
     last = _last_attempt(state, node)
-    for rest in ("id", "status", "startedAt", "finishedAt", "hostNodeName"):
+    for rest in ("id", "status", "startedAt", "finishedAt", "hostNodeName", "ip"):
         if _scalar(last, rest) is not MISSING:
             yield rest
     outputs = node.outputs

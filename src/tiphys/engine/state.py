@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
-from tiphys.messages import Kind, Phase, Usage
+from tiphys.messages import Blocked, Kind, Memo, Phase, Question, Stage, Usage
 from tiphys.model.arguments import Inputs, Outputs
 from tiphys.model.artifacts import Artifact
 from tiphys.model.base import Json
@@ -50,8 +50,14 @@ class Node(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
     """One entry of `status.nodes`, with what the engine needs to go on from it.
 
     `owner` waits for this node; `boundary` is the Steps or DAG node whose template contains it.
-    `active` counts the unfulfilled Pod, Steps and DAG nodes inside this boundary. `settled` says
-    that followers may start: fulfilled, and its hooks as well.
+    `active` counts the Pod, Steps and DAG nodes inside this boundary that take a place under its
+    parallelism; each of them is `placed`. `settled` says
+    that followers may start: fulfilled, and its hooks as well. `stage` is what it waits for before
+    its work begins, `waiting_for` the key of the lock it cannot have yet, `memo` what its cache
+    said. A `daemoned` node runs, serves at `pod_ip`, and counts as fulfilled. `container` is the
+    name of one container of a container set. A Retry node that `keeps_place` holds locks, and its
+    place under the parallelism through all its attempts, which take none of their own: else it
+    might wait for a place taken by one that waits for its locks.
     """
 
     id: NodeId
@@ -81,12 +87,31 @@ class Node(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
     outbound: tuple[NodeId, ...] = ()
     depth: int = 0
     active: int = 0
-    active_pods: int = 0
     failed_children: int = 0
     hooks_open: int = 0
     settled: bool = False
     fulfilled: bool = False
     frame: Frame | None = None
+    stage: Stage = ""
+    waiting_for: str = ""
+    memo: Memo | None = None
+    daemoned: bool = False
+    pod_ip: str = ""
+    container: str = ""
+    keeps_place: bool = False
+    placed: bool = False
+
+
+class Asked(msgspec.Struct, omit_defaults=True, gc=False):
+    """A question of a run, or of one of its nodes, and how it stands.
+
+    `held`: what it asks for is granted. `blocked` are the locks it cannot have, and who has them.
+    """
+
+    question: Question
+    node: NodeId | None = None
+    held: bool = False
+    blocked: tuple[Blocked, ...] = ()
 
 
 class State(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -95,7 +120,8 @@ class State(msgspec.Struct, omit_defaults=True, kw_only=True):
     `live` are the nodes that are not fulfilled, in the order they were added. `jobs` are the
     jobs a runtime may have: True while wanted, False while being stopped. `failed` are the
     Failed and Error nodes. `used` are the template keys called so far. `done_units` and
-    `all_units` are the two numbers of the workflow's progress.
+    `all_units` are the two numbers of the workflow's progress. `questions` are those that are not
+    answered for good, and the locks held, by their names. `daemons` are the nodes that serve.
     """
 
     run: RunId
@@ -115,6 +141,8 @@ class State(msgspec.Struct, omit_defaults=True, kw_only=True):
     used: dict[str, bool] = {}
     outputs: dict[str, str] = {}
     output_artifacts: dict[str, Artifact] = {}
+    questions: dict[str, Asked] = {}
+    daemons: dict[NodeId, bool] = {}
     active_pods: int = 0
     done_units: int = 0
     all_units: int = 0

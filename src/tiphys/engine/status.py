@@ -10,10 +10,23 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tiphys.engine.clock import rfc3339
-from tiphys.engine.state import Node
+from tiphys.engine.state import Asked, Node, State
+from tiphys.messages import LocksWanted
 from tiphys.model.arguments import Inputs, Outputs, Parameter
 from tiphys.model.base import Json
-from tiphys.model.status import Condition, NodeFlag, NodeStatus, NodeUsage
+from tiphys.model.status import (
+    Condition,
+    MemoizationStatus,
+    MutexHolding,
+    MutexStatus,
+    NodeFlag,
+    NodeStatus,
+    NodeSynchronizationStatus,
+    NodeUsage,
+    SemaphoreHolding,
+    SemaphoreStatus,
+    SynchronizationStatus,
+)
 from tiphys.program import Call
 
 if TYPE_CHECKING:
@@ -39,7 +52,7 @@ def node_status(run: Run, node: Node) -> NodeStatus:
         boundary_id=node.boundary or "",
         message=node.message,
         started_at=rfc3339(node.started_at),
-        finished_at=rfc3339(node.finished_at) if node.fulfilled else None,
+        finished_at=rfc3339(node.finished_at) if node.fulfilled and node.finished_at else None,
         progress=node.progress,
         resources_duration=_resources(node),
         node_flag=_flag(node),
@@ -48,20 +61,43 @@ def node_status(run: Run, node: Node) -> NodeStatus:
         children=tuple(node.children),
         outbound_nodes=node.outbound,
         host_node_name=node.host,
-        task_result_synced=True if node.kind == "Pod" else None,
+        task_result_synced=True if node.kind == "Pod" and not _is_daemon(run, node) else None,
+        pod_ip=node.pod_ip,
+        daemoned=True if node.daemoned else None,
+        memoization_status=_memo(node),
+        synchronization_status=_waits(node),
         usage=_usage(node),
     )
+
+
+def _is_daemon(run: Run, node: Node) -> bool:
+    return run.template(node).daemon
+
+
+def _memo(node: Node) -> MemoizationStatus | None:
+    memo = node.memo
+    if memo is None:
+        return None
+    return MemoizationStatus(hit=memo.hit, key=memo.key, cache_name=memo.cache)
+
+
+def _waits(node: Node) -> NodeSynchronizationStatus | None:
+    return NodeSynchronizationStatus(waiting=node.waiting_for) if node.waiting_for else None
 
 
 def _template_name(run: Run, node: Node, call: Call | None) -> str:
     if call is None or call.target.reference is not None or call.target.inline:
         return ""
+    if node.kind == "Container":
+        return _template_name(run, run.node(node.boundary), call)
     template = run.program.templates.get(node.template)
     return template.name if template is not None else call.target.name
 
 
 def _scope(run: Run, node: Node) -> str:
     """Return the scope of the caller's template."""
+    if node.kind == "Container":
+        return _scope(run, run.node(node.boundary))
     if node.boundary is None:
         return run.program.scope
     return run.template(run.node(node.boundary)).scope
@@ -164,10 +200,60 @@ def _status(run: Run) -> dict[str, Json]:
     outputs = _global_outputs(run)
     if outputs is not None:
         status["outputs"] = msgspec.to_builtins(outputs)
+    if state.questions and not state.done:
+        locks = synchronization(state)
+        if locks is not None:
+            status["synchronization"] = msgspec.to_builtins(locks)
     resources = _total_resources(run) if state.done else {}
     if resources:
         status["resourcesDuration"] = resources
     return status
+
+
+def synchronization(state: State) -> SynchronizationStatus | None:
+    """Return the locks a run holds and waits for, None if it has nothing to do with any.
+
+    Source: reference/engine.md 8.2.7.
+    """
+    asked = [item for item in state.questions.values() if isinstance(item.question, LocksWanted)]
+    if not asked:
+        return None
+    return SynchronizationStatus(semaphore=_semaphores(asked), mutex=_mutexes(asked))
+
+
+def _held(asked: list[Asked], kind: str) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for item in asked:
+        if item.held and isinstance(item.question, LocksWanted):
+            for lock in item.question.locks:
+                if lock.kind == kind:
+                    found.setdefault(lock.key, []).append(item.question.holder)
+    return found
+
+
+def _blocked(asked: list[Asked], kind: str) -> dict[str, tuple[str, ...]]:
+    blocked = (lock for item in asked for lock in item.blocked if lock.kind == kind)
+    return {lock.key: lock.holders for lock in blocked}
+
+
+def _semaphores(asked: list[Asked]) -> SemaphoreStatus | None:
+    held, blocked = _held(asked, "semaphore"), _blocked(asked, "semaphore")
+    if not held and not blocked:
+        return None
+    return SemaphoreStatus(
+        holding=tuple(SemaphoreHolding(semaphore=k, holders=tuple(v)) for k, v in held.items()),
+        waiting=tuple(SemaphoreHolding(semaphore=k, holders=v) for k, v in blocked.items()),
+    )
+
+
+def _mutexes(asked: list[Asked]) -> MutexStatus | None:
+    held, blocked = _held(asked, "mutex"), _blocked(asked, "mutex")
+    if not held and not blocked:
+        return None
+    return MutexStatus(
+        holding=tuple(MutexHolding(mutex=k, holder=v[0]) for k, v in held.items()),
+        waiting=tuple(MutexHolding(mutex=k, holder="".join(v[:1])) for k, v in blocked.items()),
+    )
 
 
 def _conditions(run: Run) -> list[Json]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from tiphys.engine import asking, daemons
 from tiphys.engine.calls import Place, add_error, invoke
 from tiphys.engine.nodes.hooks import holds
 from tiphys.engine.phases import BAD
@@ -51,8 +52,10 @@ def react(run: Run) -> None:
     if run.program.on_exit is not None and exit_node is None and run.state.shutdown != "Terminate":
         _exit(run)
         return
-    if (exit_node is None or exit_node.fulfilled) and not run.state.jobs:
-        _done(run, root, exit_node)
+    if exit_node is None or exit_node.fulfilled:
+        daemons.end_within(run, None)
+        if not run.state.jobs and not asking.is_keeping(run):
+            _done(run, root, exit_node)
 
 
 def _hooks(run: Run, root: Node) -> None:
@@ -92,6 +95,7 @@ def _done(run: Run, root: Node, exit_node: Node | None) -> None:
             message = f"Stopped with strategy '{run.state.shutdown}'"
     if run.program.deadline_seconds is not None:
         run.command(ClearTimer(timer="deadline"))
+    asking.release_all(run)
     run.emit(RunDone(at=run.at, phase=_verdict(decisive), message=message))
 
 

@@ -38,7 +38,7 @@ def has_inputs(job: JobSpec) -> bool:
 def prepare(job: JobSpec, layout: Layout) -> None:
     """Fill the (existing) job directory with all but the input artifacts."""
     os.makedirs(layout.root, exist_ok=True)
-    contract.write_file(f"{layout.directory}/{contract.TEMPLATE}", _encode(job.template), 0o444)
+    _write_template(f"{layout.directory}/{contract.TEMPLATE}", _encode(job.template))
     script = job.template.script
     if script is not None and script.source:
         path = layout.script
@@ -49,6 +49,15 @@ def prepare(job: JobSpec, layout: Layout) -> None:
         make_folder(folder)
     for mount in layout.mounts:
         layout.link(mount)
+
+
+def _write_template(path: str, content: bytes) -> None:
+    """Write the read-only template; an engine that was killed may have left one."""
+    try:
+        contract.write_file(path, content, 0o444)
+    except PermissionError:
+        os.unlink(path)
+        contract.write_file(path, content, 0o444)
 
 
 def make_folder(path: str) -> None:

@@ -11,7 +11,7 @@ from datetime import UTC as UTC_ZONE
 from datetime import datetime, timedelta
 from typing import Final
 
-from tiphys.expr.civil import SECOND, add_date, civil, from_datetime, load_zone, moment_of
+from tiphys.expr.civil import DAY, SECOND, add_date, civil, from_datetime, load_zone, moment_of
 from tiphys.expr.durations import parse_go_duration
 from tiphys.expr.errors import CronError, DurationError, TimeError
 from tiphys.expr.gotext import quote
@@ -252,7 +252,7 @@ def _to_day(schedule: Schedule, moment: Time, cleared: bool) -> tuple[bool, Time
     while not _day_matches(schedule, moment):
         if not cleared:
             cleared, moment = True, _midnight(moment)
-        moment = add_date(moment, 0, 0, 1)
+        moment = _next_day(moment)
         hour = civil(moment).hour
         if hour:
             shift = 24 - hour if hour > 12 else -hour
@@ -260,6 +260,15 @@ def _to_day(schedule: Schedule, moment: Time, cleared: bool) -> tuple[bool, Time
         if civil(moment).day == 1:
             return False, moment, cleared
     return True, moment, cleared
+
+
+def _next_day(moment: Time) -> Time:
+    """Return the same wall time on the next day.
+
+    Differs: where a zone once left a whole day out, robfig/cron stands still for ever.
+    """
+    moved = add_date(moment, 0, 0, 1)
+    return moved if moved.ns > moment.ns else Time(moment.ns + DAY * SECOND, moment.zone)
 
 
 def _to_hour(schedule: Schedule, moment: Time, cleared: bool) -> tuple[bool, Time, bool]:
@@ -279,8 +288,21 @@ def _to_minute(schedule: Schedule, moment: Time) -> tuple[bool, Time]:
         moment = Time(moment.ns + (60 - second) * SECOND, moment.zone)
         if civil(moment).minute == 0:
             return False, moment
+    quick = _in_this_hour(schedule, moment)
+    if quick is not None:
+        return True, quick
     while civil(moment).minute not in schedule.fields[0].values:
         moment = Time(moment.ns + 60 * SECOND, moment.zone)
         if civil(moment).minute == 0:
             return False, moment
     return True, moment
+
+
+def _in_this_hour(schedule: Schedule, moment: Time) -> Time | None:
+    """Return the next allowed minute without stepping to it, if no clock change lies between."""
+    now = civil(moment)
+    later = min((value for value in schedule.fields[0].values if value >= now.minute), default=-1)
+    if later < 0:
+        return None
+    found = Time(moment.ns + (later - now.minute) * 60 * SECOND, moment.zone)
+    return found if civil(found).offset == now.offset else None

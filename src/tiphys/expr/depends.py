@@ -14,7 +14,6 @@ from functools import lru_cache
 from typing import Final, Literal
 
 from tiphys.expr.errors import DependsError, ExprError, UnknownTask
-from tiphys.expr.evaluate import compile_expression
 from tiphys.expr.lexer import WORD_OPERATORS
 from tiphys.expr.values import Context, Struct, Value
 
@@ -111,6 +110,8 @@ class Condition:
 
     def _evaluate(self, members: Mapping[str, Struct]) -> bool:
         """Evaluate the text itself: of what has an error in it."""
+        from tiphys.expr.evaluate import compile_expression  # lint parses only, and in less time
+
         env: dict[str, Value] = {name.replace("-", "_"): item for name, item in members.items()}
         try:
             value = compile_expression(self.expression, env).evaluate(env, _CONTEXT)
@@ -140,6 +141,8 @@ def _of_truths(text: str) -> bool | None:
 
     Few such texts exist, however many tasks a DAG has: no task's own condition is ever parsed.
     """
+    from tiphys.expr.evaluate import compile_expression
+
     try:
         value = compile_expression(text).evaluate({}, _CONTEXT)
     except ExprError:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from tiphys.expr.values import Value
+from tiphys.expr.values import TypedMap, Value
 
 
 def expand(flat: Mapping[str, Value]) -> dict[str, Value]:
@@ -60,7 +60,7 @@ def is_present(name: str, flat: Mapping[str, Value]) -> bool:
 
 def _walks(value: Value, path: list[str]) -> bool:
     for part in path:
-        if not isinstance(value, dict) or part not in value:
-            return False
+        if not isinstance(value, dict) or isinstance(value, TypedMap) or part not in value:
+            return False  # Argo looks into maps of anything only, not into those of strings
         value = value[part]
     return True

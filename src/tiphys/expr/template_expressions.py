@@ -19,7 +19,7 @@ from tiphys.expr.gotext import quote
 from tiphys.expr.render import to_json
 from tiphys.expr.template_tags import PLACEHOLDER, Found, Mode, Scope, fault
 from tiphys.expr.tree import consumed_paths, identifiers
-from tiphys.expr.values import Context, Value
+from tiphys.expr.values import Context, TypedMap, Value
 
 DEFERRED: Final = frozenset(
     {
@@ -161,8 +161,8 @@ def is_known(name: str, flat: Mapping[str, Value]) -> bool:
 
 def _walks(value: Value, path: list[str]) -> bool:
     for part in path:
-        if not isinstance(value, dict) or part not in value:
-            return False
+        if not isinstance(value, dict) or isinstance(value, TypedMap) or part not in value:
+            return False  # Argo looks into maps of anything only, not into those of strings
         value = value[part]
     return True
 

@@ -58,6 +58,15 @@ def evaluate_when(text: str, bare_words: bool = True) -> bool:
     raise WhenError(f"Expected boolean evaluation for '{text}'. Got {_shown(value)}")
 
 
+def when_fault(text: str, bare_words: bool = True) -> str:
+    """Return what is wrong with the form of a `when` text, whatever its operands; "" if nothing."""
+    try:
+        _compile(text, bare_words)
+    except WhenError as error:
+        return error.message
+    return ""
+
+
 def _compile(text: str, bare_words: bool) -> list[Token]:
     try:
         tokens = tokenize(text)

@@ -67,9 +67,10 @@ class ImageRoots:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         scratch = target.with_name(f"{target.name}.{os.getpid()}")
         shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir()
         with tarfile.open(file) as tar:
-            # Absolute links are ordinary in an image: they are followed inside the sandbox only.
-            tar.extractall(scratch, filter=_member)  # noqa: S202 - filtered
+            for member in tar:
+                _place(tar, member, scratch)
         try:
             scratch.rename(target)
         except OSError:
@@ -79,15 +80,41 @@ class ImageRoots:
         return str(target)
 
 
-def _member(member: tarfile.TarInfo, path: str) -> tarfile.TarInfo | None:
-    """Return what to unpack of a tar: no devices, nothing outside, links as they are."""
-    if member.isdev():
-        return None
-    made = tarfile.tar_filter(member, path)
+def _place(tar: tarfile.TarFile, member: tarfile.TarInfo, root: Path) -> None:
+    """Unpack one member: no devices, nothing outside, nothing behind a link.
+
+    Absolute links are ordinary in an image: they are followed inside the sandbox only.
+    """
+    path = _inside(root, member.name)
+    if path == root or member.isdev():
+        return
+    if member.isdir():
+        path.mkdir(exist_ok=True, parents=True)
+        return
+    path.parent.mkdir(exist_ok=True, parents=True)
+    if path.is_symlink() or path.is_file():
+        path.unlink()
     if member.issym():
-        return made
-    mode = (made.mode or 0) & 0o777
-    return made.replace(mode=mode | (0o700 if member.isdir() else 0o600), deep=False)
+        path.symlink_to(member.linkname)
+    elif member.islnk():
+        os.link(_inside(root, member.linkname), path, follow_symlinks=False)
+    elif (content := tar.extractfile(member)) is not None:
+        with path.open("xb") as target:
+            shutil.copyfileobj(content, target)
+        path.chmod((member.mode & 0o777) | 0o600)
+
+
+def _inside(root: Path, name: str) -> Path:
+    """Return where a member goes. Raises TarError if that is outside or behind a link."""
+    parts = [part for part in name.split("/") if part not in ("", ".")]
+    if ".." in parts:
+        raise tarfile.TarError(f"{name} leads outside")
+    path = root
+    for part in parts[:-1]:
+        path = path / part
+        if path.is_symlink():
+            raise tarfile.TarError(f"{name} is behind a symbolic link")
+    return path / parts[-1] if parts else root
 
 
 def mount_image(image: str) -> str:

@@ -9,16 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from msgspec.structs import replace
 
-from tiphys.executor import capture, contract
-from tiphys.executor.ends import End, PodEnd, member_ends, pod_verdict
-from tiphys.executor.fields import LOOPBACK
-from tiphys.executor.members import MAIN
+from tiphys.executor import capture
 from tiphys.messages import (
     ContainerReported,
     JobFinished,
@@ -28,6 +25,7 @@ from tiphys.messages import (
     JobReport,
     JobSpec,
     JobStarted,
+    Phase,
     Usage,
 )
 from tiphys.model.arguments import Outputs, Parameter
@@ -35,23 +33,44 @@ from tiphys.model.artifacts import Artifact
 from tiphys.model.ids import NodeId, RunId
 from tiphys.ports import Capabilities, Clock
 from tiphys.runtime.entry import Reports
-from tiphys.runtime.setup import FEATURES
 
 SOME_TEXT: Final = "simulated"
+_ADDRESS: Final = "127.0.0.1"
+_VOLUMES: Final = (
+    "awsElasticBlockStore azureDisk azureFile cephfs cinder configMap csi downwardAPI emptyDir "
+    "ephemeral fc flexVolume flocker gcePersistentDisk gitRepo glusterfs hostPath image iscsi nfs "
+    "persistentVolumeClaim photonPersistentDisk portworxVolume projected quobyte rbd scaleIO "
+    "secret storageos subPath vsphereVolume"
+)
+_STORES: Final = "s3 gcs azure oss hdfs http git artifactory plugin"
+_PLAIN: Final = (
+    "container script containerSet resource data http plugin daemon initContainers sidecars probes "
+    "lifecycle restartPolicyRules envFrom artifacts logs repositories labelsFrom metrics ttl podGC "
+    "artifactGC"
+)
+ALL: Final = frozenset(
+    _PLAIN.split()
+    + [f"volumes.{name}" for name in _VOLUMES.split()]
+    + [f"artifacts.{name}" for name in _STORES.split()]
+)
+"""Every feature a workflow can ask for: what is only played can do anything."""
 _DEADLINE: Final = "Pod was active on the node longer than the specified deadline"
 _STEP_DEADLINE: Final = "Step exceeded its deadline"
-_End = tuple[float, int, str]
+End = tuple[float, int, str]
 """When a job ends, its exit code, and the message if a deadline ended it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one job does. A daemon is ready at once and lives until it is stopped.
+    """What one job does.
 
     It takes `seconds`, unless stopped or over a deadline, and exits with `code`. `message` is its
     termination message. `parameters` are the values of output parameters by name, `missing` the
     names of output parameters and artifacts it does not make. `error` makes it an Error with that
-    message, `lost` lets it vanish without a result. A `stubborn` one ignores SIGTERM.
+    message, `failure` Failed with exactly that one; `lost` lets it vanish without a result. A
+    `stubborn` one ignores SIGTERM. A daemon serves from its start until it is stopped, or for
+    `seconds` if there are any. `containers` are the ends of a container set's containers where
+    they are not as the exit code says.
     """
 
     seconds: float = 0.0
@@ -61,12 +80,12 @@ class Outcome:
     parameters: Mapping[str, str] = field(default_factory=dict)
     missing: frozenset[str] = frozenset()
     error: str = ""
+    failure: str = ""
     lost: bool = False
     stubborn: bool = False
     progress: tuple[str, ...] = ()
     log: bytes = b""
-    codes: Mapping[str, int] = field(default_factory=dict)
-    """The exit codes of a container set's members that do not exit with 0."""
+    containers: Mapping[str, tuple[Phase, str]] = field(default_factory=dict)
 
 
 Script = Callable[[JobSpec], Outcome | None] | Mapping[str, Outcome]
@@ -90,7 +109,7 @@ class SimulatedRuntime:
     """Plays a script against a clock."""
 
     name = "simulated"
-    capabilities = Capabilities(FEATURES | {"data", "resource", "http", "plugin"})
+    capabilities = Capabilities(ALL)
 
     def __init__(self, clock: Clock, script: Script | None = None) -> None:
         self._clock = clock
@@ -106,10 +125,8 @@ class SimulatedRuntime:
         item = _Job(job, self._outcome(job), now)
         self._jobs[job.id] = item
         self._reports.put(JobStarted(job.id, now, self.name))
-        if job.template.daemon:
-            self._reports.put(JobReady(job.id, now, LOOPBACK))
-        for progress in item.outcome.progress:
-            self._reports.put(JobProgressed(job.id, progress))
+        for report in under_way(job, item.outcome, now):
+            self._reports.put(report)
         end = _natural_end(item)
         if end[0] <= now:
             self._finish(item, end)
@@ -151,11 +168,11 @@ class SimulatedRuntime:
         return self._reports.watch()
 
     async def logs(
-        self, run: RunId, job: NodeId, follow: bool, container: str = MAIN
+        self, run: RunId, job: NodeId, follow: bool, container: str = "main"
     ) -> AsyncIterator[bytes]:
         """Yield the log that the script gives main; with `follow` end when the job is over."""
         item = self._jobs.get(job)
-        if item is None or item.spec.run != run or container != MAIN:
+        if item is None or item.spec.run != run or container != "main":
             return
         if item.outcome.log:
             yield item.outcome.log
@@ -175,24 +192,24 @@ class SimulatedRuntime:
         known = self._script
         return known.get(job.node_name) or known.get(job.template.name) or Outcome()
 
-    async def _play(self, item: _Job, end: _End) -> None:
+    async def _play(self, item: _Job, end: End) -> None:
         await self._clock.sleep_until(end[0])
         self._finish(item, end)
 
-    def _finish(self, item: _Job, end: _End) -> None:
+    def _finish(self, item: _Job, end: End) -> None:
         item.over = True
         item.ended.set()
         if item.outcome.lost:
             self._reports.put(JobLost(item.spec.id, end[0]))
         else:
-            self._reports.put(_report(item, end))
+            self._reports.put(report_of(item.spec, item.outcome, item.started_at, end))
 
 
-def _natural_end(item: _Job) -> _End:
+def _natural_end(item: _Job) -> End:
     """Return how the job ends if nobody stops it."""
     job, outcome = item.spec, item.outcome
-    lasts = math.inf if job.template.daemon and not outcome.seconds else outcome.seconds
-    ends: list[_End] = [(item.started_at + lasts, outcome.code, "")]
+    seconds = math.inf if job.template.daemon and not outcome.seconds else outcome.seconds
+    ends: list[End] = [(item.started_at + seconds, outcome.code, "")]
     extra = job.grace_seconds if outcome.stubborn else 0.0
     code = 137 if outcome.stubborn else 143
     if job.deadline_seconds is not None:
@@ -202,20 +219,24 @@ def _natural_end(item: _Job) -> _End:
     return min(ends, key=lambda end: end[0])
 
 
-def _report(item: _Job, end: _End) -> JobFinished:
-    job, outcome = item.spec, item.outcome
+def under_way(job: JobSpec, outcome: Outcome, at: float) -> Iterator[JobReport]:
+    """Yield what is said of a job that has just started."""
+    for container in _container_names(job):
+        yield ContainerReported(job.id, container, "Running")
+    if job.template.daemon:
+        yield JobReady(job.id, at, _ADDRESS)
+    for progress in outcome.progress:
+        yield JobProgressed(job.id, progress)
+
+
+def report_of(job: JobSpec, outcome: Outcome, started_at: float, end: End) -> JobFinished:
+    """Return what is said of a job that has ended."""
     at, code, deadline = end
     parameters, artifacts, errors = _made(job, outcome)
-    phase: Literal["Succeeded", "Failed", "Error"] = "Error"
-    message = outcome.error
-    members: tuple[ContainerReported, ...] = ()
-    if job.template.container_set is not None:
-        pod = PodEnd(_members(job, outcome, code))
-        members = member_ends(job, pod)
-        code = pod.main_code or 0
-        if not message:
-            phase, message = pod_verdict(pod, deadline, errors)
-    elif not message:
+    is_pod = job.template.http is None and job.template.plugin is None
+    phase: Literal["Succeeded", "Failed", "Error"] = "Error" if outcome.error else "Failed"
+    message = outcome.error or outcome.failure
+    if not message:
         phase, message = capture.verdict(code, deadline, outcome.message, errors)
     return JobFinished(
         job=job.id,
@@ -224,39 +245,37 @@ def _report(item: _Job, end: _End) -> JobFinished:
         outputs=Outputs(
             parameters=tuple(parameters),
             artifacts=artifacts,
-            result=outcome.result.removesuffix("\n") if job.capture_result else None,
-            exit_code=str(code),
+            result=_result(job, outcome),
+            exit_code=str(code) if is_pod else None,
         ),
-        usage=Usage(wall_seconds=at - item.started_at),
-        started_at=item.started_at,
+        usage=Usage(wall_seconds=at - started_at),
+        started_at=started_at,
         finished_at=at,
-        containers=members,
+        containers=_containers(job, outcome, code),
     )
 
 
-def _members(job: JobSpec, outcome: Outcome, code: int) -> list[End]:
-    """Return how a container set's members ended: main with `code`, the others by the script.
+def _result(job: JobSpec, outcome: Outcome) -> str | None:
+    if job.capture_result or job.template.http is not None:
+        return outcome.result.removesuffix("\n")
+    return None
 
-    What depends on a failure has not run its command.
-    """
-    whole = job.template.container_set
-    ends: dict[str, End] = {}
-    shown: dict[str, int] = {}
-    left = list(whole.containers if whole is not None else ())
-    while left:
-        container = left.pop(0)
-        if any(name not in ends for name in container.dependencies):
-            left.append(container)
-            continue
-        name = container.name
-        own = shown[name] = outcome.codes.get(name, code if name == MAIN else 0)
-        message = outcome.message if name == MAIN else ""
-        failed = next((item for item in container.dependencies if shown[item]), None)
-        if failed is not None:
-            own, shown[name] = contract.CANNOT_START, shown[failed]
-            message = f'dependency "{failed}" exited with non-zero code: {shown[failed]}'
-        ends[name] = End(name, "main", True, own, "Error", message)
-    return list(ends.values())
+
+def _container_names(job: JobSpec) -> list[str]:
+    template = job.template.container_set
+    return [] if template is None else [item.name for item in template.containers]
+
+
+def _containers(job: JobSpec, outcome: Outcome, code: int) -> tuple[ContainerReported, ...]:
+    """Return how a container set's containers ended: as told, else as the pod did."""
+    usual: tuple[Phase, str] = ("Succeeded", "")
+    found = []
+    for name in _container_names(job):
+        if code:
+            usual = ("Failed", f"{name}: Error (exit code {code}): ")
+        phase, message = outcome.containers.get(name, usual)
+        found.append(ContainerReported(job.id, name, phase, message))
+    return tuple(found)
 
 
 def _made(

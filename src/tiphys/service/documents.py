@@ -95,7 +95,8 @@ def mistyped(document: Document) -> Finding | None:
     if not near:
         return None
     reason = f'unknown kind "{document.kind}"'
-    return document.finding(reason, ("kind",), hint=f"did you mean `{near[0]}`?")
+    found = document.finding(reason, ("kind",), hint=f"did you mean `{near[0]}`?")
+    return replace(found, rule="F5")
 
 
 def placed(findings: Sequence[Finding], document: Document) -> list[Finding]:

@@ -6,13 +6,23 @@ Source: reference/validation.md 16, 17; argo cmd/argo/lint/lint.go.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Final
 
 from tiphys.compile.references import TemplateStore, template_store
 from tiphys.compile.validate import validate
 from tiphys.compile.validate_context import Options
+from tiphys.compile.warn import warn
 from tiphys.errors import Finding, InvalidDocument
-from tiphys.model.codec import Document, argo_text, inspect, split_documents, struct_of
+from tiphys.model.codec import (
+    Document,
+    Resource,
+    argo_text,
+    inspect,
+    split_documents,
+    struct_of,
+)
+from tiphys.model.decode import DecodeFinding
 from tiphys.service.documents import Source, mistyped
 
 _KINDS = {
@@ -25,11 +35,24 @@ _KINDS = {
     "clusterworkflowtemplates": "ClusterWorkflowTemplate",
     "cwftmpl": "ClusterWorkflowTemplate",
 }
+_TEMPLATES: Final = ("WorkflowTemplate", "ClusterWorkflowTemplate")
+_READING: Final = {
+    "type": "F2",
+    "step": "F3",
+    "unknown": "F3",
+    "duplicate": "F4",
+    "yaml duplicate": "F4",
+}
+"""The rule of what the reader finds."""
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
-    """What is wrong with one document: Argo's text, and ours with places and hints."""
+class Verdict:
+    """What is said of one document.
+
+    `text` is what Argo would print, "" if it is content; `findings` is everything, Argo's error
+    first, then the other errors, then the warnings.
+    """
 
     label: str
     kind: str
@@ -39,11 +62,31 @@ class Fault:
 
 @dataclass(slots=True)
 class Report:
-    """The faults of one file; `checked` counts the documents that could be checked."""
+    """What is said of one file; `checked` counts the documents that could be checked."""
 
     file: str
     checked: int = 0
-    faults: list[Fault] = field(default_factory=list)
+    verdicts: list[Verdict] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Library:
+    """The template documents of all files, each with its namespace."""
+
+    members: Sequence[tuple[str, Resource]]
+    stores: dict[str, TemplateStore] = field(default_factory=dict)
+
+    def of(self, namespace: str) -> TemplateStore:
+        """Return what a document of a namespace may refer to; no namespace means any."""
+        store = self.stores.get(namespace)
+        if store is None:
+            store = template_store(
+                item
+                for place, item in self.members
+                if not (place and namespace) or place == namespace
+            )
+            self.stores[namespace] = store
+        return store
 
 
 def wanted_kinds(text: str) -> frozenset[str]:
@@ -57,7 +100,9 @@ def wanted_kinds(text: str) -> frozenset[str]:
     return frozenset(_KINDS[word] for word in words)
 
 
-def lint(sources: Iterable[Source], kinds: frozenset[str], strict: bool = True) -> list[Report]:
+def lint(
+    sources: Iterable[Source], kinds: frozenset[str], strict: bool = True, warnings: bool = True
+) -> list[Report]:
     """Return a report for each file; references are looked up in all of them together."""
     read: list[tuple[Report, list[Document]]] = []
     for source in sources:
@@ -66,42 +111,83 @@ def lint(sources: Iterable[Source], kinds: frozenset[str], strict: bool = True) 
         try:
             documents = split_documents(source.content, source.file)
         except InvalidDocument as exc:
-            text = exc.findings[0].reason
-            report.faults.append(Fault("", "", text, exc.findings))
+            found = [replace(item, rule="F1") for item in exc.findings]
+            report.verdicts.append(Verdict("", "", found[0].reason, found))
         read.append((report, documents))
-    store = _store(document for _, documents in read for document in documents)
+    library, twice = _library(document for _, documents in read for document in documents)
     for report, documents in read:
         for document in documents:
-            wrong = mistyped(document)
-            if wrong is not None:
-                fault = Fault(document.label, document.kind, wrong.reason, [wrong])
-                report.faults.append(fault)
+            wrong = [item for item in (mistyped(document), twice.get(id(document))) if item]
             if document.kind in kinds:
                 report.checked += 1
-                _check(report, document, store, strict)
+                wrong += _check(document, library.of(document.namespace), strict, warnings)
+            if wrong:
+                report.verdicts.append(_verdict(document, wrong))
     return [report for report, _ in read]
 
 
-def _store(documents: Iterable[Document]) -> TemplateStore:
-    found = []
+def _verdict(document: Document, findings: list[Finding]) -> Verdict:
+    errors = [item for item in findings if item.severity == "error"]
+    read = [item for item in errors if isinstance(item, DecodeFinding)]
+    text = argo_text(read) if read and errors[0] in read else errors[0].reason if errors else ""
+    return Verdict(document.label, document.kind, text, findings)
+
+
+def _library(documents: Iterable[Document]) -> tuple[_Library, dict[int, Finding]]:
+    """Return the templates, and what is wrong with those that are given twice."""
+    members: list[tuple[str, Resource]] = []
+    seen: set[tuple[str, str, str]] = set()
+    twice: dict[int, Finding] = {}
     for document in documents:
-        struct = struct_of(document.kind)
+        struct = struct_of(document.kind) if document.kind in _TEMPLATES else None
         value = None if struct is None else inspect(document, struct, strict=False).value
-        if value is not None:
-            found.append(value)
-    return template_store(found)
+        if value is None:
+            continue
+        is_cluster = document.kind == "ClusterWorkflowTemplate"
+        namespace = "" if is_cluster else document.namespace
+        key = (document.kind, namespace, document.name)
+        if key in seen and document.name:
+            # Differs: Argo gives up all files with this text.
+            reason = f'duplicate {document.kind} found: "{document.name}"'
+            found = document.finding(reason, ("metadata", "name"))
+            twice[id(document)] = replace(found, rule="F6")
+        seen.add(key)
+        members.append((namespace, value))
+    return _Library(members), twice
 
 
-def _check(report: Report, document: Document, store: TemplateStore, strict: bool) -> None:
+def _check(document: Document, store: TemplateStore, strict: bool, warnings: bool) -> list[Finding]:
+    """Return what is wrong and what is odd, in that order."""
     struct = struct_of(document.kind)
     if struct is None:
-        return
+        return []
     decoded = inspect(document, struct, strict)
-    if decoded.findings:
-        text = argo_text(decoded.findings)
-        report.faults.append(Fault(document.label, document.kind, text, decoded.findings))
-    if decoded.value is None or decoded.findings:
-        return
-    options = Options(lint=True, offline=True, namespace=document.namespace, sources={"": document})
-    for finding in validate(decoded.value, store, options):
-        report.faults.append(Fault(document.label, document.kind, finding.reason, [finding]))
+    found: list[Finding] = [_numbered(item) for item in decoded.findings]
+    odd: list[Finding] = [_as_warning(item) for item in decoded.warnings]
+    # What cannot be read strictly is read leniently, to say what else is wrong.
+    value = inspect(document, struct, strict=False).value if found else decoded.value
+    if value is not None:
+        sources = {"": document}
+        options = Options(lint=True, offline=True, namespace=document.namespace, sources=sources)
+        found += validate(value, store, options)
+        odd += warn(value, store, document) if warnings else []
+    return [*found, *odd] if warnings else found
+
+
+def _numbered(finding: DecodeFinding) -> Finding:
+    return replace(finding, rule=_READING[finding.kind])
+
+
+def _as_warning(finding: DecodeFinding) -> Finding:
+    rule = "TIP701" if finding.reason.startswith("unknown field") else "TIP702"
+    says = " is dropped" if rule == "TIP701" else ""
+    return Finding(
+        finding.reason + says,
+        finding.file,
+        finding.line,
+        finding.column,
+        finding.path,
+        finding.hint,
+        "warning",
+        rule,
+    )

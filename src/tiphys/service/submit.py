@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
 from tiphys.compile.admit import admit
+from tiphys.compile.needs import Runtime
 from tiphys.compile.validate_context import Options
 from tiphys.engine.clock import rfc3339
 from tiphys.engine.run import Run
@@ -142,6 +143,8 @@ class Submitter:
 
     journal: Journal
     clock: Clock
+    features: Callable[[str], frozenset[str]]
+    """What a runtime can do, by its name."""
 
     async def submit(
         self,
@@ -177,7 +180,8 @@ class Submitter:
             ready = named(apply_options(workflow, options), options.namespace, now)
             sources = {} if origin is None else {"": origin}
             checks = Options(offline=True, namespace=ready.metadata.namespace, sources=sources)
-            admitted = admit(ready, documents, now, checks)
+            runtime = Runtime(options.runtime, self.features(options.runtime))
+            admitted = admit(ready, documents, now, checks, runtime)
         except (InvalidDocument, Unsupported) as exc:
             if origin is None:
                 raise

@@ -14,7 +14,8 @@ import msgspec
 from tiphys.errors import Conflict, LostOwnership, NotFound
 from tiphys.messages import Event, Input
 from tiphys.model.ids import NodeId, RunId
-from tiphys.ports import Changes, RunRow
+from tiphys.ports import Changes, DueRow, RunRow
+from tiphys.store.ledger import MemoryLedger
 
 _EVENTS = msgspec.msgpack.Decoder(list[Event])
 _INPUT = msgspec.msgpack.Decoder(Input)
@@ -39,6 +40,7 @@ class Memory:
         self.runs: dict[RunId, _Stored] = {}
         self.owners: dict[str, MemoryStore] = {}
         self.requests = 0
+        self.due: dict[tuple[str, int], DueRow] = {}
 
     def find(self, run: RunId) -> _Stored:
         """Return a run. Raises NotFound."""
@@ -63,6 +65,7 @@ class MemoryStore:
         self.owner = owner
         self._woken = asyncio.Event()
         self._memory.owners[owner] = self
+        self.ledger = MemoryLedger(self._memory.due, self._is_alive)
 
     def close(self) -> None:
         """Die: what this owner drives may be claimed by others."""

@@ -1,9 +1,70 @@
-"""Tables and indexes; each index is named after the question it answers."""
+"""Tables and indexes; each index is named after the question it answers.
+
+This is what a new database gets. One that exists is brought here by the steps of `migrations.py`.
+"""
 
 from __future__ import annotations
 
-VERSION = 1
+VERSION = 3
 """The schema's number, kept in the database as `user_version`."""
+
+OBJECTS: tuple[str, ...] = (
+    """
+    CREATE TABLE objects (
+        api_version TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        namespace TEXT NOT NULL,
+        name TEXT NOT NULL,
+        created INTEGER NOT NULL,
+        version INTEGER NOT NULL,
+        data BLOB NOT NULL,
+        PRIMARY KEY (api_version, kind, namespace, name)
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX which_objects_changed_since ON objects (version)",
+    """
+    CREATE TABLE gone_objects (
+        api_version TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        namespace TEXT NOT NULL,
+        name TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        PRIMARY KEY (api_version, kind, namespace, name)
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX which_objects_went_since ON gone_objects (version)",
+    """
+    CREATE TABLE object_owners (
+        owner TEXT NOT NULL,
+        api_version TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        namespace TEXT NOT NULL,
+        name TEXT NOT NULL,
+        PRIMARY KEY (owner, api_version, kind, namespace, name)
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX which_owners_has_this_object ON object_owners"
+    " (api_version, kind, namespace, name)",
+    "CREATE TABLE object_numbers (last INTEGER NOT NULL, horizon INTEGER NOT NULL)",
+    "INSERT INTO object_numbers VALUES (0, 0)",
+)
+"""Kubernetes-like objects; `gone_objects` remembers for a while what was removed, so that watchers
+hear of it. Since version 2."""
+
+DUE_TIMES: tuple[str, ...] = (
+    """
+    CREATE TABLE due_times (
+        cron TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        owner TEXT NOT NULL,
+        outcome BLOB NOT NULL,
+        closed INTEGER NOT NULL,
+        PRIMARY KEY (cron, at)
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX which_due_times_are_open ON due_times (at) WHERE closed = 0",
+)
+"""The ledger of due times of CronWorkflows. Since version 3."""
 
 STATEMENTS: tuple[str, ...] = (
     """
@@ -57,4 +118,6 @@ STATEMENTS: tuple[str, ...] = (
     )
     """,
     "CREATE INDEX which_requests_has_this_run ON requests (run, id)",
+    *OBJECTS,
+    *DUE_TIMES,
 )

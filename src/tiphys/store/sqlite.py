@@ -7,18 +7,21 @@ Measured on a virtual disk (reference/style.md 3.21): 7,500 one-event commits a 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from tiphys.errors import Conflict, Corrupt, LostOwnership, NotFound, Permanent
 from tiphys.messages import Event, Input
 from tiphys.model.ids import RunId
-from tiphys.ports import Changes, RunRow
+from tiphys.ports import Changes, Clock, RunRow
+from tiphys.store.ledger import SqliteLedger
+from tiphys.store.migrations import bring_up_to_date
 from tiphys.store.owners import Owner, is_alive, wake
-from tiphys.store.schema import STATEMENTS, VERSION
+from tiphys.store.schema import VERSION
+from tiphys.store.sqlite_objects import SqliteObjects
 from tiphys.store.writer import Writer
 
 _EVENTS = msgspec.msgpack.Decoder(list[Event])
@@ -27,6 +30,7 @@ _ENCODER = msgspec.msgpack.Encoder()
 _ROW = "uid, namespace, name, created_at, done, owner, epoch, runtime, document,"
 _ROW += " summary, extras"
 _POLL_SECONDS = 2.0
+_Result = TypeVar("_Result")
 
 
 class SqliteStore:
@@ -44,11 +48,31 @@ class SqliteStore:
         except sqlite3.Error as exc:
             raise _unusable(self._path, exc) from exc
         self._writer = Writer(lambda: _connect(self._path))
+        self.ledger = SqliteLedger(home, self._writer, self._read)
 
     def close(self) -> None:
         """Finish writing and close."""
         self._writer.close()
         self._reader.close()
+
+    @property
+    def reader(self) -> sqlite3.Connection:
+        """The connection for short questions; closed with the store."""
+        return self._reader
+
+    async def write(self, work: Callable[[sqlite3.Connection], _Result], /) -> _Result:
+        """Run work in a transaction of its own and return its result once that is committed."""
+        return await self._writer.do(work)
+
+    async def unfinished(self, runs: Sequence[RunId]) -> Sequence[RunId]:
+        """Return which of these runs exist and are not done."""
+        marks = ",".join("?" * len(runs))
+        query = f"SELECT uid FROM runs WHERE done = 0 AND uid IN ({marks})"  # noqa: S608 (marks)
+        return [RunId(str(uid)) for (uid,) in self._read(query, runs)]
+
+    def objects(self, clock: Clock) -> SqliteObjects:
+        """Return the Kubernetes-like objects of this home; closed with the store."""
+        return SqliteObjects(self._writer, self._read, clock)
 
     # ------------------------------------------------------------------------------ journal
 
@@ -305,9 +329,7 @@ def _prepare(path: Path) -> sqlite3.Connection:
             f"one knows {VERSION}); update tiphys or choose another home with --home"
         )
     if found < VERSION:
-        for statement in STATEMENTS:
-            db.execute(statement)
-        db.execute(f"PRAGMA user_version = {VERSION}")
+        bring_up_to_date(db, found)
     db.execute("COMMIT")
     path.chmod(0o600)
     return db

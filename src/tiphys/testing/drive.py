@@ -7,9 +7,10 @@ is tested with `simulate`. `Driver.log` has every event, `Driver.world` the jobs
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 
@@ -18,29 +19,37 @@ from tiphys.engine.run import Run
 from tiphys.engine.status import document_of, extras, node_status, summary
 from tiphys.errors import UserError
 from tiphys.messages import (
+    Answer,
+    Answered,
+    Ask,
     Began,
+    CacheHit,
+    CacheMissed,
+    CacheWanted,
     ClearTimer,
     Command,
     Event,
+    Granted,
     Input,
-    JobFinished,
     JobLost,
-    JobProgressed,
     JobReport,
     JobReported,
     JobSpec,
     JobStarted,
+    KeepWanted,
+    Kept,
+    Question,
+    Release,
     SetTimer,
     StartJob,
     Step,
     StopJob,
     TimerFired,
-    Usage,
 )
-from tiphys.model.arguments import Outputs, Parameter
+from tiphys.model.arguments import Outputs
 from tiphys.model.base import JsonObject
 from tiphys.model.ids import NodeId
-from tiphys.runtime.simulated import SOME_TEXT, Outcome
+from tiphys.runtime.simulated import Outcome, report_of, under_way
 from tiphys.service.documents import Source, load
 from tiphys.service.submit import named
 
@@ -88,6 +97,7 @@ class World:
     now: float = BEGINNING
     jobs: dict[NodeId, Job] = field(default_factory=dict)
     timers: dict[str, float] = field(default_factory=dict)
+    caches: dict[tuple[str, str], Outputs | None] = field(default_factory=dict)
     _due: list[tuple[float, int, NodeId | str | Input]] = field(default_factory=list)
     _count: int = 0
 
@@ -109,21 +119,40 @@ class World:
                     self.at(command.at, f"timer {command.timer}")
                 case ClearTimer():
                     self.timers.pop(command.timer, None)
+                case Ask():
+                    self._answer(command.question)
+                case Release():
+                    pass
 
     def _start(self, spec: JobSpec) -> None:
         if spec.id in self.jobs:
             return
         outcome = self.say(spec)
-        end, code, message = self.now + outcome.seconds, outcome.code, outcome.message
+        seconds = outcome.seconds or (math.inf if spec.template.daemon else 0.0)
+        end, code, message = self.now + seconds, outcome.code, ""
         limit = spec.deadline_seconds
         if limit is not None and self.now + limit < end:
             end, code, message = self.now + limit, _STOPPED, _DEADLINE
         self.jobs[spec.id] = Job(spec, outcome, self.now, end, code, message)
-        if outcome.seconds:
+        if outcome.seconds or spec.template.daemon:
             self.report(JobStarted(spec.id, self.now, "simulated"))
-        for progress in outcome.progress:
-            self.report(JobProgressed(spec.id, progress))
-        self.at(end, spec.id)
+        for report in under_way(spec, outcome, self.now):
+            self.report(report)
+        if end < math.inf:
+            self.at(end, spec.id)
+
+    def _answer(self, question: Question) -> None:
+        """Grant every lock; know of caches what was kept in them."""
+        answer: Answer = Granted()
+        if isinstance(question, KeepWanted):
+            self.caches[question.cache, question.key] = question.outputs
+            answer = Kept()
+        elif isinstance(question, CacheWanted):
+            known = (question.cache, question.key) in self.caches
+            answer = CacheMissed()
+            if known:
+                answer = CacheHit(self.caches[question.cache, question.key])
+        self.at(self.now, Answered(at=self.now, question=question.question, answer=answer))
 
     def report(self, report: JobReport) -> None:
         """Say something of a job, now."""
@@ -157,44 +186,12 @@ class World:
         if job.ends_at != self.now:
             return None
         job.ends_at = None
-        report: JobReport = JobLost(key, self.now) if job.outcome.lost else report_of(job, self.now)
-        return JobReported(at=self.now, report=report)
+        return JobReported(at=self.now, report=self._last_report(job))
 
-
-def report_of(job: Job, at: float) -> JobFinished:
-    """Return what a job leaves behind."""
-    outcome, declared = job.outcome, job.spec.template.outputs
-    phase: Literal["Succeeded", "Failed", "Error"] = "Failed" if job.code else "Succeeded"
-    message = f"main: Error (exit code {job.code})" if job.code else ""
-    if job.message:
-        message = job.message if job.message == _DEADLINE else f"{message}: {job.message}"
-    if outcome.error:
-        phase, message = "Error", outcome.error
-    result = outcome.result if job.spec.capture_result else None
-    return JobFinished(
-        job=job.spec.id,
-        phase=phase,
-        message=message,
-        outputs=Outputs(
-            parameters=tuple(
-                msgspec.structs.replace(item, value=value)
-                for item in declared.parameters
-                if (value := _value(item, outcome)) is not None
-            ),
-            artifacts=tuple(a for a in declared.artifacts if a.name not in outcome.missing),
-            result=result,
-            exit_code=str(job.code),
-        ),
-        usage=Usage(wall_seconds=at - job.began_at),
-        started_at=job.began_at,
-        finished_at=at,
-    )
-
-
-def _value(declared: Parameter, outcome: Outcome) -> str | None:
-    if declared.name in outcome.missing:
-        return None
-    return outcome.parameters.get(declared.name, SOME_TEXT)
+    def _last_report(self, job: Job) -> JobReport:
+        if job.outcome.lost:
+            return JobLost(job.spec.id, self.now)
+        return report_of(job.spec, job.outcome, job.began_at, (self.now, job.code, job.message))
 
 
 def _succeeds(_: JobSpec) -> Outcome:

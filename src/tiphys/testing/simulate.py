@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -15,6 +16,7 @@ from typing import Final
 import msgspec
 
 from tiphys.controller.engine import Engine
+from tiphys.controller.loop import Ports
 from tiphys.errors import UserError
 from tiphys.messages import JobSpec, NodeSet
 from tiphys.model.arguments import Outputs
@@ -22,16 +24,20 @@ from tiphys.model.base import JsonObject
 from tiphys.model.ids import NodeId
 from tiphys.ports import RunRow, Update
 from tiphys.runtime.simulated import Outcome, Script, SimulatedRuntime
-from tiphys.service.documents import Source, load
+from tiphys.service.documents import Loaded, Source, load
 from tiphys.service.operations import Operator
+from tiphys.service.stored import keep_beside
 from tiphys.service.submit import Overrides, Submitter, from_template
 from tiphys.service.view import Viewer
 from tiphys.store.memory import MemoryStore
+from tiphys.store.objects import MemoryObjects
+from tiphys.testing.answers import answers_in_memory
 from tiphys.testing.clock import JumpingClock, run
 
 ANY_TEXT: Final = "any text"
 """What a suspend node is given for an output that nobody says anything about."""
 _SEEN_SECONDS: Final = 1.0
+_STEP: Final = re.compile(r"\]?\.")
 
 
 def simulate(
@@ -44,7 +50,8 @@ def simulate(
     """Return a workflow as it is when nothing more happens to it.
 
     `documents` hold the workflow and the templates it refers to. `assume` gives simulated parts
-    their answers, `result:<template>` a standard output; what a `script` says goes before it.
+    their answers, `result:<template>` a standard output, `http:<step>` how a request fails
+    (`FAIL:<message>`); what a `script` says goes before it.
     `operations` are `{"op": "resume|suspend|stop|terminate", "when": "<node> is <phase>"}`, where
     `$WF` is the workflow's name and no `when` means "when a job runs". A workflow that waits for
     a person is returned as it stands.
@@ -70,6 +77,9 @@ class Told:
             return told
         plain = Outcome(seconds=self.seconds)
         text = self.assume.get(f"result:{job.template.name}")
+        failure = self.assume.get(f"http:{_STEP.split(job.node_name)[-1]}", "")
+        if failure.startswith("FAIL:"):
+            return replace(plain, failure=failure.removeprefix("FAIL:"))
         return plain if text is None else replace(plain, result=text)
 
     def _scripted(self, job: JobSpec) -> Outcome | None:
@@ -87,11 +97,14 @@ async def _play(
     operations: Sequence[Mapping[str, str]],
 ) -> JsonObject:
     clock, store = JumpingClock(), MemoryStore()
-    row = await _submit(Submitter(store, clock), documents, parameters)
+    submitter = Submitter(store, clock, lambda _: SimulatedRuntime.capabilities.features)
+    loaded = _load(documents)
+    row = await _submit(submitter, loaded, parameters)
     operator = _Operators(row, Operator(store, store, clock), store, operations)
-    engine = Engine(
-        store, store, lambda _: SimulatedRuntime(clock, told.outcome), clock, store.owner
-    )
+    objects = MemoryObjects(clock)
+    await keep_beside(objects, row.namespace, (item for item, _ in loaded.others))
+    ports = Ports(store, store, answers_in_memory(clock, objects), clock, store.owner)
+    engine = Engine(ports, lambda _: SimulatedRuntime(clock, told.outcome))
     async with asyncio.TaskGroup() as group:
         driving = group.create_task(engine.drive(row, operator.see))
         acting = group.create_task(operator.act())
@@ -102,12 +115,14 @@ async def _play(
     return await Viewer(store).whole(await store.find(None, row.name))
 
 
-async def _submit(
-    submitter: Submitter, documents: Sequence[str], parameters: Mapping[str, str]
-) -> RunRow:
-    """Submit as if the object lay in a cluster: read leniently, and with a name."""
+def _load(documents: Sequence[str]) -> Loaded:
+    """Read as if the objects lay in a cluster: leniently."""
     sources = (Source(f"document {i}", text.encode()) for i, text in enumerate(documents, 1))
-    loaded = load(sources, strict=False)
+    return load(sources, strict=False)
+
+
+async def _submit(submitter: Submitter, loaded: Loaded, parameters: Mapping[str, str]) -> RunRow:
+    """Submit the workflow, or one that runs the template, with a name."""
     workflows = [*loaded.workflows]
     if not workflows and len(loaded.templates) == 1:
         template, origin = loaded.templates[0]

@@ -79,14 +79,9 @@ def _work(mode: str, rows: list[Row], options: argparse.Namespace) -> tuple[Runn
         return linted.run_row, rows
     judged = [row for row in rows if "phase" in row.data]
     if mode == "simulated":
-        return simulated.run_row, [row for row in judged if _is_simulated(row)]
+        return simulated.run_row, judged
     chosen = [row for row in judged if row.data["local"] == "run"]
     return (lambda row: real.run_row(row, options.runtime)), chosen
-
-
-def _is_simulated(row: Row) -> bool:
-    """Rows with `local: run` hold values of real containers, which a simulation cannot yield."""
-    return bool(row.data["local"] == "simulate")
 
 
 def _print(mode: str, outcomes: list[Outcome], seconds: float) -> None:

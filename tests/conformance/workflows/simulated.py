@@ -1,4 +1,8 @@
-"""Rows run in the simulated world: every container succeeds at once unless `assume` says not."""
+"""Rows run in the simulated world.
+
+Every container succeeds at once, unless `assume` says not, or the expectation of a row that was
+run for real says what came of it.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from typing import Any
 
 from tests.conformance.workflows.corpus import Row, prepare
 from tests.conformance.workflows.outcome import Outcome, judge, judge_refusal
+from tests.conformance.workflows.told import script_of
 
 Simulate = Callable[..., dict[str, Any]]
 
@@ -23,12 +28,17 @@ def run_row(row: Row) -> Outcome:
             parameters=_parameters(row),
             assume=row.data.get("assume", {}),
             operations=_operations(row),
+            script=_script(row, prepared.workflow),
         )
     except UserError as error:
         return judge_refusal(row, str(error))
     except Exception as error:  # noqa: BLE001 (any crash is a failed row, not the end)
         return Outcome(row, "failed", f"{type(error).__name__}: {error}")
     return judge(row, workflow)
+
+
+def _script(row: Row, document: str) -> Any:
+    return script_of(row.data, document) if row.data["local"] == "run" else None
 
 
 def available() -> bool:
@@ -55,7 +65,8 @@ def _parameters(row: Row) -> dict[str, str]:
 
 def _operations(row: Row) -> list[dict[str, Any]]:
     """Return the row's operations; nodes that wait for a person are resumed."""
-    operations = [item for item in row.data.get("operations", []) if item["op"] != "submit"]
+    told = [item for item in row.data.get("operations", []) if item["op"] != "submit"]
+    operations = [item if "$WF" in item.get("when", "") else {"op": item["op"]} for item in told]
     named = {item.get("when") for item in operations if item["op"] == "resume"}
     for node in row.data.get("resume", []):
         when = f"{node} is Running"

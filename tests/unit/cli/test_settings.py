@@ -9,9 +9,22 @@ from pathlib import Path
 import pytest
 
 from tiphys.errors import InvalidDocument
-from tiphys.settings import IMAGE_SETTINGS, RUNTIMES, SETTINGS, Image, Settings, load_settings
+from tiphys.settings import (
+    HTTP_SETTINGS,
+    IMAGE_SETTINGS,
+    PLUGIN_SETTINGS,
+    RUNTIMES,
+    SETTINGS,
+    Http,
+    Image,
+    Plugin,
+    Settings,
+    load_settings,
+)
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "settings.md"
+
+ENTRIES = (*IMAGE_SETTINGS, *HTTP_SETTINGS, *PLUGIN_SETTINGS)
 
 WRONG = {
     "- a\n": "s.yaml:1:1: a settings file is a mapping of names to values, not a list",
@@ -34,6 +47,25 @@ WRONG = {
     "images:\n- pattern: a\n  cmd: echo\n": 's.yaml:3:8: setting "cmd" is not a list',
     "images:\n- pattern: a\n  cmd: [1]\n": 's.yaml:3:8: setting "cmd" is not a list of texts',
     "slots: [\n": "s.yaml:2:1: yaml: ",
+    "http: on\n": 's.yaml:1:7: setting "http" is not a mapping',
+    "http: {allow: []}\n": (
+        's.yaml:1:15: unknown setting "allow" of http; known are allow_hosts, deny_hosts,'
+    ),
+    "http: {deny_addresses: [a.example]}\n": ('s.yaml:1:25: "a.example" is no address and no CIDR'),
+    "http: {allow_hosts: a}\n": 's.yaml:1:21: setting "allow_hosts" is not a list',
+    "http: {follow_redirects: 1}\n": (
+        's.yaml:1:26: setting "follow_redirects" is neither true nor false'
+    ),
+    "plugins: [x]\n": 's.yaml:1:11: every entry of "plugins" is a mapping with an address',
+    "plugins: [{address: x}]\n": (
+        's.yaml:1:11: every entry of "plugins" needs an address that begins with http'
+    ),
+    "plugins: [{addres: x}]\n": (
+        's.yaml:1:20: unknown setting "addres" of a plugin; known are address, token, token_file'
+    ),
+    "plugins: [{address: 'http://x', token_file: nil.txt}]\n": (
+        "s.yaml:1:45: the token in nil.txt cannot be read"
+    ),
 }
 
 
@@ -60,6 +92,7 @@ def test_the_example_of_the_page_is_a_settings_file(tmp_path: Path) -> None:
     assert match is not None
     file = tmp_path / "s.yaml"
     file.write_text(match[1])
+    (tmp_path / "slack.token").write_text("opensesame\n")
     settings = load_settings(file=str(file))
     assert (settings.runtime, settings.slots, settings.namespace) == ("process", 4, "team")
     assert settings.idle_seconds == 30
@@ -71,10 +104,18 @@ def test_the_example_of_the_page_is_a_settings_file(tmp_path: Path) -> None:
         ),
         Image("nvidia/*"),
     )  # fmt: skip
+    assert settings.http == Http(
+        deny_addresses=("10.0.0.0/8", "169.254.0.0/16"),
+        allow_addresses=("10.1.2.3/32",),
+        deny_hosts=("*.internal",),
+        follow_redirects=True,
+    )
+    assert settings.plugins == (Plugin("http://127.0.0.1:4355", "opensesame"),)
+    assert "opensesame" not in repr(settings)
 
 
 def test_every_setting_is_on_the_page() -> None:
     text = PAGE.read_text()
     assert {item.name for item in fields(Settings)} == {*SETTINGS, "home", "environ"}
-    for name in (*SETTINGS, *IMAGE_SETTINGS, *RUNTIMES, "--home", "TIPHYS_HOME"):
+    for name in (*SETTINGS, *ENTRIES, *RUNTIMES, "--home", "TIPHYS_HOME"):
         assert re.search(rf"`{name}\b", text), name

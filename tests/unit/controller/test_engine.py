@@ -12,14 +12,16 @@ import pytest
 
 from tiphys.controller import bundle
 from tiphys.controller.engine import Engine
+from tiphys.controller.loop import Ports
 from tiphys.engine.run import Run
 from tiphys.errors import Corrupt, EngineBug, Permanent, Transient, WorldError
 from tiphys.messages import JobReport, JobSpec, ResumeRequested
 from tiphys.ports import RunRow, Runtime
-from tiphys.runtime.simulated import Outcome, SimulatedRuntime
+from tiphys.runtime.simulated import ALL, Outcome, SimulatedRuntime
 from tiphys.service.documents import Source, load
 from tiphys.service.submit import Overrides, Submitter
 from tiphys.store.memory import MemoryStore
+from tiphys.testing.answers import answers_in_memory
 from tiphys.testing.clock import JumpingClock, run
 
 TEXT = """
@@ -48,11 +50,19 @@ class Shop:
 
     async def submit(self, name: str = "w", text: str = TEXT) -> RunRow:
         loaded = load([Source("w.yaml", text.replace("NAME", name).encode())])
-        submitter = Submitter(self.store, self.clock)
+        submitter = Submitter(self.store, self.clock, lambda _: ALL)
         return await submitter.submit(loaded.workflows[0][0], [], Overrides(runtime="simulated"))
 
     def engine(self, bugs: Path | None = None) -> Engine:
-        return Engine(self.store, self.store, self.make, self.clock, self.store.owner, bugs)
+        ports = Ports(
+            self.store,
+            self.store,
+            answers_in_memory(self.clock),
+            self.clock,
+            self.store.owner,
+            bugs=bugs,
+        )
+        return Engine(ports, self.make)
 
     async def status(self, row: RunRow) -> dict[str, Any]:
         found = await self.store.find(row.namespace, row.name)

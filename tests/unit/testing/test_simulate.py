@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tiphys.errors import InvalidDocument, Unsupported
+from tiphys.errors import InvalidDocument
 from tiphys.runtime.simulated import Outcome
 from tiphys.testing.simulate import simulate
 
@@ -108,12 +108,6 @@ def test_a_script_says_what_jobs_do_and_time_costs_nothing():
     found = simulate([RESULT], script={"list": Outcome(seconds=1e7, code=3)})
     assert time.monotonic() - began < 30
     assert nodes(found)["loop[0].list"]["message"] == "main: Error (exit code 3)"
-
-
-def test_what_is_not_supported_is_refused():
-    document = RESULT.replace("spec:\n", "spec:\n  podGC: {strategy: OnPodCompletion}\n", 1)
-    with pytest.raises(Unsupported, match="pod garbage collection"):
-        simulate([document])
 
 
 def test_what_is_no_document_is_refused():

@@ -149,7 +149,7 @@ def _results(run: Run, node: Node, dag: Dag, index: int) -> dict[str, TaskResult
             errored=task.phase == "Error",
             skipped=task.phase == "Skipped",
             omitted=task.phase == "Omitted",
-            daemoned=False,
+            daemoned=task.daemoned,
             any_succeeded="Succeeded" in phases,
             all_failed=bool(phases) and all(phase == "Failed" for phase in phases),
         )

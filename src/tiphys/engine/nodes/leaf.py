@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tiphys.engine.ending import finish
 from tiphys.engine.jobs import job_spec, pending_limits
+from tiphys.engine.nodes import containers
 from tiphys.engine.resolving import CallError
 from tiphys.engine.state import Node
 from tiphys.messages import SetTimer, StartJob
@@ -24,6 +25,7 @@ def react(run: Run, node: Node) -> None:
     except CallError as exc:
         finish(run, node, "Error", exc.message)
         return
+    containers.add(run, node)
     if limit is not None:
         run.command(SetTimer(timer=f"pending:{node.id}", at=limit))
     run.command(StartJob(job=job))

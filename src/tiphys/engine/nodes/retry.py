@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tiphys.engine import daemons
 from tiphys.engine.calls import Place, add_node
 from tiphys.engine.clock import human_duration, rfc3339
 from tiphys.engine.ending import finish
@@ -48,6 +49,9 @@ def react(run: Run, node: Node) -> None:
         _attempt(run, node)
         return
     last = run.node(frame.attempts[-1])
+    if last.daemoned:
+        daemons.ready(run, node, last.pod_ip)
+        return
     if last.phase not in BAD:
         finish(run, node, "Succeeded", outputs=last.outputs)
         return
@@ -78,7 +82,8 @@ def _attempt(run: Run, node: Node) -> None:
     boundary = node if node.boundary is None else run.node(node.boundary)
     if node.message:  # the wait before this attempt is over, even if there is no room yet
         run.emit(NodePhaseChanged(at=run.at, node=node.id, phase="Running"))
-    if frame.attempts and not run.gates.has_room(run, node, boundary):
+    is_first = not frame.attempts  # it takes the place that was found for the node
+    if not (is_first or node.keeps_place or run.gates.has_room(run, node, boundary)):
         return
     number = len(frame.attempts)
     place = Place(

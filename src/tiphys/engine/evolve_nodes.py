@@ -1,0 +1,357 @@
+"""What events do to nodes and to the counters beside them. Called by `evolve` alone.
+
+Nothing is evaluated or decided here; whoever waits for what changed is named to `touch`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from tiphys.engine.phases import BAD, FULFILLED, LEGAL
+from tiphys.engine.state import Frame, Node, State
+from tiphys.errors import EngineBug
+from tiphys.messages import (
+    DaemonReady,
+    NodeAdded,
+    NodeAdvanced,
+    NodeDone,
+    NodePhaseChanged,
+    Phase,
+    SlotsOpened,
+)
+from tiphys.model.ids import NodeId
+from tiphys.program import Dag, Program
+
+Touch: TypeAlias = Callable[[NodeId], None]
+
+_COUNTED = frozenset({"Pod", "Steps", "DAG"})
+_EXECUTABLE = frozenset({"Pod", "Container", "HTTP", "Plugin", "Suspend"})
+_FRAMES = frozenset({"Steps", "StepGroup", "DAG", "TaskGroup", "Retry"})
+_JOBS = frozenset({"Pod", "HTTP", "Plugin"})
+_DEEPER = frozenset({"Steps", "DAG", "Pod", "HTTP", "Plugin", "Suspend"})
+
+
+def frame_of(node: Node) -> Frame:
+    """Return the frame of a node that waits for others. Raises EngineBug if it does not."""
+    if node.frame is None:
+        raise EngineBug(f"node {node.name} of kind {node.kind} waits for nobody")
+    return node.frame
+
+
+def _check(node: str, before: Phase | None, event: NodeAdded | Node, after: Phase) -> None:
+    if (before, after) not in LEGAL[event.kind]:
+        raise EngineBug(f"node {node} ({event.kind}) cannot go from {before} to {after}")
+
+
+# ------------------------------------------------------------------------------------ adding
+
+
+def add(state: State, program: Program, event: NodeAdded, touch: Touch) -> None:
+    """A node comes into the world."""
+    _check(event.name, None, event, event.phase)
+    key = state.id_of(event.name)
+    if key in state.nodes:
+        raise EngineBug(f"node {event.name} was added twice")
+    node = Node(
+        id=key,
+        name=event.name,
+        kind=event.kind,
+        phase=event.phase,
+        started_at=event.at,
+        owner=event.owner,
+        boundary=event.boundary,
+        call=event.call,
+        item=event.item,
+        attempt=event.attempt,
+        template=event.template,
+        inputs=event.inputs,
+        values=event.values,
+        outputs=event.outputs,
+        message=event.message,
+        display_name=event.display_name,
+        hooked=event.hooked,
+        hook_of=event.hook_of,
+        on_exit=event.on_exit,
+        depth=_depth(state, event),
+        stage=event.stage,
+        container=event.container,
+    )
+    state.nodes[key] = node
+    for parent in event.parents:
+        state.nodes[parent].children.append(key)
+    if event.template:
+        state.used[event.template] = True
+    _enter(state, event, node)
+    if event.kind in _FRAMES and event.phase == "Running":
+        node.frame = _new_frame(program, state, node)
+    _count_in(state, program, node)
+    if event.phase in FULFILLED:
+        node.finished_at = event.at
+        _fulfil(state, program, node, touch)
+    else:
+        state.live[key] = True
+        touch(key)
+
+
+def _depth(state: State, event: NodeAdded) -> int:
+    if event.boundary is None:
+        return 1
+    outer = state.nodes[event.boundary].depth
+    return outer + 1 if event.kind in _DEEPER else outer
+
+
+def _enter(state: State, event: NodeAdded, node: Node) -> None:
+    """Take the node's slot off its owner's queue, or count it as one more to wait for."""
+    if event.hook_of is not None:
+        state.nodes[event.hook_of].hooks_open += 1
+    if event.owner is None:
+        return
+    owner = state.nodes[event.owner]
+    frame = frame_of(owner)
+    if event.hooked and event.hook_of is not None:
+        frame.open += 1
+    elif owner.kind == "Steps":
+        frame.cursor += 1
+        frame.open += 1
+    elif owner.kind == "Retry":
+        frame.attempts.append(node.id)
+        frame.until = 0.0
+        frame.waiting = ""
+        frame.open += 1
+    else:
+        _fill(frame, event, node.id)
+
+
+def _fill(frame: Frame, event: NodeAdded, key: NodeId) -> None:
+    slot = frame.next_slot()
+    if slot is None:
+        raise EngineBug(f"node {event.name} was added without a slot")
+    if event.item is not None:
+        frame.made.setdefault(slot[0], []).append(key)
+    frame.head += 1
+    if frame.head == len(frame.queue):
+        frame.queue, frame.head, frame.waiting = [], 0, ""
+
+
+def _new_frame(program: Program, state: State, node: Node) -> Frame:
+    frame = Frame()
+    if node.kind == "StepGroup":
+        boundary = state.nodes[node.boundary or node.id]
+        steps = program.templates[boundary.template].groups[int(node.call[1])]
+        frame.queue = [(index, -1) for index in range(len(steps))]
+        frame.open = len(steps)
+    elif node.kind == "DAG":
+        frame.target = node.values.get("dag.target") or ""
+        dag = _dag(program, node)
+        plan = dag.plan(frame.target)
+        frame.waits = list(plan.waits)
+        frame.open = len(plan.wanted)
+        frame.queue = [(index, -1) for index in plan.wanted if not plan.waits[index]]
+    elif node.kind == "TaskGroup":
+        frame.open = 1  # until the items are known
+    return frame
+
+
+def _dag(program: Program, node: Node) -> Dag:
+    dag = program.templates[node.template].dag
+    if dag is None:
+        raise EngineBug(f"node {node.name} has no tasks")
+    return dag
+
+
+def open_slots(state: State, event: SlotsOpened, touch: Touch) -> None:
+    """A loop is expanded: its slots may be filled."""
+    node = state.nodes[event.frame]
+    frame = frame_of(node)
+    frame.items[event.slot] = event.items
+    slots = [(event.slot, index) for index in range(len(event.items))]
+    if node.kind == "TaskGroup":
+        frame.queue, frame.open = slots, len(slots)
+    else:
+        frame.queue[frame.head : frame.head + 1] = slots
+        frame.open += len(slots) - 1
+    touch(node.id)
+
+
+# ---------------------------------------------------------------------------------- counting
+
+
+def _count_in(state: State, program: Program, node: Node) -> None:
+    if node.kind in _EXECUTABLE:
+        state.all_units += 1
+        node.progress = "0/1"
+    if node.phase in FULFILLED:
+        return
+    if not node.stage:
+        _begin(state, program, node)
+
+
+def _begin(state: State, program: Program, node: Node, keeps: str = "") -> None:
+    """Count what a node's work takes: a job, and a place under the parallelism.
+
+    `keeps` is what the attempts of a Retry node are that keeps its place.
+    """
+    if node.kind in _JOBS:
+        state.jobs[node.id] = True
+    node.keeps_place = bool(keeps)
+    if (keeps or node.kind) in _COUNTED and not _shares_place(state, node):
+        _place(state, program, node, 1)
+
+
+def _shares_place(state: State, node: Node) -> bool:
+    """An attempt has the place of its Retry node, if that keeps one."""
+    is_attempt = node.attempt is not None and node.owner is not None
+    return is_attempt and state.nodes[node.owner or node.id].keeps_place
+
+
+def _place(state: State, program: Program, node: Node, count: int) -> None:
+    """Take a place under the parallelism, or give it back (-1)."""
+    kind = program.templates[node.template].kind if node.kind == "Retry" else node.kind
+    state.active_pods += count * (kind == "Pod")
+    if node.boundary is not None:
+        state.nodes[node.boundary].active += count
+    node.placed = count > 0
+
+
+def _count_out(state: State, program: Program, node: Node) -> None:
+    if node.placed:
+        _place(state, program, node, -1)
+
+
+def progress_to(state: State, node: Node, progress: str) -> None:
+    """Set how far a node is, and the workflow with it."""
+    before = [int(part) for part in node.progress.split("/")]
+    after = [int(part) for part in progress.split("/")]
+    state.done_units += after[0] - before[0]
+    state.all_units += after[1] - before[1]
+    node.progress = progress
+
+
+# ----------------------------------------------------------------------------------- changing
+
+
+def change(state: State, event: NodePhaseChanged, touch: Touch) -> None:
+    """A node goes on living in another phase, or with another message."""
+    node = state.nodes[event.node]
+    _check(node.name, node.phase, node, event.phase)
+    node.phase, node.message = event.phase, event.message
+    node.host = event.host or node.host
+    if node.kind == "Retry":
+        frame_of(node).until = 0.0
+    touch(node.id)
+
+
+def advance(state: State, program: Program, event: NodeAdvanced, touch: Touch) -> None:
+    """A node that waited for an answer goes on; with no stage left its work begins."""
+    node = state.nodes[event.node]
+    if node.phase != event.phase:
+        _check(node.name, node.phase, node, event.phase)
+    node.stage, node.phase = event.stage, event.phase
+    node.waiting_for = node.message = ""
+    node.memo = event.memo or node.memo
+    if not event.stage:
+        if node.kind in _FRAMES:
+            node.frame = _new_frame(program, state, node)
+        template = program.templates[node.template]
+        keeps = node.kind == "Retry" and bool(template.locks)
+        _begin(state, program, node, template.kind if keeps else "")
+    touch(node.id)
+
+
+def serve(state: State, program: Program, event: DaemonReady, touch: Touch) -> None:
+    """A daemon counts as fulfilled while it runs; its Retry node does so with it.
+
+    Differs: it gives its place under the parallelism back; in Argo a template whose places are
+    all taken by daemons waits for ever.
+    """
+    node = state.nodes[event.node]
+    if node.phase != "Running":
+        _check(node.name, node.phase, node, "Running")
+    node.phase, node.message = "Running", ""
+    node.daemoned, node.pod_ip, node.fulfilled = True, event.ip, True
+    state.live.pop(node.id, None)
+    state.daemons[node.id] = True
+    _count_out(state, program, node)
+    if node.settled:
+        return
+    if has_hooks(program, state, node):
+        touch(node.id)
+    else:
+        settle(state, program, node, touch)
+
+
+def end(state: State, program: Program, event: NodeDone, touch: Touch) -> None:
+    """A node is fulfilled for good."""
+    node = state.nodes[event.node]
+    _check(node.name, node.phase, node, event.phase)
+    node.phase, node.message, node.finished_at = event.phase, event.message, event.at
+    node.outbound = event.outbound
+    if event.outputs is not None:
+        node.outputs = event.outputs
+    if event.usage is not None:
+        node.usage = event.usage
+    state.live.pop(node.id, None)
+    state.daemons.pop(node.id, None)
+    node.daemoned, node.pod_ip = False, ""
+    if node.id in state.jobs:
+        if event.settled:
+            del state.jobs[node.id]
+        else:
+            state.jobs[node.id] = False
+    _count_out(state, program, node)
+    _fulfil(state, program, node, touch)
+
+
+def _fulfil(state: State, program: Program, node: Node, touch: Touch) -> None:
+    node.fulfilled = True
+    if node.phase in BAD:
+        state.failed.append(node.id)
+        if node.kind in _COUNTED and node.boundary is not None:
+            state.nodes[node.boundary].failed_children += 1
+    elif node.kind in _EXECUTABLE:
+        total = node.progress.partition("/")[2] or "1"
+        progress_to(state, node, f"{total}/{total}")
+    if node.settled:  # a daemon that ended: only its Retry node still listens
+        if node.owner is not None:
+            touch(node.owner)
+    elif has_hooks(program, state, node):
+        touch(node.id)
+    else:
+        settle(state, program, node, touch)
+
+
+def has_hooks(program: Program, state: State, node: Node) -> bool:
+    """Return whether hooks were declared on the step or task this node was made for."""
+    if not node.call or node.call[0] not in {"step", "task"} or node.attempt is not None:
+        return False
+    if node.kind == "TaskGroup" or node.boundary is None:
+        return False
+    template = program.templates[state.nodes[node.boundary].template]
+    if node.call[0] == "step":
+        return bool(template.groups[int(node.call[1])][int(node.call[2])].hooks)
+    return template.dag is not None and bool(template.dag.tasks[int(node.call[1])].hooks)
+
+
+def settle(state: State, program: Program, node: Node, touch: Touch) -> None:
+    """A fulfilled node is over with its hooks: tell who waits for it."""
+    node.settled = True
+    if node.hook_of is not None:
+        state.nodes[node.hook_of].hooks_open -= 1
+        touch(node.hook_of)
+    if node.owner is None:
+        return
+    owner = state.nodes[node.owner]
+    frame = frame_of(owner)
+    frame.open -= 1
+    if owner.kind == "DAG" and node.call[0] == "task" and not node.hooked:
+        _release_dependents(program, owner, frame, int(node.call[1]))
+    touch(owner.id)
+
+
+def _release_dependents(program: Program, owner: Node, frame: Frame, task: int) -> None:
+    plan = _dag(program, owner).plan(frame.target)
+    for dependent in plan.dependents[task]:
+        frame.waits[dependent] -= 1
+        if frame.waits[dependent] == 0:
+            frame.queue.append((dependent, -1))

@@ -1,0 +1,27 @@
+"""Numbered steps from each older schema to the next one.
+
+A step is written once and never changed: databases of that age exist. A step's tables are spelled
+out where a later step changes them.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from tiphys.store.schema import DUE_TIMES, OBJECTS, STATEMENTS, VERSION
+
+STEPS: Final[Mapping[int, Sequence[str]]] = {2: OBJECTS, 3: DUE_TIMES}
+"""The statements that lead to a version from the one before it."""
+
+
+def bring_up_to_date(db: sqlite3.Connection, found: int) -> None:
+    """Make all tables in an empty database (version 0), or take the steps that an older one lacks.
+
+    Called inside a transaction.
+    """
+    steps = [STATEMENTS] if found == 0 else [STEPS[n] for n in range(found + 1, VERSION + 1)]
+    for statement in (statement for step in steps for statement in step):
+        db.execute(statement)
+    db.execute(f"PRAGMA user_version = {VERSION}")

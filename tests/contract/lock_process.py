@@ -1,0 +1,47 @@
+"""A process that takes a mutex of a home and keeps it: HOME NAME PRIORITY."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+from tests.contract.lock_places import connect
+from tests.contract.tiny_objects import TinyObjects
+
+from tiphys.app import SystemClock
+from tiphys.locks.sql import Shared, SqlLocks
+from tiphys.model.ids import RunId
+from tiphys.store.owners import Owner, is_alive
+from tiphys.store.writer import Writer
+from tiphys.testing.answerer_contract import MUTEX, locks
+
+
+def answerer(home: Path, name: str) -> SqlLocks:
+    path = home / "tiphys.db"
+
+    async def lives(runs):
+        return runs
+
+    shared = Shared(
+        Writer(lambda: connect(path)).do,
+        connect(path),
+        name,
+        lambda other: is_alive(home, other),
+        lives,
+    )
+    return SqlLocks(shared, TinyObjects(), SystemClock())
+
+
+async def main(home: Path, name: str, priority: int) -> None:
+    owner = Owner(home, name)
+    held = answerer(home, name)
+    await held.ask(locks(name, MUTEX, priority=priority))
+    async for _, answer in held.watch(RunId(f"run-{name}")):
+        sys.stdout.write(f"{type(answer).__name__}\n")
+        sys.stdout.flush()
+    owner.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])))

@@ -1,0 +1,101 @@
+"""The contract of objects, for each keeper; and what only the database has."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+
+import pytest
+
+from tiphys.errors import Permanent
+from tiphys.store import sqlite_objects
+from tiphys.store.objects import MemoryObjects
+from tiphys.store.schema import DUE_TIMES, OBJECTS, STATEMENTS, VERSION
+from tiphys.store.sqlite import SqliteStore
+from tiphys.testing.objects_contract import NOW, ObjectsContract, config_map, ref
+from tiphys.testing.runtime_contract import ManualClock
+
+CLOCK = ManualClock(NOW)
+
+
+class TestMemoryObjects(ObjectsContract):
+    @pytest.fixture
+    def objects(self):
+        return MemoryObjects(CLOCK)
+
+
+class TestSqliteObjects(ObjectsContract):
+    @pytest.fixture
+    def objects(self, tmp_path):
+        store = SqliteStore(tmp_path)
+        yield store.objects(CLOCK)
+        store.close()
+
+
+@pytest.mark.anyio
+async def test_objects_survive_the_process_and_others_hear_of_changes(tmp_path, monkeypatch):
+    monkeypatch.setattr(sqlite_objects, "_LOOK_SECONDS", 0.01)
+    one, other = SqliteStore(tmp_path), SqliteStore(tmp_path)
+    waiting = asyncio.create_task(other.objects(CLOCK).changed(0))
+    await one.objects(CLOCK).create(config_map())
+    one.close()
+    async with asyncio.timeout(60):
+        assert await waiting == 1
+    assert (await other.objects(CLOCK).get(ref()))["data"] == {"k": "v"}
+    other.close()
+
+
+@pytest.mark.anyio
+async def test_what_went_long_ago_is_forgotten(tmp_path, monkeypatch):
+    monkeypatch.setattr(sqlite_objects, "_KEPT", 5)
+    monkeypatch.setattr(sqlite_objects, "_SWEEP_EVERY", 2)
+    store = SqliteStore(tmp_path)
+    objects = store.objects(CLOCK)
+    for number in range(6):
+        await objects.create(config_map(f"c{number}"))
+        await objects.delete(ref(f"c{number}"))
+    assert await objects.changed(0) == 12
+    assert await objects.since(0) is None
+    assert await objects.since(10) == [ref("c5")]
+    store.close()
+
+
+def older(path, statements, version):
+    db = sqlite3.connect(path / "tiphys.db")
+    for statement in statements:
+        db.execute(statement)
+    db.execute(f"PRAGMA user_version = {version}")
+    db.commit()
+    db.close()
+
+
+def shape_of(path):
+    db = sqlite3.connect(path / "tiphys.db")
+    found = db.execute("SELECT type, name, sql FROM sqlite_master ORDER BY name").fetchall()
+    number = db.execute("PRAGMA user_version").fetchone()[0]
+    db.close()
+    return found, number
+
+
+@pytest.mark.parametrize(("version", "later"), [(1, (*OBJECTS, *DUE_TIMES)), (2, DUE_TIMES)])
+@pytest.mark.anyio
+async def test_a_database_of_an_older_version_is_brought_up_to_date(tmp_path, version, later):
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.mkdir()
+    new.mkdir()
+    older(old, [item for item in STATEMENTS if item not in later], version)
+    for home in (old, new):
+        store = SqliteStore(home)
+        await store.objects(CLOCK).create(config_map())
+        assert await store.list(None) == []
+        store.close()
+    assert shape_of(old) == shape_of(new)
+    assert shape_of(new)[1] == VERSION
+
+
+def test_a_database_of_a_newer_version_is_refused(tmp_path):
+    older(tmp_path, STATEMENTS, VERSION + 1)
+    before = shape_of(tmp_path)
+    with pytest.raises(Permanent, match="was written by a newer version of tiphys"):
+        SqliteStore(tmp_path)
+    assert shape_of(tmp_path) == before

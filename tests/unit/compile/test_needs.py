@@ -1,0 +1,57 @@
+"""What a runtime cannot do is refused by name and path; what it can do is not."""
+
+from __future__ import annotations
+
+import pytest
+
+from tiphys.compile.needs import CONTAINER, METADATA, SPEC, TEMPLATE, Runtime, unsupported
+from tiphys.model.codec import convert
+from tiphys.model.spec import WorkflowSpec
+from tiphys.runtime.simulated import ALL
+
+NOTHING = Runtime("bare", frozenset())
+MAIN = {"name": "main", "container": {"image": "x"}}
+CASES = [
+    ({"podGC": {"strategy": "OnPodCompletion"}}, "podGC", "spec.podGC"),
+    ({"volumes": [{"name": "v", "secret": {}}]}, "volumes.secret", "spec.volumes[0]"),
+    ({"templates": [{"name": "a", "http": {"url": "u"}}]}, "http", "spec.templates[0].http"),
+    (
+        {"templates": [{**MAIN, "sidecars": [{"name": "s"}]}]},
+        "sidecars",
+        "spec.templates[0].sidecars",
+    ),
+    (
+        {"templates": [{"name": "a", "script": {"source": "", "envFrom": [{"prefix": "p"}]}}]},
+        "envFrom",
+        "spec.templates[0].script.envFrom",
+    ),
+    (
+        {"arguments": {"artifacts": [{"name": "a", "http": {"url": "u"}}]}},
+        "artifacts.http",
+        "spec.arguments.artifacts[0].http",
+    ),
+    (
+        {"templates": [{"name": "a", "steps": [[{"name": "s", "inline": {"data": {}}}]]}]},
+        "data",
+        "spec.templates[0].steps[0][0].inline.data",
+    ),
+]
+
+
+@pytest.mark.parametrize(("spec", "feature", "path"), CASES)
+def test_a_missing_feature_is_refused_at_its_path(spec, feature, path):
+    found = unsupported(convert(spec, WorkflowSpec), NOTHING)
+    assert [item.path for item in found] == [path]
+    assert "the bare runtime does not have" in found[0].reason
+    assert not unsupported(convert(spec, WorkflowSpec), Runtime("able", frozenset({feature})))
+
+
+def test_a_volume_that_nobody_declares_is_refused_whatever_the_runtime():
+    container = {"image": "x", "volumeMounts": [{"name": "v", "mountPath": "/v"}]}
+    spec = convert({"templates": [{"name": "a", "container": container}]}, WorkflowSpec)
+    assert "'v' is not declared" in unsupported(spec, Runtime("able", ALL))[0].reason
+
+
+def test_the_simulated_runtime_can_do_everything_one_can_ask_for():
+    tables = (SPEC, TEMPLATE, CONTAINER, METADATA)
+    assert {feature for table in tables for feature, _ in table.values()} <= ALL

@@ -1,0 +1,231 @@
+"""Each warning has a page; the page's example calls for the warning and its remedy does not."""
+
+import re
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from tiphys.compile.references import template_store
+from tiphys.compile.warn import warn
+from tiphys.compile.warnings.catalogue import WARNINGS, rule_of
+from tiphys.model.codec import decode, split_documents
+from tiphys.service.documents import Source
+from tiphys.service.lint import lint, wanted_kinds
+
+PAGES = Path(__file__).resolve().parents[3] / "docs" / "warnings"
+SOURCE = Path(__file__).resolve().parents[3] / "src" / "tiphys"
+HEAD = "apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata: {generateName: w-}\nspec:\n"
+BLOCK = re.compile(r"^```yaml\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def whole(text):
+    if text.startswith("kind:"):
+        return text
+    return f"{HEAD}  entrypoint: main\n" + textwrap.indent(text, "  ")
+
+
+def findings(text, **options):
+    reports = lint([Source("w.yaml", text.encode())], wanted_kinds("all"), **options)
+    return [item for report in reports for verdict in report.verdicts for item in verdict.findings]
+
+
+def rules(text, **options):
+    return [item.rule for item in findings(whole(text), **options)]
+
+
+@pytest.mark.parametrize("rule", WARNINGS, ids=lambda rule: rule.id)
+def test_the_example_of_each_page_calls_for_its_warning_and_the_remedy_does_not(rule):
+    page = (PAGES / f"{rule.id}.md").read_text(encoding="utf-8")
+    assert page.startswith(f"# {rule.id} {rule.name}\n\n{rule.title}.\n")
+    bad, good = BLOCK.findall(page)
+    found = findings(whole(bad))
+    assert rule.id in {item.rule for item in found}
+    assert {item.severity for item in found} == {"warning"}  # Argo accepts every example
+    assert all(item.line and item.file == "w.yaml" for item in found)
+    assert findings(whole(good)) == []
+
+
+def test_every_page_is_listed_and_has_a_rule():
+    listed = re.findall(r"\[(TIP\d+)\]", (PAGES / "README.md").read_text(encoding="utf-8"))
+    assert listed == [rule.id for rule in WARNINGS]
+    assert {path.stem for path in PAGES.glob("TIP*.md")} == set(listed)
+    assert len({rule.name for rule in WARNINGS}) == len(WARNINGS)
+
+
+def test_every_number_in_the_source_is_in_the_catalogue():
+    written = set()
+    for path in SOURCE.rglob("*.py"):
+        if path.name != "catalogue.py":
+            written |= set(re.findall(r'"(TIP\d+)"', path.read_text(encoding="utf-8")))
+    assert written == {rule.id for rule in WARNINGS}
+
+
+def test_argos_rules_have_a_name_too():
+    assert rule_of("W7").name == "workflow"
+    assert rule_of("F1").name == "file"
+    assert rule_of("Q1") is None
+    assert rule_of("TIP999") is None
+
+
+ECHO = "- name: echo\n  container: {image: x}\n"
+CASES = [
+    # what is called for, what the spec says
+    ("TIP001", "- name: main\n  dag: {tasks: [{name: l, template: echo, withItems: [1], when: "
+     "'{{item}} > 1'}, {name: b, template: echo, depends: l.Skipped}]}\n"),
+    ("TIP002", "- name: main\n  steps: [[{name: a, template: echo, withParam: ''}]]\n"),
+    ("TIP004", "- name: main\n  script: {image: x, source: 'print({{workflow.labels.a}})'}\n"),
+    ("TIP004", "- name: main\n  container: {image: x, command: [/bin/bash, -ec], args: "
+     "['{{workflow.annotations.a}}']}\n"),
+    ("TIP008", "- name: main\n  dag: {tasks: [{name: l, template: echo, withItems: [1]}, {name: b, "
+     "template: echo, depends: l, when: '{{tasks.l.outputs.result}} == x'}]}\n"),
+    ("TIP101", "- name: main\n  dag: {tasks: [{name: a, template: echo, when: '{{workflow.name}} "
+     "== x'}, {name: b, template: echo, depends: a, when: '{{tasks.a.outputs.result}} == x'}]}\n"),
+    ("TIP104", "- name: main\n  dag: {tasks: [{name: a, template: echo}, {name: b, template: echo, "
+     "when: '{{ tasks.a.outputs.result }} == x'}]}\n"),
+    ("TIP105", "- name: main\n  steps: [[{name: a, template: echo, withItems: [[1]], when: "
+     "'{{item[0]}} == 1'}]]\n"),
+    ("TIP108", "- name: main\n  container: {image: '{{=inputs.parameters.x}}'}\n"),
+    ("TIP108", "- name: main\n  container: {image: '{{=workflow.parameters.x}}'}\n"),
+    ("TIP202", "- name: main\n  containerSet: {retryStrategy: {retries: 0}, containers: "
+     "[{name: a, image: x}]}\n"),
+    ("TIP211", "- name: main\n  container: {image: x}\n  synchronization: {semaphores: "
+     "[{namespace: x}]}\n"),
+    ("TIP215", "- name: main\n  container: {image: x}\n  retryStrategy: {limit: -1}\n"),
+    ("TIP303", "- name: main\n  steps: [[{name: a, template: echo, onExit: echo, hooks: {exit: "
+     "{template: echo}}}]]\n"),
+    ("TIP402", "- name: main\n  steps: [[{name: a, template: echo, arguments: {artifacts: "
+     "[{name: i, raw: {data: x}}]}}]]\n"),
+    ("TIP501", "- name: main\n  container: {image: x}\n  retryStrategy: {limit: 1, backoff: "
+     "{duration: 1s, cap: soon}}\n"),
+    ("TIP501", "- name: main\n  container: {image: x}\n  timeout: -5s\n"),
+    ("TIP502", "- name: main\n  steps: [[{name: a, template: echo, when: a-b == c-d d}]]\n"),
+    ("TIP504", "- name: main\n  http: {url: x, timeoutSeconds: 1, successCondition: '1 +'}\n"),
+    ("TIP505", "- name: main\n  http: {url: x, timeoutSeconds: 1, successCondition: "
+     "'asInt(response.body) > 1'}\n"),
+    ("TIP506", "- name: main\n  steps: [[{name: a, template: echo, withParam: '{}'}]]\n"),
+    ("TIP508", "- name: main\n  dag: {tasks: [{name: l, template: echo, withItems: [1]}, {name: b, "
+     "template: echo, depends: '!l && l.Succeeded'}]}\n"),
+    ("TIP510", "- name: main\n  steps: [[{name: a, template: echo, withSequence: {end: ten}}]]\n"),
+    ("TIP511", "- name: main\n  resource: {action: get}\n  outputs: {parameters: [{name: o, "
+     "valueFrom: {jsonPath: '{.a['}}]}\n"),
+    ("TIP513", "- name: main\n  container: {image: x}\n  podSpecPatch: just words\n"),
+    ("TIP703", "- name: main\n  container: {image: '{{workflow.labels}}'}\n"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rule", "templates"), CASES, ids=[f"{c[0]}-{n}" for n, c in enumerate(CASES)]
+)
+def test_other_forms_of_the_same_mistake_are_seen(rule, templates):
+    metadata = "{generateName: w-, labels: {a: b}, annotations: {a: b}}"
+    text = whole("templates:\n" + templates + ECHO).replace("{generateName: w-}", metadata)
+    assert rule in {item.rule for item in findings(text)}
+
+
+FINE = [
+    "- name: main\n  container: {image: x, command: [echo], args: ['{{workflow.labels.a}}']}\n",
+    "- name: main\n  script: {image: x, source: 'echo {{workflow.name}}'}\n",
+    "- name: main\n  steps: [[{name: a, template: echo, withItems: [1], when: '{{item}} == 1'}]]\n",
+    "- name: main\n  container: {image: '{{ .Values.image }}'}\n",
+    "- name: main\n  dag: {tasks: [{name: a, template: echo}, {name: b, template: echo, depends: "
+    "'!a.Failed || a.Succeeded'}]}\n",
+    "- name: main\n  container: {image: x}\n  retryStrategy: {limit: '{{workflow.labels.a}}'}\n",
+    '- name: main\n  container: {image: "{{=let x = 1; string(x)}}"}\n',
+]
+
+
+@pytest.mark.parametrize("templates", FINE)
+def test_what_is_well_written_gets_no_warning(templates):
+    metadata = "{generateName: w-, labels: {a: b}, annotations: {a: b}}"
+    text = whole("templates:\n" + templates + ECHO).replace("{generateName: w-}", metadata)
+    assert {item.rule for item in findings(text)} <= {"TIP401"}
+
+
+CLUSTER = [
+    ("parallelism in body should be greater than or equal to 1",
+     "- name: main\n  steps: [[{name: a, template: echo}]]\n  parallelism: 0\n"),
+    ("steps in body should have at least 1 items", "- name: main\n  steps: []\n"),
+    ("at most one artifact location can be specified",
+     "- name: main\n  container: {image: x}\n  inputs: {artifacts: [{name: i, path: /i, raw: "
+     "{data: x}, http: {url: x}}]}\n"),
+    ("mode in body should be from 0 to 511 (0777)",
+     "- name: main\n  container: {image: x}\n  inputs: {artifacts: [{name: i, path: /i, raw: "
+     "{data: x}, mode: 512}]}\n"),
+    ("Unsupported value: \"always\": supported values: \"\", \"strategic\", \"merge\", \"json\"",
+     "- name: main\n  resource: {action: patch, mergeStrategy: always, manifest: 'a: b'}\n"),
+    ("tasks in body should have at most 200 items",
+     "- name: main\n  dag: {tasks: [" + ", ".join(
+         f"{{name: t{n}, template: echo}}" for n in range(201)) + "]}\n"),
+    ("prometheus in body should have at most 100 items",
+     "- name: main\n  container: {image: x}\n  metrics: {prometheus: [" + ", ".join(
+         f"{{name: m{n}, help: x, counter: {{value: '1'}}}}" for n in range(101)) + "]}\n"),
+    ("value in body should be at most 256 chars long",
+     "- name: main\n  container: {image: x}\n  metrics: {prometheus: [{name: m, help: x, gauge: "
+     "{realtime: false, value: '" + "1" * 257 + "'}}]}\n"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("says", "templates"), CLUSTER, ids=range(len(CLUSTER)))
+def test_the_rules_of_the_full_crds_are_warnings(says, templates):
+    found = findings(whole("templates:\n" + templates + ECHO))
+    reasons = [item.reason for item in found if item.rule == "TIP601"]
+    assert any(reason.endswith(says) for reason in reasons)
+
+
+def test_tags_in_names_and_odd_schedules_are_refused_by_clusters_only():
+    text = (
+        "kind: CronWorkflow\nmetadata: {name: c}\nspec:\n  schedules: ['CRON_TZ=UTC 0 0 * * *']\n"
+    )
+    text += "  workflowSpec: {entrypoint: main, templates: [{name: main, container: {image: x}}]}\n"
+    assert [item.rule for item in findings(text)] == ["TIP601"]
+    named = "- name: main\n  inputs: {parameters: [{name: p, value: x}]}\n  steps: [[{name: "
+    named += "'a{{inputs.parameters.p}}', template: echo}]]\n"
+    assert rules("templates:\n" + named + ECHO) == ["TIP601"]
+
+
+def test_a_field_that_was_removed_says_what_to_write_instead():
+    spec = (
+        "synchronization: {mutex: {name: m}}\ntemplates:\n- name: main\n  container: {image: x}\n"
+    )
+    (strict,) = findings(whole(spec))
+    assert (strict.rule, strict.severity) == ("F3", "error")
+    (lenient,) = findings(whole(spec), strict=False)
+    assert (lenient.rule, lenient.severity) == ("TIP701", "warning")
+    assert strict.hint == lenient.hint == "removed in Argo 4.0: write `mutexes: [{name: ...}]`"
+
+
+def test_templates_of_other_files_are_known_to_the_warnings():
+    library = "kind: WorkflowTemplate\nmetadata: {name: lib}\nspec:\n  templates:\n"
+    library += "  - {name: say, inputs: {parameters: [{name: text}]}, container: {image: "
+    library += "'{{inputs.parameters.text}}'}}\n"
+    spec = (
+        "templates:\n- name: main\n  steps: [[{name: a, templateRef: {name: lib, template: say}, "
+    )
+    spec += "arguments: {parameters: [{name: text, value: x}, {name: txt, value: x}]}}]]\n"
+    sources = [Source("lib.yaml", library.encode()), Source("w.yaml", whole(spec).encode())]
+    reports = lint(sources, wanted_kinds("all"))
+    (verdict,) = [verdict for report in reports for verdict in report.verdicts]
+    assert [(item.rule, item.file) for item in verdict.findings] == [("TIP402", "w.yaml")]
+
+
+def test_warnings_never_change_the_verdict_and_can_be_left_out():
+    text = whole("templates:\n- name: main\n  retryStrategy: {backoff: {}}\n  container: {}\n")
+    (report,) = lint([Source("w.yaml", text.encode())], wanted_kinds("all"))
+    (verdict,) = report.verdicts
+    assert verdict.text == verdict.findings[0].reason
+    assert verdict.text == "templates.main.container.image may not be empty"
+    assert [item.severity for item in verdict.findings] == ["error", "warning", "warning"]
+    assert [item.rule for item in findings(text, warnings=False)] == ["L4"]
+
+
+def test_a_long_dag_gets_its_warnings_in_little_time():
+    tasks = "".join(
+        f"    - {{name: t{n}, template: echo, depends: t{n - 1} && !t{n - 1}.Failed, "
+        f"when: '{{{{tasks.t{n - 1}.status}}}} == Succeeded'}}\n"
+        for n in range(1, 3000)
+    )
+    head = "templates:\n- name: main\n  dag:\n    tasks:\n    - {name: t0, template: echo}\n"
+    document = split_documents(whole(head + tasks + ECHO))[0]
+    found = warn(decode(document), template_store([]), document)
+    assert {item.rule for item in found} == {"TIP601"}  # 3000 tasks are too many for a cluster

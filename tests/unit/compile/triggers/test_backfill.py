@@ -1,0 +1,81 @@
+"""Backfill: which times, and which workflows."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from tests.unit.compile.triggers.crons import at, cron
+
+from tiphys.compile.triggers.backfill import Backfill, backfill_times, monitors
+from tiphys.expr.civil import load_zone
+from tiphys.expr.errors import CronError
+from tiphys.expr.values import Zone
+from tiphys.model.codec import encode, load
+
+
+def test_times_lie_after_the_start_and_up_to_the_end():
+    found = backfill_times(cron(), at("2026-01-01T02:00Z"), at("2026-01-03T02:00Z"))
+    assert found == ["2026-01-02 02:00:00 +0000 UTC", "2026-01-03 02:00:00 +0000 UTC"]
+
+
+def test_times_are_seen_in_the_zone_of_the_start():
+    start, end = at("2024-10-21T15:28Z"), at("2024-10-22T15:28Z")
+    assert backfill_times(cron(), start, end, Zone("GMT", 0)) == ["2024-10-22 02:00:00 +0000 GMT"]
+    (found,) = backfill_times(cron(), start, end, load_zone("Europe/Berlin"))
+    assert found == "2024-10-22 02:00:00 +0200 CEST"
+
+
+def test_several_schedules_cannot_be_read():
+    with pytest.raises(CronError, match="expected exactly 5 fields, found 9"):
+        backfill_times(cron(["0 2 * * *", "30 9 * * 1"]), 0, 1)
+
+
+def made(times, **asked):
+    found = monitors(cron(), Backfill("T8fq2", **asked), times, 0.0)
+    return [encode(item) for item in found]
+
+
+@pytest.mark.parametrize(("count", "sizes"), [(1, [1]), (4, [2, 2]), (5, [2, 2, 1])])
+def test_each_monitor_has_its_share_of_the_times(count, sizes):
+    times = [str(number) for number in range(count)]
+    steps = [item["spec"]["templates"][0]["steps"][0][0] for item in made(times, most=2)]
+    shares = [json.loads(step["withParam"]) for step in steps]
+    assert [len(share) for share in shares] == sizes
+    assert [time for share in shares for time in share] == times
+
+
+def test_a_monitor_makes_one_workflow_for_each_time():
+    (monitor,) = made(["a"])
+    assert monitor["metadata"] == {
+        "generateName": "backfill-wf-",
+        "namespace": "team",
+        "labels": {"workflows.argoproj.io/backfill": "nightly"},
+    }
+    main, create = monitor["spec"]["templates"]
+    (step,) = main["steps"][0]
+    assert step["arguments"] == {
+        "parameters": [{"name": "backfillscheduletime", "value": "{{item}}"}]
+    }
+    assert create["inputs"] == {"parameters": [{"name": "backfillscheduletime"}]}
+    resource = create["resource"]
+    assert resource["action"] == "create"
+    assert resource["successCondition"] == "status.phase == Succeeded"
+    (child,) = load(resource["manifest"])
+    assert child.metadata.generate_name == "nightly-backfill-t8fq2-"
+    assert child.metadata.labels["workflows.argoproj.io/cron-workflow"] == "nightly"
+    (parameter,) = child.spec.arguments.parameters
+    assert (parameter.name, parameter.value) == (
+        "cronScheduleTime",
+        "{{inputs.parameters.backfillscheduletime}}",
+    )
+    assert child.spec.priority == 2147483647
+    assert [lock.name for lock in child.spec.synchronization.mutexes] == ["T8fq2"]
+
+
+def test_workflows_that_may_run_at_once_have_no_lock():
+    (monitor,) = made(["a"], parallel=True, argument="date")
+    (child,) = load(monitor["spec"]["templates"][1]["resource"]["manifest"])
+    assert child.spec.priority is None
+    assert child.spec.synchronization is None
+    assert child.spec.arguments.parameters[-1].name == "date"
