@@ -220,9 +220,7 @@ class Starting(Ending):
                 await asyncio.to_thread(make_volumes, job, entry.directory, setup.places, values)
             except Permanent as exc:
                 raise NotReady(str(exc)) from exc
-        entry.layout = await asyncio.to_thread(
-            self.layout, job, entry.directory, entry.values or NOTHING
-        )
+        entry.layout = self.layout(job, entry.directory, entry.values or NOTHING)
         if stage.has_inputs(job):
             await stage.load_inputs(job, entry.layout, self._drivers)
 
@@ -297,7 +295,10 @@ class Starting(Ending):
 
 
 class NotReady(Permanent):
-    """What the containers need is not there: where Kubernetes would wait, the job fails."""
+    """What the containers need is not there.
+
+    Differs: Kubernetes would wait for it for ever; the job fails at once.
+    """
 
 
 def why_not_ready(job: JobSpec, cause: str) -> str:

@@ -156,6 +156,7 @@ class Container:
         self.is_ending = True
         for probe in self._probes.values():
             probe.end()
+        # Differs: Argo ends sidecars by a signal of its own, and no preStop is run.
         if self.plan["pre_stop"] is not None:
             self._stop_first = self._check("pre_stop", self.plan["pre_stop"], now)
         if not self._stop_first:
@@ -224,6 +225,7 @@ class Container:
             self._run_at = now + self._pause()
             self.state = "waiting"
             return
+        # Differs: Argo's emissary runs a member again even while its pod is being ended.
         self._look_for_reason(code)
         self._over(CANNOT_START if self.message and code == 1 else code)
 

@@ -197,7 +197,10 @@ class Pod:
                 os.close(fd)
 
     def tell(self) -> None:
-        """Say what is new: the phase of a set's containers, a daemon that is ready."""
+        """Say what is new: the phase of a set's containers, a daemon that is ready.
+
+        Differs: in Argo a container that waits for a dependency is Running, here it is Pending.
+        """
         for item in self.mains if self.plan["is_set"] else ():
             state = _state(item)
             if self.told.get(item.name, "waiting") != state:
