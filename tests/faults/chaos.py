@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -22,6 +22,9 @@ from tiphys.controller.loop import Ports, RunLoop
 from tiphys.engine.run import Run
 from tiphys.engine.status import node_status
 from tiphys.errors import LostOwnership, Permanent, TiphysError
+from tiphys.locks.cache import CacheAnswers
+from tiphys.locks.memory import MemoryLocks
+from tiphys.locks.router import Router
 from tiphys.messages import (
     Answer,
     Input,
@@ -36,7 +39,6 @@ from tiphys.runtime.simulated import SimulatedRuntime
 from tiphys.service.stored import keep_beside
 from tiphys.store.memory import Memory, MemoryStore
 from tiphys.store.objects import MemoryObjects
-from tiphys.testing.answers import answers_in_memory
 from tiphys.testing.clock import JumpingClock, run
 from tiphys.testing.drive import BEGINNING, admitted
 from tiphys.testing.store_contract import row_of
@@ -193,13 +195,22 @@ class Questions:
 
     def __init__(self, clock: JumpingClock) -> None:
         self.objects = MemoryObjects(clock)
-        self.kept = answers_in_memory(clock, self.objects)
+        self.locks = MemoryLocks(self.objects, clock)
+        self.kept = Router((self.locks, CacheAnswers(self.objects, clock)))
         self.asker: Asker | None = None
+
+    async def clean_up(self) -> None:
+        """Drop what a run holds that is done: its last engine may have died before it could."""
+        await self.locks.sweep(_none_lives)
 
     async def listen(self, run_id: RunId) -> None:
         async for question, answer in self.kept.watch(run_id):
             if self.asker is not None:
                 self.asker.deliver(question, answer)
+
+
+async def _none_lives(_: Sequence[RunId]) -> Collection[RunId]:
+    return ()
 
 
 class Asker:
@@ -379,6 +390,7 @@ async def _play(program: Program, luck: Luck, requests: Requests) -> Ending:
     run_id = await world.live()
     found = await _folded(world, run_id)
     assert not await world.jobs.runtime.present(run_id), "a job was left behind"
+    await world.questions.clean_up()
     assert not await world.questions.kept.held(run_id), "a lock was left behind"
     assert set(world.jobs.said) <= set(found.state.nodes), "a job without a node"
     await world.jobs.runtime.close()

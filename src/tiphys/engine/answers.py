@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tiphys.engine import asking, verdict
 from tiphys.engine.asking import LOCK, ROOM
+from tiphys.engine.deadlocks import never_granted
 from tiphys.engine.ending import finish
 from tiphys.engine.outputs import export
 from tiphys.engine.state import Asked, Node
@@ -76,6 +77,10 @@ def answered(run: Run, item: Answered) -> None:
 
 def _wait(run: Run, name: str, asked: Asked, answer: Awaited) -> None:
     node = run.state.nodes.get(asked.node) if asked.node is not None else None
+    hopeless = never_granted(run, node) if node is not None else ""
+    if node is not None and hopeless:
+        finish(run, node, "Error", hopeless)
+        return
     known = run.state.message if node is None else node.message
     if asked.blocked != answer.blocked or known != answer.message:
         run.emit(

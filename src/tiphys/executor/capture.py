@@ -20,10 +20,12 @@ from tiphys.executor import archive, contract
 from tiphys.executor.ends import PodEnd, Verdict, member_ends, pod_verdict
 from tiphys.executor.layout import Layout
 from tiphys.executor.members import MAIN, main_container, mains_of, name_of
-from tiphys.executor.stage import DriverOf, clean_path
+from tiphys.executor.stage import clean_path
+from tiphys.executor.transfers import RETRY, DriverOf, Retry, Transfers
 from tiphys.messages import ContainerReported, JobFinished, JobSpec
 from tiphys.model.arguments import Outputs, Parameter
 from tiphys.model.artifacts import Artifact, ArtifactLocation, LocalArtifact
+from tiphys.ports import Stored
 
 RESULT_BYTES: Final = 262144
 _PARAMETER_BYTES: Final = 1 << 26
@@ -42,6 +44,8 @@ class _Captured:
     parameters: list[Parameter] = field(default_factory=list)
     artifacts: list[Artifact] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    stored: dict[str, Stored] = field(default_factory=dict)
+    """Size and digest of each artifact, by its name."""
 
 
 def needs_saving(job: JobSpec) -> bool:
@@ -60,15 +64,20 @@ def capture_now(job: JobSpec, layout: Layout, end: int | PodEnd, ended_at: float
 
 
 async def capture(
-    job: JobSpec, layout: Layout, end: int | PodEnd, ended_at: float, drivers: DriverOf
+    job: JobSpec,
+    layout: Layout,
+    end: int | PodEnd,
+    ended_at: float,
+    drivers: DriverOf,
+    retry: Retry = RETRY,
 ) -> JobFinished:
     """Return the final report after the artifacts and the log are in their stores."""
-    found = _Captured()
+    found, transfers = _Captured(), Transfers(job, drivers, retry)
     await asyncio.to_thread(_capture_values, job, layout, found)
     failures = []
     for artifact in job.template.outputs.artifacts:
         try:
-            saved = await _save(artifact, layout, drivers)
+            saved = await _save(artifact, layout, transfers, found)
         except (TiphysError, OSError) as exc:
             failures.append(str(exc))
         else:
@@ -80,7 +89,8 @@ async def capture(
         )
     if job.archive_logs:
         for name in sorted({name_of(job, container) for container in mains_of(job)}):
-            await _save_log(job, layout, drivers, found, name)
+            await _save_log(job, layout, transfers, found, name)
+    contract.write_stored(layout.directory, found.stored)
     return _report(job, layout, end, ended_at, found)
 
 
@@ -140,22 +150,23 @@ def no_artifact(path: str) -> str:
 # ----------------------------------------------------------------------------- artifacts, log
 
 
-async def _save(artifact: Artifact, layout: Layout, drivers: DriverOf) -> Artifact | None:
+async def _save(
+    artifact: Artifact, layout: Layout, transfers: Transfers, found: _Captured
+) -> Artifact | None:
     """Pack and store one artifact; None if it is optional and not there."""
     source, name = _source(clean_path(artifact), layout)
     if not os.path.lexists(source):
         if artifact.optional:
             return None
         raise Permanent(no_artifact(artifact.path))
-    driver = drivers(artifact)
     if archive.is_none(artifact.archive):
-        await driver.put(source, artifact)
+        found.stored[artifact.name] = await transfers.save(source, artifact)
         return artifact
     scratch = Path(layout.directory, contract.OUTPUTS, "artifacts")
     packed = scratch / f"{artifact.name}{archive.suffix(artifact.archive)}"
     await asyncio.to_thread(_pack, source, packed, artifact, name)
     try:
-        await driver.put(packed, artifact)
+        found.stored[artifact.name] = await transfers.save(packed, artifact)
     finally:
         packed.unlink(missing_ok=True)
     return artifact
@@ -173,14 +184,14 @@ def _pack(source: Path, packed: Path, artifact: Artifact, name: str) -> None:
 
 
 async def _save_log(
-    job: JobSpec, layout: Layout, drivers: DriverOf, found: _Captured, name: str
+    job: JobSpec, layout: Layout, transfers: Transfers, found: _Captured, name: str
 ) -> None:
     log = Path(layout.directory, contract.log_of(name))
     if not log.exists():
         return
     artifact = log_artifact(job, name)
     try:
-        await drivers(artifact).put(log, artifact)
+        found.stored[artifact.name] = await transfers.save(log, artifact)
     except (TiphysError, OSError) as exc:
         found.errors.append(str(exc))
     else:

@@ -22,6 +22,7 @@ has one (reference/executor.md 2). Who writes, what, and when:
 | `argo/progress` | a pod's programs (sandbox) | `progress` of all its containers |
 | `shm/` | a pod's programs (sandbox) | `/dev/shm` of all its containers |
 | `outputs/` | engine, while capturing | packed artifacts on their way to the repository |
+| `stored` | engine, after capturing | JSON: size and SHA-256 of each artifact, by its name |
 | `report` | engine, by rename | the final JobReport, JSON: the job is over |
 
 A pod of several containers has one pod launcher (`pod/`) instead. It holds the same lock and writes
@@ -44,12 +45,14 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from tiphys.messages import JobFinished, JobLost, JobSpec, Usage
+from tiphys.ports import Stored
 
 TEMPLATE: Final = "template"
 SCRIPT: Final = "script"
@@ -65,6 +68,7 @@ TERMINATION_LOG: Final = "termination-log"
 DEADLINE: Final = "deadline"
 USAGE: Final = "usage"
 OUTPUTS: Final = "outputs"
+STORED: Final = "stored"
 REPORT: Final = "report"
 VOLUMES: Final = "volumes"
 SHARED: Final = "argo"
@@ -101,6 +105,7 @@ class UsageFile(msgspec.Struct, frozen=True):
         return Usage(self.cpu_seconds, self.peak_memory_bytes, self.wall_seconds)
 
 
+_decode_stored = msgspec.json.Decoder(dict[str, Stored]).decode
 _decode_usage = msgspec.json.Decoder(UsageFile).decode
 
 
@@ -205,6 +210,21 @@ def write_report(directory: str, report: FinalReport) -> None:
     target = f"{directory}/{REPORT}"
     write_file(f"{target}.tmp", _encode(report))
     os.rename(f"{target}.tmp", target)
+
+
+def read_stored(directory: str) -> Mapping[str, Stored]:
+    """Return size and digest of each artifact that the job stored, by the artifact's name."""
+    content = read_file(f"{directory}/{STORED}", 1 << 26)
+    try:
+        return _decode_stored(content) if content else {}
+    except msgspec.MsgspecError:
+        return {}
+
+
+def write_stored(directory: str, stored: Mapping[str, Stored]) -> None:
+    """Keep size and digest of the artifacts that a job stored; nothing if there are none."""
+    if stored:
+        write_file(f"{directory}/{STORED}", _encode(stored))
 
 
 def refuse(directory: str, reason: str) -> None:

@@ -26,7 +26,7 @@ from tiphys.executor.ends import PodEnd, read_end
 from tiphys.executor.layout import Layout
 from tiphys.executor.materialize import forget_secrets
 from tiphys.executor.secret import mask
-from tiphys.executor.stage import DriverOf
+from tiphys.executor.transfers import DriverOf
 from tiphys.messages import (
     ContainerReported,
     JobFinished,

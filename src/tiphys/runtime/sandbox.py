@@ -24,7 +24,8 @@ from tiphys.executor import contract, env, run
 from tiphys.executor.fields import host_name
 from tiphys.executor.layout import Layout, Mount, RootedLayout
 from tiphys.executor.members import containers_of, is_pod, main_container, name_of
-from tiphys.executor.stage import DriverOf, make_folder
+from tiphys.executor.stage import make_folder
+from tiphys.executor.transfers import DriverOf
 from tiphys.messages import JobSpec
 from tiphys.model.containers import Container
 from tiphys.ports import Clock

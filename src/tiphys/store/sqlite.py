@@ -17,6 +17,7 @@ from tiphys.errors import Conflict, Corrupt, LostOwnership, NotFound, Permanent
 from tiphys.messages import Event, Input
 from tiphys.model.ids import RunId
 from tiphys.ports import Changes, Clock, RunRow
+from tiphys.store.deletions import SqliteDeletions
 from tiphys.store.ledger import SqliteLedger
 from tiphys.store.migrations import bring_up_to_date
 from tiphys.store.owners import Owner, is_alive, wake
@@ -49,6 +50,7 @@ class SqliteStore:
             raise _unusable(self._path, exc) from exc
         self._writer = Writer(lambda: _connect(self._path))
         self.ledger = SqliteLedger(home, self._writer, self._read)
+        self.deletions = SqliteDeletions(self._writer, self._read)
 
     def close(self) -> None:
         """Finish writing and close."""
