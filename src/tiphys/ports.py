@@ -57,6 +57,13 @@ class Runtime(Protocol):
         """Remove all that remains of a run's jobs. Unknown run: no effect."""
         ...
 
+    async def forget(self, run: RunId, job: NodeId) -> None:
+        """Remove all that remains of one job, so that another may be started under its id.
+
+        What still runs of it is killed first. Unknown job: no effect.
+        """
+        ...
+
     async def present(self, run: RunId) -> Sequence[NodeId]:
         """Return the jobs of a run of which something still runs, whoever started them."""
         ...
@@ -319,6 +326,8 @@ class Changes:
     extras: bytes | None = None
     taken: int = 0
     """The last request of the intake that these events answer."""
+    gone: Sequence[NodeId] = ()
+    """Nodes whose rows are removed, before the others are written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,8 +342,8 @@ class Update:
 class Journal(Protocol):
     """The write side of the store. One owner at a time, fenced by an epoch."""
 
-    async def create(self, row: RunRow, first: Event) -> None:
-        """Add a run with its first event, unowned. Raises Conflict if its name is taken."""
+    async def create(self, row: RunRow, first: Event, *more: Event) -> None:
+        """Add a run with its first events, unowned. Raises Conflict if its name is taken."""
         ...
 
     async def claim(self, run: RunId, owner: str) -> int | None:
@@ -426,6 +435,13 @@ class Intake(Protocol):
 
     async def post(self, run: RunId, item: Input) -> int:
         """Keep a request for the run's owner and wake it; return the request's number."""
+        ...
+
+    async def reopen(self, run: RunId, item: Input, summary: bytes) -> int:
+        """Keep a request for a run that has ended, its summary, and let it be claimed again.
+
+        Return the request's number. Raises Conflict if the run has not ended.
+        """
         ...
 
     async def pending(self, run: RunId, after: int) -> Sequence[tuple[int, Input]]:

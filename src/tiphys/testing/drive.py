@@ -31,6 +31,7 @@ from tiphys.messages import (
     CacheWanted,
     ClearTimer,
     Command,
+    DropJobs,
     Event,
     Granted,
     Input,
@@ -119,6 +120,9 @@ class World:
                     self._start(command.job)
                 case StopJob():
                     self._stop(command.job)
+                case DropJobs():
+                    for job in command.jobs:
+                        self.jobs.pop(job, None)
                 case SetTimer():
                     self.timers[command.timer] = command.at
                     self.at(command.at, f"timer {command.timer}")
@@ -197,8 +201,8 @@ class World:
         return TimerFired(at=self.now, timer=timer)
 
     def _end(self, key: NodeId) -> Input | None:
-        job = self.jobs[key]
-        if job.ends_at != self.now:
+        job = self.jobs.get(key)
+        if job is None or job.ends_at != self.now:
             return None
         job.ends_at = None
         return JobReported(at=self.now, report=self._last_report(job))
