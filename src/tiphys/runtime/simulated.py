@@ -176,10 +176,12 @@ class SimulatedRuntime:
         """Yield each report once."""
         return self._reports.watch()
 
-    async def logs(self, run: RunId, job: NodeId, follow: bool) -> AsyncIterator[bytes]:
-        """Yield the log that the script gives; with `follow` end when the job is over."""
+    async def logs(
+        self, run: RunId, job: NodeId, follow: bool, container: str = "main"
+    ) -> AsyncIterator[bytes]:
+        """Yield the log that the script gives main; with `follow` end when the job is over."""
         item = self._jobs.get(job)
-        if item is None or item.spec.run != run:
+        if item is None or item.spec.run != run or container != "main":
             return
         if item.outcome.log:
             yield item.outcome.log
