@@ -1,5 +1,6 @@
 """Inputs, events and commands: everything that is said to, by and for the engine, on one page.
 
+A list of shapes (limits: table), kept together because whoever reads one looks for the others.
 Inputs say what happened outside and are named in the past tense; events say what was decided and
 are the only thing stored; commands say what is wanted of the world. All are frozen and serialise
 with msgspec; a journal is a list of events, so an event's meaning never changes once released
@@ -23,19 +24,9 @@ from tiphys.model.templates import Template
 Phase: TypeAlias = Literal[
     "Pending", "Running", "Succeeded", "Skipped", "Failed", "Error", "Omitted"
 ]
-Kind: TypeAlias = Literal[
-    "Pod",
-    "Container",
-    "HTTP",
-    "Plugin",
-    "Steps",
-    "StepGroup",
-    "DAG",
-    "TaskGroup",
-    "Retry",
-    "Suspend",
-    "Skipped",
-]
+_Waiting: TypeAlias = Literal["Steps", "StepGroup", "DAG", "TaskGroup", "Retry"]
+_Single: TypeAlias = Literal["Pod", "Container", "HTTP", "Plugin", "Suspend", "Skipped"]
+Kind: TypeAlias = Literal[_Waiting, _Single]
 Strategy: TypeAlias = Literal["Stop", "Terminate"]
 Stage: TypeAlias = Literal["", "lock", "cache"]
 """What a node waits for before its work begins: its locks, what its cache knows, or nothing."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from random import Random
 
-import pytest
 from tests.properties.programs import Program, make
 from tests.properties.watched import People, WatchedDriver, drive_watched, go_to_end
 
@@ -45,7 +44,6 @@ def broken(driver: WatchedDriver) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("seed", SEEDS)
 def test_a_retry_of_what_failed_succeeds_when_its_jobs_do(seed):
     program = mending(seed)
     driver = drive_watched(program)
@@ -62,7 +60,6 @@ def test_a_retry_of_what_failed_succeeds_when_its_jobs_do(seed):
         assert state.phase == "Succeeded" or not again
 
 
-@pytest.mark.parametrize("seed", SEEDS)
 def test_whatever_people_do_a_run_that_is_retried_ends(seed):
     program = mending(seed, timing=True)
     rng = Random(seed)
