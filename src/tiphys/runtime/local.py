@@ -102,7 +102,7 @@ class LocalRuntime(Starting):
 
     async def kept(self, run: RunId) -> Sequence[NodeId]:
         """Return the jobs of a run of which anything remains, over or not."""
-        return [NodeId(name) for name in _names(self._root / run)]
+        return [NodeId(name) for name in names_in(self._root / run)]
 
     async def present(self, run: RunId) -> Sequence[NodeId]:
         """Return the jobs of a run of which something still runs or waits, whoever started them."""
