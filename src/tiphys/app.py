@@ -27,6 +27,7 @@ from tiphys.runtime.images import ImageRule
 from tiphys.runtime.local import LocalRuntime
 from tiphys.runtime.process import ProcessRuntime
 from tiphys.runtime.slots import Slots, default_slots
+from tiphys.service.explain import Explainer
 from tiphys.service.operations import Operator
 from tiphys.service.submit import Submitter
 from tiphys.service.view import Viewer
@@ -88,6 +89,7 @@ class Local:
     submitter: Submitter
     operator: Operator
     viewer: Viewer
+    explainer: Explainer
     slots: Slots
     objects: Objects
 
@@ -278,6 +280,7 @@ def local(settings: Settings, *, drives: bool = False) -> Iterator[Local]:
             submitter=Submitter(store, clock, partial(features, settings)),
             operator=Operator(store, store, clock),
             viewer=Viewer(store),
+            explainer=Explainer(store, store),
             slots=Slots(settings.slots or default_slots()),
             objects=store.objects(clock),
         )

@@ -21,6 +21,7 @@ _OBJECTS: Final = 50_000
 COMMANDS: Final[dict[str, str]] = {
     "delete": "tiphys.cli.operations:delete",
     "engine": "tiphys.cli.background:engine",
+    "explain": "tiphys.cli.explain:explain",
     "expr": "tiphys.cli.expr:expr",
     "get": "tiphys.cli.get:get",
     "lint": "tiphys.cli.lint:lint",
@@ -42,6 +43,7 @@ COMMANDS: Final[dict[str, str]] = {
 
 HELP: Final[dict[str, str]] = {
     "delete": "Forget workflows and all that belongs to them.",
+    "explain": "Tell why a workflow or a node is as it is.",
     "expr": "Show what an expression yields.",
     "get": "Show a workflow and its tree.",
     "lint": "Check files without running them.",

@@ -1,0 +1,105 @@
+"""Steps and tasks that a workflow declares and that have no node (yet): why not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tiphys.engine.explain import words
+from tiphys.engine.phases import BAD
+from tiphys.engine.state import Node
+from tiphys.program import Dag
+
+if TYPE_CHECKING:
+    from tiphys.engine.run import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """A step or task without a node. `name` is the name its node would have."""
+
+    name: str
+    display_name: str
+    reason: str
+
+
+def absent(run: Run) -> Iterator[Absent]:
+    """Yield every step and task, of what was begun, that has no node."""
+    for node in run.state.nodes.values():
+        if node.frame is None or node.template not in run.program.templates:
+            continue
+        dag = run.template(node).dag
+        if node.kind == "DAG" and dag is not None:
+            yield from _tasks(run, node, dag)
+        elif node.kind == "Steps":
+            yield from _steps(run, node)
+
+
+def _tasks(run: Run, node: Node, dag: Dag) -> Iterator[Absent]:
+    plan = dag.plan(node.frame.target if node.frame is not None else "")
+    wanted = frozenset(plan.wanted)
+    for index, call in enumerate(dag.tasks):
+        name = f"{node.name}.{call.name}"
+        if run.state.find(name) is None:
+            said = _task(run, node, dag, index) if index in wanted else _unwanted(node)
+            yield Absent(name, call.name, said)
+
+
+def _unwanted(node: Node) -> str:
+    target = node.frame.target if node.frame is not None else ""
+    return f"it will not run: the target of {node.display_name} is `{target}`, which needs it not"
+
+
+def _task(run: Run, node: Node, dag: Dag, index: int) -> str:
+    condition = dag.depends[index]
+    open_tasks = []
+    for need in dag.needs[index]:
+        task = run.state.find(f"{node.name}.{dag.tasks[need].name}")
+        if task is None or not task.settled:
+            phase = "has not begun" if task is None else words.result(task)
+            open_tasks.append(phase if task is not None else f"{dag.tasks[need].name} {phase}")
+    if node.fulfilled:
+        return f"it never ran: {words.result(node)} before"
+    if condition is not None and open_tasks:
+        logic = f"`{words.short(condition.logic)}`"
+        return f"it has not begun: its depends {logic} waits for {words.listed(open_tasks, 8)}"
+    return f"it has not begun: {_held_up(run, node)}"
+
+
+def _steps(run: Run, node: Node) -> Iterator[Absent]:
+    cursor = node.frame.cursor if node.frame is not None else -1
+    for number, group in enumerate(run.template(node).groups):
+        for call in group:
+            name = f"{node.name}[{number}].{call.name}"
+            if run.state.find(name) is None and not _is_expanded(run, node, number, call.name):
+                yield Absent(name, call.name, _step(run, node, number, cursor))
+
+
+def _is_expanded(run: Run, node: Node, number: int, step: str) -> bool:
+    group = run.state.find(f"{node.name}[{number}]")
+    children = group.children if group is not None else []
+    prefix = f"{node.name}[{number}].{step}("
+    return any(run.node(key).name.startswith(prefix) for key in children)
+
+
+def _step(run: Run, node: Node, number: int, cursor: int) -> str:
+    if node.fulfilled:
+        return f"it never ran: {words.result(node)} before"
+    if number <= cursor:
+        group = run.state.find(f"{node.name}[{number}]")
+        return f"it has not begun: {_held_up(run, group or node)}"
+    present = run.state.find(f"{node.name}[{cursor}]")
+    children = [] if present is None else [run.node(key) for key in present.children]
+    going = [words.result(item) for item in children if not item.settled or item.phase in BAD]
+    waits = f" ({words.listed(going)})" if going else ""
+    starts = f"group [{number}] starts when [{number - 1}] succeeded"
+    return f"it has not begun: {starts}; now [{cursor}] runs{waits}"
+
+
+def _held_up(run: Run, frame: Node) -> str:
+    if frame.id in run.state.waits:
+        return f"{frame.display_name} is {run.state.waits[frame.id]}"
+    if run.state.suspend:
+        return "the workflow is suspended"
+    return "its turn has not come"
