@@ -13,6 +13,7 @@ from tiphys.engine.explain import decisive
 from tiphys.engine.explain.absent import Absent, absent
 from tiphys.engine.explain.history import Line, tell
 from tiphys.engine.explain.waits import Wait, of_children, of_node, waits
+from tiphys.engine.explain.words import said
 from tiphys.engine.run import Run
 from tiphys.engine.state import Node
 from tiphys.errors import Corrupt, NotFound, UserError
@@ -40,7 +41,10 @@ class Waiting(_Part, frozen=True):
 
 
 class Link(_Part, frozen=True):
-    """One node of the chain from a failure down to its cause."""
+    """One node of the chain from a failure down to its cause.
+
+    `message` is left out where it only says that a child failed.
+    """
 
     node: str
     id: str
@@ -112,7 +116,8 @@ def explain(events: Sequence[Event], node: str = "") -> Explanation:
     )
     now = [*of_node(run, found), *of_children(run, found)]
     lines = tell(_new(events), events, found.id)
-    return _explanation(run, subject, now, decisive.chain(run, found), lines)
+    chain = decisive.chain(run, found)
+    return _explanation(run, subject, now, chain if len(chain) > 1 else (), lines)
 
 
 def _new(events: Sequence[Event]) -> Run:
@@ -137,7 +142,7 @@ def _explanation(
         message=state.message,
         node=subject,
         waits=tuple(_waiting(run, wait) for wait in now),
-        decisive=tuple(Link(item.name, item.id, item.phase, item.message) for item in chain),
+        decisive=tuple(Link(item.name, item.id, item.phase, said(item.message)) for item in chain),
         story=tuple(Told(rfc3339(line.at), line.text, _name(run, line.node)) for line in lines),
     )
 

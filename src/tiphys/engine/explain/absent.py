@@ -1,4 +1,4 @@
-"""Steps and tasks that a workflow declares and that have no node (yet): why not."""
+"""Steps, tasks and hooks that a workflow declares and that have no node (yet): why not."""
 
 from __future__ import annotations
 
@@ -6,18 +6,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tiphys.engine.evolve_nodes import has_hooks
 from tiphys.engine.explain import words
 from tiphys.engine.phases import BAD
 from tiphys.engine.state import Node
-from tiphys.program import Dag
+from tiphys.program import Dag, Hook
 
 if TYPE_CHECKING:
     from tiphys.engine.run import Run
 
+_TERMINATED = "the workflow was terminated, which runs no exit handlers"
+
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """A step or task without a node. `name` is the name its node would have."""
+    """A step, task or hook without a node. `name` is the name its node would have."""
 
     name: str
     display_name: str
@@ -25,8 +28,11 @@ class Absent:
 
 
 def absent(run: Run) -> Iterator[Absent]:
-    """Yield every step and task, of what was begun, that has no node."""
+    """Yield every step, task and hook, of what was begun, that has no node."""
+    yield from _exit(run)
     for node in run.state.nodes.values():
+        if has_hooks(run.program, run.state, node):
+            yield from _hooks(run, node)
         if node.frame is None or node.template not in run.program.templates:
             continue
         dag = run.template(node).dag
@@ -95,6 +101,50 @@ def _step(run: Run, node: Node, number: int, cursor: int) -> str:
     waits = f" ({words.listed(going)})" if going else ""
     starts = f"group [{number}] starts when [{number - 1}] succeeded"
     return f"it has not begun: {starts}; now [{cursor}] runs{waits}"
+
+
+# -------------------------------------------------------------------------------------- hooks
+
+
+def _exit(run: Run) -> Iterator[Absent]:
+    name = f"{run.state.name}.onExit"
+    if run.program.on_exit is None or run.state.find(name) is not None:
+        return
+    if not run.state.done:
+        yield Absent(name, name, "it has not begun: an exit handler runs when all else is over")
+    elif run.state.shutdown == "Terminate":
+        yield Absent(name, name, f"it did not run: {_TERMINATED}")
+    else:
+        yield Absent(name, name, "it did not run: the workflow never began")
+
+
+def _hooks(run: Run, node: Node) -> Iterator[Absent]:
+    for hook in run.call(node).hooks:
+        is_exit = hook.name == "exit"
+        name = f"{node.name}.onExit" if is_exit else f"{node.name}.hooks.{hook.name}"
+        if run.state.find(name) is None:
+            shown = name.removeprefix(node.name[: -len(node.display_name)])
+            yield Absent(name, shown, _hook(run, node, hook))
+
+
+def _hook(run: Run, node: Node, hook: Hook) -> str:
+    is_exit = hook.name == "exit"
+    if node.phase in {"Skipped", "Omitted"} or node.kind == "Skipped":
+        return f"it does not run: {node.display_name} did not run itself"
+    if is_exit and run.state.shutdown == "Terminate":
+        return f"it does not run: {_TERMINATED}"
+    if is_exit and not node.fulfilled:
+        return f"it has not begun: it runs when {node.display_name} is over"
+    if node.id in run.state.hook_waits:
+        return f"it has not begun: it is {run.state.hook_waits[node.id]}"
+    text = hook.expression
+    if text is None:
+        return f"it has not begun: {_held_up(run, node)}"
+    scope = run.frame_scope(run.node(node.boundary), run.viewer(node), node)
+    shown = words.read_as(text.source, words.resolved(run, text, scope, node.name)).rstrip(",")
+    if node.settled:
+        return f"it did not run: its expression {shown} never held"
+    return f"it has not begun: its expression {shown} does not hold"
 
 
 def _held_up(run: Run, frame: Node) -> str:

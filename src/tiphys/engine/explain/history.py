@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
 from tiphys.engine.evolve import evolve
-from tiphys.engine.explain import words
+from tiphys.engine.explain import decisive, words
 from tiphys.engine.explain.added import why_added
 from tiphys.engine.explain.ended import why_ended
 from tiphys.engine.state import State
@@ -301,10 +301,16 @@ def _workflow(
                 f"the workflow's activeDeadlineSeconds ({run.program.deadline_seconds:g}) is over"
             )
         case RunDone():
-            said = f": {words.short(event.message)}" if event.message else ""
-            return f"{event.phase}{said}"
+            return f"{event.phase}{_why_done(run, event)}"
         case _:
             assert_never(event)
+
+
+def _why_done(run: Run, event: RunDone) -> str:
+    if words.said(event.message):
+        return f": {words.said(event.message)}"
+    cause = decisive.first(run)
+    return f", because {words.result(cause)}" if cause is not None else ""
 
 
 def _exported(event: GlobalOutputSet) -> str:

@@ -74,7 +74,7 @@ def of_node(run: Run, node: Node) -> Iterator[Wait]:
 def of_children(run: Run, node: Node) -> Iterator[Wait]:
     """Yield that a node waits for others of the run, if it does."""
     live = (run.state.nodes[key] for key in run.state.live)
-    going = [item for item in live if item.owner == node.id or item.boundary == node.id]
+    going = [item for item in live if node.id in {item.owner, item.boundary}]
     if node.id in run.state.hook_waits:
         yield _hook(run, node)
     if going and node.frame is not None:

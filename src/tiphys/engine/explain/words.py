@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from tiphys.engine.run import Run
 
 MOST_NAMES = 3
+_CHILD = re.compile(r"^child '[^']*' failed$")
 _MOST_CHARACTERS = 160
 
 
@@ -37,12 +39,17 @@ def value(found: Json) -> str:
     return short(found if isinstance(found, str) else msgspec.json.encode(found).decode())
 
 
+def said(message: str) -> str:
+    """Return a message as one short line, "" for one that only names a child by its id."""
+    return "" if _CHILD.match(message) else short(message)
+
+
 def result(node: Node) -> str:
     """Return how a node stands: `a Failed (exit code 1)`."""
-    said = f" ({short(node.message)})" if node.message else ""
+    message = f" ({said(node.message)})" if said(node.message) else ""
     if node.daemoned:
         return f"{node.display_name} serves as a daemon"
-    return f"{node.display_name} {node.phase}{said}"
+    return f"{node.display_name} {node.phase}{message}"
 
 
 def listed(names: Iterable[str], most: int = MOST_NAMES) -> str:
