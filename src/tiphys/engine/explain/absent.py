@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tiphys.engine.evolve_nodes import has_hooks
-from tiphys.engine.explain import words
+from tiphys.engine.explain import decisive, words
 from tiphys.engine.phases import BAD
 from tiphys.engine.state import Node
 from tiphys.program import Dag, Hook
@@ -63,10 +63,10 @@ def _task(run: Run, node: Node, dag: Dag, index: int) -> str:
     for need in dag.needs[index]:
         task = run.state.find(f"{node.name}.{dag.tasks[need].name}")
         if task is None or not task.settled:
-            phase = "has not begun" if task is None else words.result(task)
-            open_tasks.append(phase if task is not None else f"{dag.tasks[need].name} {phase}")
+            stands = "not begun" if task is None else task.phase
+            open_tasks.append(f"{dag.tasks[need].name} ({stands})")
     if node.fulfilled:
-        return f"it never ran: {words.result(node)} before"
+        return _too_late(run, node)
     if condition is not None and open_tasks:
         logic = f"`{words.short(condition.logic)}`"
         return f"it has not begun: its depends {logic} waits for {words.listed(open_tasks, 8)}"
@@ -91,7 +91,7 @@ def _is_expanded(run: Run, node: Node, number: int, step: str) -> bool:
 
 def _step(run: Run, node: Node, number: int, cursor: int) -> str:
     if node.fulfilled:
-        return f"it never ran: {words.result(node)} before"
+        return _too_late(run, node)
     if number <= cursor:
         group = run.state.find(f"{node.name}[{number}]")
         return f"it has not begun: {_held_up(run, group or node)}"
@@ -145,6 +145,11 @@ def _hook(run: Run, node: Node, hook: Hook) -> str:
     if node.settled:
         return f"it did not run: its expression {shown} never held"
     return f"it has not begun: its expression {shown} does not hold"
+
+
+def _too_late(run: Run, node: Node) -> str:
+    chain = decisive.chain(run, node) or [node]
+    return f"it never ran, because {words.full_result(chain[-1])}"
 
 
 def _held_up(run: Run, frame: Node) -> str:

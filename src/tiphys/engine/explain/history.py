@@ -69,7 +69,7 @@ def tell(run: Run, events: Iterable[Event], about: NodeId | None = None) -> list
     found: list[Line] = []
     for event in events:
         run.at = _time(event) or run.at
-        subject = _subject(run.state, event)
+        subject = subject_of(run.state, event)
         wanted = _is_wanted(run, event, subject, about)
         text = _before(run, event) if wanted else ""
         if not isinstance(event, RunAdmitted):
@@ -95,7 +95,7 @@ def _time(event: Event) -> float:
     return at
 
 
-def _subject(state: State, event: Event) -> NodeId | None:
+def subject_of(state: State, event: Event) -> NodeId | None:
     """Return the node an event is about, None for the workflow."""
     match event:
         case NodeAdded():
@@ -198,7 +198,7 @@ def _advanced(event: NodeAdvanced) -> str:
         knew = "knows its outputs" if event.memo.hit else "knows nothing"
         return f"its cache {event.memo.cache} {knew} under `{event.memo.key}`"
     if event.stage == "cache":
-        return "asks next what its cache knows"
+        return ""  # what it asks next is told when it asks
     if event.stage:
         return "gives back what it was granted, since there is no room for its work now"
     return "has all that it waited for; its work begins"
@@ -261,7 +261,7 @@ def _settled(question: Question, held: bool) -> str:
         return f"is granted {_wanted(question)}"
     if isinstance(question, KeepWanted):
         return f"cache {question.cache} keeps its outputs"
-    return f"is told {_wanted(question)}"
+    return ""  # what a cache knew is told when the node goes on
 
 
 def _released(question: Question, held: bool) -> str:
@@ -309,8 +309,8 @@ def _workflow(
 def _why_done(run: Run, event: RunDone) -> str:
     if words.said(event.message):
         return f": {words.said(event.message)}"
-    cause = decisive.first(run)
-    return f", because {words.result(cause)}" if cause is not None else ""
+    chain = decisive.chain(run, decisive.first(run))
+    return f", because {words.full_result(chain[-1])}" if chain else ""
 
 
 def _exported(event: GlobalOutputSet) -> str:

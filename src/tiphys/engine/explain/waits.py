@@ -13,7 +13,7 @@ from tiphys.engine.nodes.suspend import ends_at, with_defaults
 from tiphys.engine.resolving import CallError
 from tiphys.engine.state import Asked, Node
 from tiphys.engine.verdict import deadline_at
-from tiphys.messages import LocksWanted
+from tiphys.messages import KeepWanted, LocksWanted
 from tiphys.model.ids import NodeId
 
 if TYPE_CHECKING:
@@ -46,10 +46,15 @@ def waits(run: Run) -> Iterator[Wait]:
     if run.state.done:
         return
     yield from _of_workflow(run)
+    rooms: Rooms = {}
     for key in run.state.live:
-        yield from of_node(run, run.state.nodes[key])
+        yield from _of_live(run, run.state.nodes[key], rooms)
     for key in run.state.hook_waits:
         yield _hook(run, run.state.nodes[key])
+    for asked in run.state.questions.values():
+        if isinstance(asked.question, KeepWanted):
+            reason = f"its outputs are not yet kept in cache {asked.question.cache}"
+            yield Wait("cache", reason, asked.node)
     for key, wanted in run.state.jobs.items():
         if not wanted:
             yield Wait("stopping", "its job was told to end and has not ended yet", key)
@@ -57,12 +62,15 @@ def waits(run: Run) -> Iterator[Wait]:
 
 def of_node(run: Run, node: Node) -> Iterator[Wait]:
     """Yield what a node waits for; frames whose children tell it better say nothing."""
-    if node.fulfilled:
-        return
+    if not node.fulfilled:
+        yield from _of_live(run, node, {})
+
+
+def _of_live(run: Run, node: Node, rooms: Rooms) -> Iterator[Wait]:
     if node.stage:
-        yield _parked(run, node)
+        yield _parked(run, node, rooms)
     elif node.id in run.state.waits:
-        yield _room(run, node, f"{node.display_name} has more to start and")
+        yield _room(run, node, f"{node.display_name} has more to start and", rooms)
     elif node.kind == "Suspend":
         yield _suspend(run, node)
     elif node.kind == "Retry" and node.frame is not None and node.frame.until:
@@ -110,36 +118,51 @@ def _of_workflow(run: Run) -> Iterator[Wait]:
 # --------------------------------------------------------------------------------------- room
 
 
-def _room(run: Run, node: Node, subject: str) -> Wait:
-    limit, place, takers = _takers(run, node)
-    names = tuple(taker.display_name for taker in takers)
-    if limit is None:
-        return Wait(
-            "room", f"{subject} is {run.state.waits.get(node.id, 'waiting for room')}", node.id
-        )
-    taken = f": {words.listed(names)}" if names else ""
-    reason = f"{subject} waits for room under {place} ({words.counted(limit, 'place')}{taken})"
-    return Wait("room", reason, node.id, names)
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A parallelism of which no place is free, and the nodes that have the places."""
+
+    limit: int
+    place: str
+    names: tuple[str, ...]
 
 
-def _takers(run: Run, node: Node) -> tuple[int | None, str, list[Node]]:
-    """Return the limit that leaves a node no room, its name, and the nodes that take the places.
+Rooms: TypeAlias = dict[NodeId, "Taken | None"]
+"""By boundary, so that the live nodes are looked through once for all who wait in it."""
 
-    A limit of None: there is room.
-    """
-    state = run.state
-    live = [state.nodes[key] for key in state.live]
+
+def _room(run: Run, node: Node, subject: str, rooms: Rooms) -> Wait:
+    boundary = _boundary(run, node)
+    if boundary.id not in rooms:
+        rooms[boundary.id] = _taken(run, boundary)
+    taken = rooms[boundary.id]
+    if taken is None:
+        waited = run.state.waits.get(node.id, "waiting for room")
+        return Wait("room", f"{subject} is {waited}", node.id)
+    by = f": {words.listed(taken.names)}" if taken.names else ""
+    places = words.counted(taken.limit, "place")
+    reason = f"{subject} waits for room under {taken.place} ({places}{by})"
+    return Wait("room", reason, node.id, taken.names)
+
+
+def _boundary(run: Run, node: Node) -> Node:
+    """Return the node under whose parallelism a node, or what it would add, takes a place."""
+    adds_inside = node.kind in {"Steps", "DAG"} and not node.stage
+    return node if adds_inside or node.boundary is None else run.node(node.boundary)
+
+
+def _taken(run: Run, boundary: Node) -> Taken | None:
+    """Return the limit that leaves no room now, None if there is room."""
+    placed = [run.state.nodes[key] for key in run.state.live if run.state.nodes[key].placed]
     limit = run.program.parallelism
-    if limit is not None and state.active_pods >= limit:
-        takers = [item for item in live if item.placed and _is_pod(run, item)]
-        return limit, "the workflow's parallelism", takers
-    is_outer = node.kind in {"Steps", "DAG"} and not node.stage
-    boundary = node if is_outer or node.boundary is None else run.node(node.boundary)
+    if limit is not None and run.state.active_pods >= limit:
+        names = tuple(item.display_name for item in placed if _is_pod(run, item))
+        return Taken(limit, "the workflow's parallelism", names)
     own = run.template(boundary).parallelism if boundary.template else None
     if own is not None and boundary.active >= own:
-        takers = [item for item in live if item.placed and item.boundary == boundary.id]
-        return own, f"the parallelism of {boundary.display_name}", takers
-    return None, "", []
+        names = tuple(item.display_name for item in placed if item.boundary == boundary.id)
+        return Taken(own, f"the parallelism of {boundary.display_name}", names)
+    return None
 
 
 def _is_pod(run: Run, node: Node) -> bool:
@@ -154,12 +177,12 @@ def _hook(run: Run, node: Node) -> Wait:
 # ---------------------------------------------------------------------------------- questions
 
 
-def _parked(run: Run, node: Node) -> Wait:
+def _parked(run: Run, node: Node, rooms: Rooms) -> Wait:
     asked = run.state.questions.get(f"{node.stage}:{node.id}")
     if asked is None:
         if run.state.suspend:
             return Wait("suspended", "starts when the workflow is resumed", node.id)
-        return _room(run, node, "it has not asked for what it needs yet, since it")
+        return _room(run, node, "it has not asked for what it needs yet, since it", rooms)
     if isinstance(asked.question, LocksWanted):
         return _locks(asked, node)
     return Wait("cache", "waits to hear what its cache knows", node.id)

@@ -52,6 +52,11 @@ def result(node: Node) -> str:
     return f"{node.display_name} {node.phase}{message}"
 
 
+def full_result(node: Node) -> str:
+    """Return how a node stands, by its full name."""
+    return node.name + result(node)[len(node.display_name) :]
+
+
 def listed(names: Iterable[str], most: int = MOST_NAMES) -> str:
     """Return names with commas, the first few of them: `a, b, c and 5 more`."""
     found = [*names]
