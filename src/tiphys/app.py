@@ -19,14 +19,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tiphys.artifacts.registry import Drivers
+from tiphys.controller.cron import CronLoop
+from tiphys.controller.cron_ports import CronPorts
 from tiphys.controller.engine import Engine
 from tiphys.controller.loop import Ports
+from tiphys.controller.serving import serve
 from tiphys.errors import Permanent, UserError
 from tiphys.ports import Answerer, Objects, RunRow, Runtime
 from tiphys.runtime.images import ImageRule
 from tiphys.runtime.local import LocalRuntime
 from tiphys.runtime.process import ProcessRuntime
 from tiphys.runtime.slots import Slots, default_slots
+from tiphys.service.again import Repeater
+from tiphys.service.cron import CronChildren, CronWorkflows
 from tiphys.service.explain import Explainer
 from tiphys.service.operations import Operator
 from tiphys.service.submit import Submitter
@@ -88,10 +93,12 @@ class Local:
     clock: SystemClock
     submitter: Submitter
     operator: Operator
+    repeater: Repeater
     viewer: Viewer
     explainer: Explainer
     slots: Slots
     objects: Objects
+    crons: CronWorkflows
 
     def engine(self) -> Engine:
         """Return what drives runs in this process."""
@@ -110,6 +117,41 @@ class Local:
             bugs=self.settings.home / "bugs",
         )
         return Engine(ports, self.runtime)
+
+    def schedules(self) -> CronLoop:
+        """Return what keeps the CronWorkflows of this home in step, in this process."""
+        if self.owner is None:
+            raise Permanent("this home was opened to read only")
+        return CronLoop(
+            CronPorts(
+                objects=self.objects,
+                ledger=self.store.ledger,
+                workflows=self.children(),
+                clock=self.clock,
+                owner=self.owner.name,
+            )
+        )
+
+    def children(self) -> CronChildren:
+        """Return what makes and keeps the workflows of CronWorkflows; it chooses the runtime."""
+        return CronChildren(
+            objects=self.objects,
+            queries=self.store,
+            submitter=self.submitter,
+            operator=self.operator,
+            clock=self.clock,
+            forget=self.forget,
+            runtime=choose_runtime(self.settings).name,
+        )
+
+    async def serve(self) -> None:
+        """Drive runs and keep schedules, until there has been nothing to do for a while."""
+        await serve(self.engine(), self.schedules(), self.settings.idle_seconds)
+
+    async def has_work(self) -> bool:
+        """Tell whether an engine has anything to do here, now or at some due time."""
+        free = await self.store.claimable()
+        return bool(free) or await self.crons.is_waiting(self.clock.now())
 
     async def forget(self, row: RunRow) -> None:
         """Delete a run, its job directories and its artifacts; what runs of it is killed.
@@ -272,15 +314,19 @@ def local(settings: Settings, *, drives: bool = False) -> Iterator[Local]:
         store = SqliteStore(settings.home, owner)
         stack.callback(store.close)
         clock = SystemClock()
+        objects = store.objects(clock)
+        submitter = Submitter(store, clock, partial(features, settings))
         yield Local(
             settings=settings,
             store=store,
             owner=owner,
             clock=clock,
-            submitter=Submitter(store, clock, partial(features, settings)),
+            submitter=submitter,
             operator=Operator(store, store, clock),
+            repeater=Repeater(store, store, store, submitter, clock),
             viewer=Viewer(store),
             explainer=Explainer(store, store),
             slots=Slots(settings.slots or default_slots()),
-            objects=store.objects(clock),
+            objects=objects,
+            crons=CronWorkflows(objects),
         )

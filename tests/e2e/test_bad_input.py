@@ -58,7 +58,7 @@ DOCUMENTS: dict[str, tuple[str | bytes, str]] = {
         "apiVersion: argoproj.io/v1alpha1\nkind: CronWorkflow\nmetadata: {name: a}\n"
         "spec:\n  schedules: ['* * * * *']\n  workflowSpec:\n    entrypoint: main\n"
         "    templates:\n    - name: main\n      container: {image: busybox}\n",
-        ":2:7: schedules are not supported yet: a CronWorkflow cannot be run; make its",
+        ":2:7: a CronWorkflow is not run, it is kept; `tiphys cron create` keeps it",
     ),
     "template in no file": (
         f"{HEAD}spec:\n  workflowTemplateRef: {{name: lib}}\n",

@@ -115,7 +115,7 @@ def ensure_engine(session: Session) -> bool:
 @with_session
 @is_asynchronous
 async def engine(session: Session) -> None:
-    """Drive the runs of a home until there are none."""
+    """Drive the runs of a home and keep its schedules, until there are none."""
     from tiphys.app import local
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
@@ -127,13 +127,13 @@ async def engine(session: Session) -> None:
                     return
                 if not await _serve(home, settings):
                     return
-            if not await home.store.claimable():
+            if not await home.has_work():
                 return
 
 
 async def _serve(home: Local, settings: Settings) -> bool:
-    """Drive runs until there are none; False if the home was deleted meanwhile."""
-    serving = asyncio.ensure_future(home.engine().serve(settings.idle_seconds))
+    """Drive runs until there is nothing to do; False if the home was deleted meanwhile."""
+    serving = asyncio.ensure_future(home.serve())
     while not serving.done():
         await asyncio.wait({serving}, timeout=_HOME_SECONDS)
         if not _lock_file(settings.home).exists():

@@ -19,6 +19,7 @@ from tiphys.errors import TiphysError
 _OBJECTS: Final = 50_000
 """New objects between two looks for garbage: the usual 700 cost a short command a tenth of it."""
 COMMANDS: Final[dict[str, str]] = {
+    "cron": "tiphys.cli.cron:cron",
     "delete": "tiphys.cli.operations:delete",
     "engine": "tiphys.cli.background:engine",
     "explain": "tiphys.cli.explain:explain",
@@ -29,7 +30,9 @@ COMMANDS: Final[dict[str, str]] = {
     "logs": "tiphys.cli.logs:logs",
     "node": "tiphys.cli.operations:node",
     "render": "tiphys.cli.render_command:render",
+    "resubmit": "tiphys.cli.again:resubmit",
     "resume": "tiphys.cli.operations:resume",
+    "retry": "tiphys.cli.again:retry",
     "run": "tiphys.cli.run:run",
     "stop": "tiphys.cli.operations:stop",
     "submit": "tiphys.cli.submit:submit",
@@ -42,6 +45,7 @@ COMMANDS: Final[dict[str, str]] = {
 """Verb to `module:command`."""
 
 HELP: Final[dict[str, str]] = {
+    "cron": "Start workflows by the clock.",
     "delete": "Forget workflows and all that belongs to them.",
     "explain": "Tell why a workflow or a node is as it is.",
     "expr": "Show what an expression yields.",
@@ -51,7 +55,9 @@ HELP: Final[dict[str, str]] = {
     "logs": "Show what a workflow's steps wrote.",
     "node": "Answer the suspend nodes of a workflow.",
     "render": "Show what the tags of a node yield.",
+    "resubmit": "Run a workflow anew under another name.",
     "resume": "Let a suspended workflow go on.",
+    "retry": "Go on with a workflow that failed.",
     "run": "Run a workflow here, until it ends.",
     "stop": "End a workflow; its exit handlers run.",
     "submit": "Run a workflow in the background.",

@@ -6,15 +6,23 @@ journal, without checking. Neither fetches anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from msgspec.structs import replace
 
 from tiphys.compile.lower import lower
 from tiphys.compile.needs import Runtime, unsupported
 from tiphys.compile.notes import noted
-from tiphys.compile.references import TemplateStore, find_document, join_specs, template_store
+from tiphys.compile.overrides import overridden
+from tiphys.compile.references import (
+    TemplateStore,
+    find_document,
+    join_specs,
+    scope_of,
+    template_store,
+)
 from tiphys.compile.validate import validate_workflow
 from tiphys.compile.validate_context import Options
 from tiphys.compile.validate_metadata import validate_metadata
@@ -22,12 +30,14 @@ from tiphys.errors import Finding, InvalidDocument, Unsupported
 from tiphys.messages import RunAdmitted
 from tiphys.model.base import Json, JsonObject
 from tiphys.model.codec import convert, encode
+from tiphys.model.configmaps import LABEL, PARAMETER
 from tiphys.model.ids import RunId
 from tiphys.model.spec import WorkflowSpec
 from tiphys.model.workflow import ClusterWorkflowTemplate, Workflow, WorkflowTemplate
 from tiphys.program import Program
 
 _CREATE = Options(offline=True)
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +94,32 @@ def admit(
     if problems:
         raise InvalidDocument(problems)
     spec = execution_spec(workflow, store)
-    findings = refused(workflow, store, runtime) if runtime is not None else []
+    workflow = labelled(workflow, spec)
+    program = lower(workflow, spec, store, created_at, configs)
+    used = _used(program, workflow, store)
+    findings = refused(workflow, used, runtime) if runtime is not None else []
     if findings:
         raise Unsupported(findings)
-    workflow = labelled(workflow, spec)
     event = RunAdmitted(
         run=RunId(workflow.metadata.uid),
         created_at=created_at,
         workflow=encode(workflow),
-        documents=[*(encode(document) for document in store.values()), *configs.values()],
+        documents=[*(encode(document) for document in used.values()), *configs.values()],
     )
-    notes = sorted({*noted(spec), *(n for doc in store.values() for n in noted(doc.spec))})
-    return Admitted(_compile(workflow, spec, store, event), event, notes)
+    notes = sorted({*noted(spec), *(note for doc in used.values() for note in noted(doc.spec))})
+    return Admitted(program, event, notes)
+
+
+def _used(program: Program, workflow: Workflow, store: TemplateStore) -> TemplateStore:
+    """Return the documents among those given that the workflow's templates come from.
+
+    A journal keeps these alone: a store may hold many others.
+    """
+    reference = workflow.spec.workflow_template_ref
+    scopes = {template.scope for template in program.templates.values()}
+    if reference is not None:
+        scopes.add(scope_of(reference))
+    return {scope: document for scope, document in store.items() if scope in scopes}
 
 
 def _configs(documents: Iterable[object]) -> dict[str, Json]:
@@ -104,9 +128,16 @@ def _configs(documents: Iterable[object]) -> dict[str, Json]:
     for item in documents:
         if isinstance(item, dict) and item.get("kind") == "ConfigMap":
             metadata = item.get("metadata")
-            if isinstance(metadata, dict):
+            if isinstance(metadata, dict) and _holds_parameters(metadata):
                 found[str(metadata.get("name"))] = item
     return found
+
+
+def _holds_parameters(metadata: JsonObject) -> bool:
+    """Return whether workflows may read a ConfigMap; those without a label are told so then."""
+    labels = metadata.get("labels")
+    kind = labels.get(LABEL) if isinstance(labels, dict) else None
+    return kind is None or kind == PARAMETER
 
 
 def labelled(workflow: Workflow, spec: WorkflowSpec) -> Workflow:
@@ -125,12 +156,18 @@ def labelled(workflow: Workflow, spec: WorkflowSpec) -> Workflow:
     return replace(workflow, metadata=metadata)
 
 
-def recompile(event: RunAdmitted) -> Program:
-    """Return the Program of a stored run."""
-    workflow = convert(event.workflow, Workflow)
+def recompile(event: RunAdmitted, parameters: Mapping[str, str] = _NONE) -> Program:
+    """Return the Program of a stored run, with the parameters it was given since."""
+    workflow = overridden(convert(event.workflow, Workflow), parameters)
     documents = (item for item in event.documents if isinstance(item, dict))
     store = template_store(_document(item) for item in documents)
     return _compile(workflow, execution_spec(workflow, store), store, event)
+
+
+def documents_of(event: RunAdmitted) -> list[object]:
+    """Return the documents beside a stored run's workflow, as `admit` takes them."""
+    values = [item for item in event.documents if isinstance(item, dict)]
+    return [found if (found := _document(item)) is not None else item for item in values]
 
 
 def _document(value: JsonObject) -> WorkflowTemplate | ClusterWorkflowTemplate | None:

@@ -63,8 +63,8 @@ class CronLoop:
     @property
     def has_work(self) -> bool:
         """Whether a CronWorkflow waits for its time, or nobody has looked yet."""
-        waiting = (item for item in self._crons.values() if not item.is_suspended)
-        return not self._loaded or any(item.timetable is not None for item in waiting)
+        tables = (item.timetable for item in self._crons.values() if not item.is_suspended)
+        return not self._loaded or any(it is not None and it.next_at is not None for it in tables)
 
     async def run(self) -> None:
         """Work, without end; after a failure that may pass, begin again from the store."""

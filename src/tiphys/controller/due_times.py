@@ -2,8 +2,12 @@
 
 It is taken in the ledger, decided and carried out, noted, closed, in that order; whoever finds one
 half done goes on where it was left. So two engines, or one that was killed, make one workflow of
-it. The decision itself is made in `compile.triggers`. Source: Argo workflow/cron/operator.go, run;
-reference/engine-operations.md 11.1.3.
+it. The decision itself is made in `compile.triggers`.
+
+Differs: a due time that was skipped (suspended, `when`, Forbid) stays so. Argo decides it again at
+every change of the CronWorkflow within startingDeadlineSeconds.
+
+Source: Argo workflow/cron/operator.go, run; reference/engine-operations.md 11.1.3.
 """
 
 from __future__ import annotations
@@ -46,7 +50,7 @@ class DueTimes:
         if row is None:
             return
         if not row.outcome:
-            row = await self._decide(row, Outcome(kind="Missed", reason=reason))
+            row = await self._decide(reference, row, Outcome(kind="Missed", reason=reason))
         await self.finish(row, reference)
 
     async def finish(self, row: DueRow, reference: ObjectRef) -> None:
@@ -57,15 +61,16 @@ class DueTimes:
             await ports.ledger.close(row)
             return
         if not was_decided:
-            row = await self._decide(row, await self._outcome(cron, row.at))
+            row = await self._decide(reference, row, await self._outcome(cron, row.at))
         outcome = _OUTCOME.decode(row.outcome)
         if not (was_decided and is_noted(cron, row.at, outcome)):
             await ports.change(reference, lambda present: noted(present, row.at, outcome))
         await ports.ledger.close(row)
         await self._prune(row.cron)
 
-    async def _decide(self, row: DueRow, outcome: Outcome) -> DueRow:
-        _log.info("CronWorkflow %s at %d: %s", row.cron, row.at, f"{outcome.kind} {outcome.reason}")
+    async def _decide(self, reference: ObjectRef, row: DueRow, outcome: Outcome) -> DueRow:
+        name = f"{reference.namespace}/{reference.name}"
+        _log.info("CronWorkflow %s at %d: %s %s", name, row.at, outcome.kind, outcome.reason)
         return await self._ports.ledger.decide(row, msgspec.json.encode(outcome))
 
     async def _prune(self, uid: str) -> None:

@@ -56,8 +56,11 @@ class Engine:
             for loop in [*self._loops.values()]:
                 loop.wake()
 
-    async def serve(self, idle_seconds: float) -> None:
-        """Drive every unfinished run nobody drives, until there has been none for a while."""
+    async def serve(self, idle_seconds: float, stays: Callable[[], bool] = lambda: False) -> None:
+        """Drive every unfinished run nobody drives, until there has been none for a while.
+
+        It goes on as long as `stays` says so.
+        """
         idle_since = self._clock.now()
         async with asyncio.TaskGroup() as group:
             ear = group.create_task(self._listen())
@@ -66,7 +69,7 @@ class Engine:
                     if row.run not in self._loops and row.run not in self._refused:
                         self._loops[row.run] = self._loop(row)
                         group.create_task(self._keep(row))
-                if self._loops:
+                if self._loops or stays():
                     idle_since = self._clock.now()
                 elif self._clock.now() - idle_since >= idle_seconds:
                     break

@@ -496,10 +496,16 @@ def _without_none(kind: inspect.UnionType) -> inspect.Type:
     return rest[0]
 
 
-_MAKER: Final = _Maker()
+_MADE: Final = _Maker()
+"""Shapes that are whole. One in the making is nobody else's: a thread beside would read by half of
+it, and lose fields."""
 
 
 @cache
 def shape_of(struct: type[Model]) -> Shape:
     """Return the shape of a struct of the model."""
-    return _MAKER.make(inspect.type_info(struct))
+    maker = _Maker(dict(_MADE.records), dict(_MADE.tables))
+    shape = maker.make(inspect.type_info(struct))
+    _MADE.records.update(maker.records)
+    _MADE.tables.update(maker.tables)
+    return shape

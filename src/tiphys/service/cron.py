@@ -12,11 +12,13 @@ import msgspec
 
 from tiphys.compile.references import template_store
 from tiphys.compile.triggers.children import CRON_LABEL, is_child, manual_child
+from tiphys.compile.triggers.due import next_run
 from tiphys.compile.triggers.history import Child
+from tiphys.compile.triggers.outcome import COMPLETED_LABEL
 from tiphys.compile.validate import validate_cron_workflow
 from tiphys.compile.validate_context import Options
 from tiphys.compile.validate_metadata import validate_metadata
-from tiphys.errors import Finding, InvalidDocument, NotFound
+from tiphys.errors import Conflict, Finding, InvalidDocument, NotFound
 from tiphys.model.base import API_VERSION, JsonObject
 from tiphys.model.codec import Document, convert, encode
 from tiphys.model.cron import CronWorkflow
@@ -25,7 +27,7 @@ from tiphys.model.workflow import Workflow
 from tiphys.ports import Clock, ObjectRef, Objects, Queries, RunRow
 from tiphys.service.operations import Operator
 from tiphys.service.stored import stored_documents
-from tiphys.service.submit import Overrides, Submitter
+from tiphys.service.submit import Overrides, Submitter, apply_options
 from tiphys.service.view import Viewer
 
 KIND = "CronWorkflow"
@@ -47,6 +49,15 @@ class CronWorkflows:
         crons = [convert(item, CronWorkflow) for item in found]
         return sorted(crons, key=lambda cron: (cron.metadata.namespace, cron.metadata.name))
 
+    async def is_waiting(self, now: float) -> bool:
+        """Tell whether any CronWorkflow waits for its next due time."""
+        return any(
+            not cron.spec.suspend
+            and cron.metadata.labels.get(COMPLETED_LABEL) != "true"
+            and next_run(cron, now) is not None
+            for cron in await self.list(None)
+        )
+
     async def create(
         self, cron: CronWorkflow, namespace: str, beside: Sequence[object], origin: Document | None
     ) -> CronWorkflow:
@@ -66,19 +77,30 @@ class CronWorkflows:
         Raises InvalidDocument, NotFound and Conflict.
         """
         cron = _placed(cron, namespace)
-        present = await self.get(cron.metadata.namespace, cron.metadata.name)
+        await self.get(cron.metadata.namespace, cron.metadata.name)
         await self._check(cron, beside, origin)
-        version = cron.metadata.resource_version or present.metadata.resource_version
-        metadata = msgspec.structs.replace(cron.metadata, resource_version=version)
-        changed = msgspec.structs.replace(cron, metadata=metadata, status=present.status)
-        return convert(await self.objects.replace(encode(changed)), CronWorkflow)
+        given = cron.metadata.resource_version
+        while True:
+            present = await self.get(cron.metadata.namespace, cron.metadata.name)
+            version = given or present.metadata.resource_version
+            metadata = msgspec.structs.replace(cron.metadata, resource_version=version)
+            changed = msgspec.structs.replace(cron, metadata=metadata, status=present.status)
+            try:
+                return convert(await self.objects.replace(encode(changed)), CronWorkflow)
+            except Conflict:
+                if given:
+                    raise
 
     async def suspend(self, namespace: str, name: str, suspended: bool) -> CronWorkflow:
         """Let a CronWorkflow make no more workflows, or make them again. Raises NotFound."""
-        present = await self.get(namespace, name)
-        spec = msgspec.structs.replace(present.spec, suspend=suspended or None)
-        changed = msgspec.structs.replace(present, spec=spec)
-        return convert(await self.objects.replace(encode(changed)), CronWorkflow)
+        while True:
+            present = await self.get(namespace, name)
+            spec = msgspec.structs.replace(present.spec, suspend=suspended or None)
+            changed = msgspec.structs.replace(present, spec=spec)
+            try:
+                return convert(await self.objects.replace(encode(changed)), CronWorkflow)
+            except Conflict:  # the engine wrote its status meanwhile
+                continue
 
     async def delete(self, namespace: str, name: str) -> None:
         """Remove a CronWorkflow. Raises NotFound."""
@@ -98,6 +120,16 @@ class CronWorkflows:
         found += validate_cron_workflow(cron, template_store([*stored, *beside]), options)
         if found:
             raise InvalidDocument(found)
+
+
+def overridden(cron: CronWorkflow, options: Overrides, schedule: str) -> CronWorkflow:
+    """Return a CronWorkflow with what a person wants otherwise; labels are lost, as in Argo."""
+    replace = msgspec.structs.replace
+    made = apply_options(Workflow(metadata=cron.metadata, spec=cron.spec.workflow_spec), options)
+    metadata = replace(made.metadata, labels=cron.metadata.labels)
+    schedules = (schedule,) if schedule else cron.spec.schedules
+    spec = replace(cron.spec, workflow_spec=made.spec, schedules=schedules)
+    return replace(cron, metadata=metadata, spec=spec)
 
 
 def _reference(namespace: str, name: str) -> ObjectRef:

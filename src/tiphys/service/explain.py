@@ -143,7 +143,7 @@ def _explanation(
         node=subject,
         waits=tuple(_waiting(run, wait) for wait in now),
         decisive=tuple(Link(item.name, item.id, item.phase, said(item.message)) for item in chain),
-        story=tuple(Told(rfc3339(line.at), line.text, _name(run, line.node)) for line in lines),
+        story=tuple(Told(rfc3339(line.at), line.text, line.node) for line in lines),
     )
 
 

@@ -74,13 +74,16 @@ class MemoryStore:
 
     # ------------------------------------------------------------------------------ journal
 
-    async def create(self, row: RunRow, first: Event) -> None:
-        """Add a run with its first event, unowned. Raises Conflict if its name is taken."""
+    async def create(self, row: RunRow, first: Event, *more: Event) -> None:
+        """Add a run with its first events, unowned. Raises Conflict if its name is taken."""
         name = (row.namespace, row.name)
         if any((item.row.namespace, item.row.name) == name for item in self._memory.runs.values()):
             raise Conflict(f'workflows.argoproj.io "{row.name}" already exists')
         fresh = replace(row, done=False, owner="", epoch=0)
-        self._memory.runs[row.run] = _Stored(fresh, 1, [(1, _ENCODER.encode([first]))])
+        commits = [(1, _ENCODER.encode([first]))]
+        if more:
+            commits.append((1 + len(more), _ENCODER.encode([*more])))
+        self._memory.runs[row.run] = _Stored(fresh, 1 + len(more), commits)
 
     async def claim(self, run: RunId, owner: str) -> int | None:
         """Become the owner and return the new epoch; None if a living owner has it."""
@@ -124,6 +127,8 @@ class MemoryStore:
         stored.commits.append((stored.seq, data))
         extras = stored.row.extras if changes.extras is None else changes.extras
         stored.row = replace(stored.row, summary=changes.summary, extras=extras, done=changes.done)
+        for key in changes.gone:
+            stored.nodes.pop(key, None)
         stored.nodes.update(changes.nodes)
         for number in [number for number in stored.requests if number <= changes.taken]:
             del stored.requests[number]
@@ -149,6 +154,14 @@ class MemoryStore:
         if self._is_alive(stored.row.owner):
             self._memory.owners[stored.row.owner].wake()
         return self._memory.requests
+
+    async def reopen(self, run: RunId, item: Input, summary: bytes) -> int:
+        """Keep a request for a run that has ended, its summary, and let it be claimed again."""
+        stored = self._memory.find(run)
+        if not stored.row.done:
+            raise Conflict(f"run {run} has not ended")
+        stored.row = replace(stored.row, done=False, owner="", summary=summary)
+        return await self.post(run, item)
 
     async def pending(self, run: RunId, after: int) -> Sequence[tuple[int, Input]]:
         """Return the requests with a higher number that no commit has answered."""

@@ -5,7 +5,7 @@ This is what a new database gets. One that exists is brought here by the steps o
 
 from __future__ import annotations
 
-VERSION = 3
+VERSION = 4
 """The schema's number, kept in the database as `user_version`."""
 
 OBJECTS: tuple[str, ...] = (
@@ -66,6 +66,28 @@ DUE_TIMES: tuple[str, ...] = (
 )
 """The ledger of due times of CronWorkflows. Since version 3."""
 
+DELETIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE artifact_deletions (
+        run TEXT NOT NULL,
+        node TEXT NOT NULL,
+        name TEXT NOT NULL,
+        namespace TEXT NOT NULL,
+        deletion BLOB NOT NULL,
+        state TEXT NOT NULL,
+        tries INTEGER NOT NULL,
+        due_at REAL NOT NULL,
+        error TEXT NOT NULL,
+        PRIMARY KEY (run, node, name)
+    ) WITHOUT ROWID
+    """,
+    """
+    CREATE INDEX which_artifact_deletions_are_due
+    ON artifact_deletions (due_at) WHERE state = 'wanted'
+    """,
+)
+"""The ledger of artifact deletions; its rows outlive their run. Since version 4."""
+
 STATEMENTS: tuple[str, ...] = (
     """
     CREATE TABLE runs (
@@ -120,4 +142,5 @@ STATEMENTS: tuple[str, ...] = (
     "CREATE INDEX which_requests_has_this_run ON requests (run, id)",
     *OBJECTS,
     *DUE_TIMES,
+    *DELETIONS,
 )

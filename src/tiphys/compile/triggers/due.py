@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from tiphys.expr.cron import Schedule, parse_schedule
+from tiphys.expr.errors import CronError
 from tiphys.expr.values import UTC, Time, Zone
 from tiphys.model.cron import CronWorkflow, CronWorkflowSpec
 from tiphys.model.times import time_seconds
@@ -47,6 +48,14 @@ def next_of(schedules: Iterable[Schedule], after: float, local: Zone = UTC) -> i
     """Return the first due time of all schedules strictly after a moment."""
     found = (next_after(schedule, after, local) for schedule in schedules)
     return min((at for at in found if at is not None), default=None)
+
+
+def next_run(cron: CronWorkflow, now: float, local: Zone = UTC) -> int | None:
+    """Return when a CronWorkflow is due next, None if never or if a schedule cannot be read."""
+    try:
+        return next_of(parse_schedules(cron.spec), now, local)
+    except CronError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,7 @@ def _resumed(run: Run, node: Node) -> str:
         until = None
     if until is not None and node.finished_at >= until:
         return "because its time was over"
-    return "because someone resumed it"
+    return f"because someone resumed it{_said(node)}"
 
 
 def _all_over(run: Run, node: Node) -> str:

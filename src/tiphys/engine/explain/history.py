@@ -30,6 +30,7 @@ from tiphys.messages import (
     NodeDone,
     NodePhaseChanged,
     NodeProgressed,
+    NodeRebound,
     NodeSettled,
     OutputsSupplied,
     Question,
@@ -39,6 +40,8 @@ from tiphys.messages import (
     RoomWanted,
     RunAdmitted,
     RunDone,
+    RunImported,
+    RunReopened,
     RunStarted,
     ShutdownSet,
     SlotsOpened,
@@ -53,10 +56,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What was decided, when, and about which node (None: the workflow)."""
+    """What was decided, when, and about the node of which name ("": the workflow)."""
 
     at: float
-    node: NodeId | None
+    node: str
     text: str
 
 
@@ -76,10 +79,11 @@ def tell(run: Run, events: Iterable[Event], about: NodeId | None = None) -> list
             evolve(run.state, run.program, event, _nobody)
         if wanted:
             text = text or _after(run, event)
-            if subject is not None and subject != about:
-                text = f"{run.state.nodes[subject].display_name}: {text}"
+            node = run.state.nodes[subject] if subject is not None else None
+            if text and node is not None and subject != about:
+                text = f"{node.display_name}: {text}"
             if text:
-                found.append(Line(run.at, subject, text))
+                found.append(Line(run.at, node.name if node is not None else "", text))
     return found
 
 
@@ -108,6 +112,8 @@ def subject_of(state: State, event: Event) -> NodeId | None:
         case (
             RunAdmitted()
             | RunStarted()
+            | RunImported()
+            | RunReopened()
             | GlobalOutputSet()
             | ShutdownSet()
             | SuspendSet()
@@ -125,10 +131,22 @@ def _is_wanted(run: Run, event: Event, subject: NodeId | None, about: NodeId | N
     if about is None:
         return False
     if subject is None:
-        node = run.state.nodes.get(about)
-        befell = isinstance(event, ShutdownSet | SuspendSet | DeadlinePassed)
-        return befell and node is not None and not node.fulfilled
+        return _befell(run, event, about)
     return _is_attempt(run, event, subject, about)
+
+
+def _befell(run: Run, event: Event, about: NodeId) -> bool:
+    """Return whether something that was done to the workflow concerned a node."""
+    match event:
+        case RunImported():
+            return any(run.state.id_of(copy.node.name) == about for copy in event.nodes)
+        case RunReopened():
+            return about in event.deleted or about in event.reset
+        case ShutdownSet() | SuspendSet() | DeadlinePassed():
+            node = run.state.nodes.get(about)
+            return node is not None and not node.fulfilled
+        case _:
+            return False
 
 
 def _is_attempt(run: Run, event: Event, subject: NodeId, about: NodeId) -> bool:
@@ -170,6 +188,8 @@ def _after(run: Run, event: Event) -> str:
             return _supplied(event)
         case JobSettled():
             return "its job, which was being stopped, has ended"
+        case NodeRebound():
+            return "its inputs were resolved anew, since the workflow has other parameters"
         case (
             QuestionSettled()
             | LocksReleased()  # told before
@@ -276,6 +296,8 @@ def _workflow(
     event: (
         RunAdmitted
         | RunStarted
+        | RunImported
+        | RunReopened
         | GlobalOutputSet
         | ShutdownSet
         | SuspendSet
@@ -286,9 +308,8 @@ def _workflow(
     match event:
         case RunAdmitted():
             return "admitted"
-        case RunStarted():
-            suspended = ", suspended as its `suspend` says" if run.state.suspend else ""
-            return f"begun{suspended}"
+        case RunStarted() | RunImported() | RunReopened():
+            return _begun(run, event)
         case GlobalOutputSet():
             return f"global output {event.name} is {_exported(event)}"
         case ShutdownSet():
@@ -304,6 +325,22 @@ def _workflow(
             return f"{event.phase}{_why_done(run, event)}"
         case _:
             assert_never(event)
+
+
+def _begun(run: Run, event: RunStarted | RunImported | RunReopened) -> str:
+    match event:
+        case RunStarted():
+            suspended = ", suspended as its `suspend` says" if run.state.suspend else ""
+            return f"begun{' again' if event.again else ''}{suspended}"
+        case RunImported():
+            taken = words.counted(len(event.nodes), "node")
+            return f"takes over {taken} of an earlier run"
+        case RunReopened():
+            names = [f"{name}=`{words.short(text)}`" for name, text in event.parameters]
+            given = f" with {words.listed(names)}" if names else ""
+            gone = words.counted(len(event.deleted), "node")
+            again = words.counted(len(event.reset), "node")
+            return f"someone retried the workflow{given}: {gone} deleted, {again} to go on"
 
 
 def _why_done(run: Run, event: RunDone) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from tiphys.engine.asking import LOCK, ROOM
+from tiphys.engine.asking import LOCK, ROOM, is_held_back
 from tiphys.engine.explain import words
 from tiphys.engine.jobs import job_spec, pending_limits
 from tiphys.engine.nodes.suspend import ends_at, with_defaults
@@ -69,6 +69,8 @@ def of_node(run: Run, node: Node) -> Iterator[Wait]:
 def _of_live(run: Run, node: Node, rooms: Rooms) -> Iterator[Wait]:
     if node.stage:
         yield _parked(run, node, rooms)
+    elif run.state.questions and is_held_back(run, node):
+        yield Wait("lock", "goes on when what it lies in has its locks once more", node.id)
     elif node.id in run.state.waits:
         yield _room(run, node, f"{node.display_name} has more to start and", rooms)
     elif node.kind == "Suspend":
@@ -105,7 +107,7 @@ def _of_workflow(run: Run) -> Iterator[Wait]:
     elif lock is not None and not lock.held:
         yield _locks(lock)
     elif not state.started_at:
-        yield Wait("admission", "waits for an engine to begin it")
+        yield Wait("admission", _not_begun(run))
     if state.suspend:
         reason = f"is suspended: nothing new starts until `tiphys resume {state.name}`"
         yield Wait("suspended", reason)
@@ -113,6 +115,12 @@ def _of_workflow(run: Run) -> Iterator[Wait]:
     if state.started_at and at is not None and not state.deadline_passed:
         reason = f"its activeDeadlineSeconds is over at {words.when(at)}"
         yield Wait("deadline", reason, until=at)
+
+
+def _not_begun(run: Run) -> str:
+    if run.state.dropping:
+        return "waits until nothing is left of the jobs that are to run again"
+    return "waits for an engine to begin it"
 
 
 # --------------------------------------------------------------------------------------- room

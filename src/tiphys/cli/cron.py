@@ -1,0 +1,285 @@
+"""`tiphys cron`: CronWorkflows of a home. Their workflows are made by its background engine."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tiphys.cli.session import (
+    Session,
+    is_asynchronous,
+    read_sources,
+    runtime_option,
+    settings_option,
+    with_session,
+    write,
+)
+from tiphys.cli.submit import options_of, submit_options
+from tiphys.errors import TiphysError, UserError
+
+if TYPE_CHECKING:
+    from tiphys.app import Local
+    from tiphys.model.codec import Document
+    from tiphys.model.cron import CronWorkflow
+
+_OUTPUT = click.Choice(["name", "json", "yaml", "wide"])
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def cron(context: click.Context) -> None:
+    """Start workflows by the clock: manage CronWorkflows.
+
+    A background engine starts their workflows when they are due. After the machine was restarted,
+    any `cron create`, `cron resume` or `submit` starts it again.
+    """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+def _documents(files: tuple[str, ...], strict: bool) -> list[tuple[CronWorkflow, Document]]:
+    from tiphys.service.documents import load
+
+    found = load(read_sources(files), strict).crons
+    if not found:
+        raise UserError("No CronWorkflows found in given files")
+    return found
+
+
+def _shown(document: CronWorkflow, output: str | None, session: Session) -> str:
+    from tiphys.cli import printing
+    from tiphys.cli.render import Style
+    from tiphys.cli.render.crons import Cron, render_cron
+    from tiphys.compile.triggers.due import next_run
+    from tiphys.model.codec import encode
+
+    plain, now = dict(encode(document)), time.time()
+    if output in {"name", "json", "yaml"}:
+        return printing.one(plain, output, Style())
+    return render_cron(Cron(plain, next_run(document, now)), now, Style(colour=session.colour))
+
+
+@cron.command()
+@click.argument("files", nargs=-1)
+@submit_options
+@click.option("--schedule", default="", help="Override the schedules with this one.")
+@click.option("-o", "--output", type=_OUTPUT, expose_value=False, help="Has no effect, as in Argo.")
+@settings_option
+@with_session
+@is_asynchronous
+async def create(session: Session, files: tuple[str, ...], schedule: str, **values: Any) -> None:
+    """Keep the CronWorkflows of FILES, and start their workflows when they are due."""
+    from tiphys.app import local
+    from tiphys.cli.background import ensure_engine
+    from tiphys.service.cron import overridden
+
+    documents = _documents(files, bool(values["strict"]))
+    options = options_of(session, values)
+    with local(session.settings) as home:
+        for document, origin in documents:
+            wanted = overridden(document, options, schedule)
+            try:
+                made = await home.crons.create(wanted, session.namespace, (), origin)
+            except TiphysError as exc:
+                raise UserError(f"failed to create cron workflow: {exc}") from exc
+            write(_shown(made, None, session))
+        ensure_engine(session)
+
+
+@cron.command()
+@click.argument("files", nargs=-1)
+@submit_options
+@click.option("-o", "--output", type=_OUTPUT, expose_value=False, help="Has no effect, as in Argo.")
+@settings_option
+@with_session
+@is_asynchronous
+async def update(session: Session, files: tuple[str, ...], **values: Any) -> None:
+    """Put the CronWorkflows of FILES in the place of those of the same name.
+
+    As in Argo the other options have no effect.
+    """
+    from tiphys.app import local
+    from tiphys.cli.background import ensure_engine
+    from tiphys.errors import NotFound
+
+    documents = _documents(files, bool(values["strict"]))
+    with local(session.settings) as home:
+        for document, origin in documents:
+            name = document.metadata.name
+            try:
+                made = await home.crons.update(document, session.namespace, (), origin)
+            except NotFound as exc:
+                text = f'failed to get existing cron workflow "{name}" to update: {exc}'
+                raise UserError(text) from exc
+            except TiphysError as exc:
+                raise UserError(f"failed to update workflow template: {exc}") from exc
+            write(_shown(made, None, session))
+        ensure_engine(session)
+
+
+@cron.command()
+@click.argument("files", nargs=-1, required=True)
+@click.option("-o", "--output", type=click.Choice(["pretty", "simple"]), default="pretty")
+@click.option("--strict/--no-strict", default=True, help="Unknown fields are errors.")
+@click.option("--no-color", is_flag=True, help="No colours.")
+@click.pass_context
+def lint(context: click.Context, /, **values: Any) -> int:
+    """Check CronWorkflows in files and directories; exit 1 if something is wrong."""
+    from tiphys.cli.lint import lint as everything
+
+    code = context.invoke(everything, kinds="cronworkflows", offline=True, **values)
+    return code if isinstance(code, int) else 0
+
+
+@cron.command(name="get")
+@click.argument("names", nargs=-1, required=True)
+@click.option("-o", "--output", type=_OUTPUT)
+@with_session
+@is_asynchronous
+async def get(session: Session, names: tuple[str, ...], output: str | None) -> None:
+    """Show CronWorkflows."""
+    from tiphys.app import local
+
+    with local(session.settings) as home:
+        for name in names:
+            write(_shown(await home.crons.get(session.namespace, name), output, session))
+
+
+@cron.command(name="list")
+@click.option("-A", "--all-namespaces", "everywhere", is_flag=True, help="Of all namespaces.")
+@click.option("-l", "--selector", default="", help="Only those with these labels.")
+@click.option("-o", "--output", type=click.Choice(["wide", "name"]))
+@with_session
+@is_asynchronous
+async def list_(session: Session, everywhere: bool, selector: str, output: str | None) -> None:
+    """List CronWorkflows."""
+    from tiphys.app import local
+    from tiphys.cli.render.crons import Cron, render_crons
+    from tiphys.cli.render.output import to_names
+    from tiphys.compile.triggers.due import next_run
+    from tiphys.expr.labels import parse_labels
+    from tiphys.model.codec import encode
+
+    wanted, now = parse_labels(selector), time.time()
+    with local(session.settings) as home:
+        found = await home.crons.list(None if everywhere else session.namespace)
+    kept = [item for item in found if wanted.matches(item.metadata.labels)]
+    if output == "name":
+        write(to_names([dict(encode(item)) for item in kept]))
+        return
+    crons = [Cron(encode(item), next_run(item, now)) for item in kept]
+    write(render_crons(crons, now, everywhere))
+
+
+@cron.command()
+@click.argument("names", nargs=-1, required=True)
+@with_session
+@is_asynchronous
+async def suspend(session: Session, names: tuple[str, ...]) -> None:
+    """Start no more workflows of CronWorkflows."""
+    await _switch(session, names, suspended=True)
+
+
+@cron.command()
+@click.argument("names", nargs=-1, required=True)
+@settings_option
+@with_session
+@is_asynchronous
+async def resume(session: Session, names: tuple[str, ...]) -> None:
+    """Start workflows of suspended CronWorkflows again."""
+    from tiphys.cli.background import ensure_engine
+
+    await _switch(session, names, suspended=False)
+    ensure_engine(session)
+
+
+async def _switch(session: Session, names: tuple[str, ...], suspended: bool) -> None:
+    from tiphys.app import local
+
+    with local(session.settings) as home:
+        for name in names:
+            await home.crons.suspend(session.namespace, name, suspended)
+            write(f"CronWorkflow '{name}' {'suspended' if suspended else 'resumed'}\n")
+
+
+@cron.command()
+@click.argument("names", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="All of the namespace.")
+@with_session
+@is_asynchronous
+async def delete(session: Session, names: tuple[str, ...], everything: bool) -> None:
+    """Remove CronWorkflows and the workflows they made."""
+    from tiphys.app import local
+
+    with local(session.settings) as home:
+        if everything:
+            found = await home.crons.list(session.namespace)
+            names = tuple(item.metadata.name for item in found)
+        for name in names:
+            await _remove(session, home, name)
+
+
+async def _remove(session: Session, home: Local, name: str) -> None:
+    present = await home.crons.get(session.namespace, name)
+    await home.crons.delete(session.namespace, name)
+    children = home.children()
+    for child in await children.children(present):
+        await children.delete(child.namespace, child.name)
+
+
+@cron.command()
+@click.argument("name")
+@click.option("--start", default="", help="Due times after this one.")
+@click.option("--end", default="", help="Due times up to this one; now, if it is not given.")
+@click.option("--format", "layout", default="Mon, 02 Jan 2006 15:04:05 MST", show_default=True)
+@click.option("--name", "label", default="", help="The name of the backfill.")
+@click.option("--parallel", is_flag=True, help="Let the workflows run at once.")
+@click.option("--argname", default="cronScheduleTime", show_default=True)
+@click.option("--maxworkflowcount", type=click.IntRange(1), default=1000, show_default=True)
+@settings_option
+@runtime_option
+@with_session
+@is_asynchronous
+async def backfill(session: Session, name: str, **values: Any) -> None:
+    """Run a CronWorkflow for each of its due times in the past."""
+    from tiphys.app import choose_runtime, local
+    from tiphys.cli.background import ensure_engine
+    from tiphys.service.backfill import Asked, backfill
+
+    asked = Asked(
+        cron=name,
+        start=values["start"],
+        end=values["end"],
+        layout=values["layout"],
+        name=values["label"],
+        parallel=values["parallel"],
+        argument=values["argname"],
+        most=values["maxworkflowcount"],
+        runtime=choose_runtime(session.settings).name,
+    )
+    with local(session.settings) as home:
+        done = await backfill(home.crons, home.submitter, session.namespace, asked)
+        if not done.rows:
+            write("There is no suitable scheduling time.")
+            return
+        write(_backfilled(name, session.namespace, done))
+        ensure_engine(session)
+
+
+def _backfilled(name: str, namespace: str, done: Any) -> str:
+    line = "=" * 50
+    lines = [
+        f"Created {done.name} Backfill task for Cronworkflow {name} ",
+        line,
+        "Backfill Period :",
+        f"Start Time : {done.start} ",
+        f"  End Time : {done.end} ",
+        f"Total Backfill Schedule: {done.count} ",
+        line,
+        "Backfill Workflows: ",
+        "   NAMESPACE\t WORKFLOW: ",
+        *(f"{n}. {namespace} \t {row.name} " for n, row in enumerate(done.rows, start=1)),
+    ]
+    return "".join(f"{item}\n" for item in lines)
