@@ -10,6 +10,17 @@ import msgspec
 import pytest
 import yaml
 from tests.engine import scenario
+from tests.engine.test_retry import (
+    STEPS,
+    Fickle,
+    Main,
+    ended,
+    go_on,
+    job,
+    retried,
+    taken_over,
+    text_of,
+)
 
 from tiphys.cli.render.story import render_story
 from tiphys.engine.clock import rfc3339
@@ -215,6 +226,65 @@ def test_a_name_that_several_nodes_have_is_refused_with_their_full_names() -> No
         explain(driven(item).log, "a")
 
 
+# -------------------------------------------------------------------------- going on from an end
+
+
+def mended(main: Main, *others: Main, **parameters: str) -> Driver:
+    """Return a run that failed, was retried and succeeded."""
+    fickle = Fickle("bad")
+    driver = ended(text_of(main, job("good"), job("bad"), *others), fickle)
+    fickle.failing.clear()
+    retried(driver, **parameters)
+    go_on(driver)
+    return driver
+
+
+def test_a_retry_is_told_with_what_it_deleted_and_both_lives_of_a_node() -> None:
+    assert page_of(mended(STEPS), "b").splitlines() == [
+        "node w[1].b (Pod): Succeeded",
+        "story:",
+        "  T+0  added as step b of group [1]",
+        "  T+0  Failed, because its job ended so: main: Error (exit code 1)",
+        "  T+60  someone retried the workflow: 1 node deleted, 2 nodes to go on",
+        "  T+60  added as step b of group [1]",
+        "  T+60  Succeeded, because its job ended so",
+    ]
+
+
+def rebound() -> Driver:
+    """Return a run that was retried with another parameter, which a node reads that goes on."""
+    word = {"parameters": [{"name": "p", "value": "{{workflow.parameters.word}}"}]}
+    inner = {
+        "name": "inner",
+        "inputs": {"parameters": [{"name": "p"}]},
+        "dag": {"tasks": [{"name": "s", "template": "bad"}]},
+    }
+    when = "{{workflow.parameters.word}} == new"
+    late = {"name": "late", "template": "good", "depends": "in", "when": when}
+    main = {"dag": {"tasks": [{"name": "in", "template": "inner", "arguments": word}, late]}}
+    return mended(main, inner, word="new")
+
+
+def test_what_is_decided_after_a_retry_is_told_with_its_parameters() -> None:
+    driver = rebound()
+    assert page_of(driver, "in").splitlines()[2:] == [
+        "  T+0  added as task in, which depends on no other",
+        "  T+0  Failed, because s Failed (main: Error (exit code 1))",
+        "  T+60  someone retried the workflow with word=`new`: 2 nodes deleted, 2 nodes to go on",
+        "  T+60  its inputs were resolved anew, since the workflow has other parameters",
+        "  T+60  Succeeded, because nothing of it is left to do",
+    ]
+    assert "which reads `new == new`, holds" in page_of(driver, "late")
+
+
+def test_a_workflow_that_goes_on_from_another_says_what_it_took_over() -> None:
+    fickle = Fickle("bad")
+    driver = ended(text_of(STEPS, job("good"), job("bad")), fickle)
+    fresh = taken_over(driver, fickle)
+    assert "  T+0  takes over 5 nodes of an earlier run\n" in page_of(fresh)
+    assert "takes over 5 nodes of an earlier run" in page_of(fresh, "a")
+
+
 # --------------------------------------------------------------------------------- all of it
 
 
@@ -223,7 +293,9 @@ ALL = [*(item for _, item in scenario.load()), *yaml.safe_load(PAGES.read_text("
 
 def test_every_kind_of_event_is_told_or_needs_no_sentence() -> None:
     told = set()
-    for driver in (*map(driven, ALL), blocked()):
+    fickle = Fickle("bad")
+    resubmitted = taken_over(ended(text_of(STEPS, job("good"), job("bad")), fickle), fickle)
+    for driver in (*map(driven, ALL), blocked(), rebound(), resubmitted):
         run = Run(driver.admitted.program, driver.admitted.event)
         for event in driver.log:
             if tell(run, [event], subject_of(run.state, event)):

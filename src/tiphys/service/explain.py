@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 
@@ -103,8 +104,7 @@ class Explainer:
 
 def explain(events: Sequence[Event], node: str = "") -> Explanation:
     """Return what a whole journal says of its workflow or of one node. Raises as above."""
-    run = _new(events)
-    lines = tell(run, events)
+    run, lines = _told(events)
     if not node:
         chain = decisive.chain(run, decisive.first(run)) if run.state.done else []
         return _explanation(run, None, waits(run), chain, lines)
@@ -115,16 +115,18 @@ def explain(events: Sequence[Event], node: str = "") -> Explanation:
         found.name, found.display_name, found.id, found.kind, found.phase, found.message
     )
     now = [*of_node(run, found), *of_children(run, found)]
-    lines = tell(_new(events), events, found.id)
+    _, lines = _told(events, found.id)
     chain = decisive.chain(run, found)
     return _explanation(run, subject, now, chain if len(chain) > 1 else (), lines)
 
 
-def _new(events: Sequence[Event]) -> Run:
+def _told(events: Sequence[Event], about: NodeId | None = None) -> tuple[Run, list[Line]]:
+    """Return the run of a journal, and its story or that of a node."""
     first = events[0]
     if not isinstance(first, RunAdmitted):
         raise Corrupt("a journal does not begin with the documents of its run")
-    return Run(recompile(first), first)
+    run = Run(recompile(first), first)
+    return run, tell(run, events, about, partial(recompile, first))
 
 
 def _explanation(

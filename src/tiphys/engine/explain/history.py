@@ -5,7 +5,7 @@ Every kind of event is told, or is named in `tell` as one that needs no sentence
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
@@ -49,6 +49,7 @@ from tiphys.messages import (
     WaitStarted,
 )
 from tiphys.model.ids import NodeId
+from tiphys.program import Program
 
 if TYPE_CHECKING:
     from tiphys.engine.run import Run
@@ -63,11 +64,17 @@ class Line:
     text: str
 
 
-def tell(run: Run, events: Iterable[Event], about: NodeId | None = None) -> list[Line]:
+def tell(
+    run: Run,
+    events: Iterable[Event],
+    about: NodeId | None = None,
+    compiled: Callable[[Mapping[str, str]], Program] | None = None,
+) -> list[Line]:
     """Fold all events of a run, into one that is new, and return those of interest as lines.
 
     They are those about the workflow; or, with `about`, those about a node and its attempts, and
-    what befell the workflow while the node lived.
+    what befell the workflow while the node lived. `compiled` makes the Program with the parameters
+    of a retry, for what was decided after it.
     """
     found: list[Line] = []
     for event in events:
@@ -77,6 +84,8 @@ def tell(run: Run, events: Iterable[Event], about: NodeId | None = None) -> list
         text = _before(run, event) if wanted else ""
         if not isinstance(event, RunAdmitted):
             evolve(run.state, run.program, event, _nobody)
+        if isinstance(event, RunReopened) and event.parameters and compiled is not None:
+            run.program = compiled(run.state.parameters)
         if wanted:
             text = text or _after(run, event)
             node = run.state.nodes[subject] if subject is not None else None
