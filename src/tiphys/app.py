@@ -34,6 +34,7 @@ from tiphys.runtime.setup import FEATURES, Setup
 from tiphys.runtime.slots import Slots, default_slots
 from tiphys.service.again import Repeater
 from tiphys.service.cron import CronChildren, CronWorkflows
+from tiphys.service.explain import Explainer
 from tiphys.service.operations import Operator
 from tiphys.service.submit import Submitter
 from tiphys.service.view import Viewer
@@ -96,6 +97,7 @@ class Local:
     operator: Operator
     repeater: Repeater
     viewer: Viewer
+    explainer: Explainer
     slots: Slots
     objects: Objects
     crons: CronWorkflows
@@ -326,6 +328,7 @@ def local(settings: Settings, *, drives: bool = False) -> Iterator[Local]:
             operator=Operator(store, store, clock),
             repeater=Repeater(store, store, store, submitter, clock),
             viewer=Viewer(store),
+            explainer=Explainer(store, store),
             slots=Slots(settings.slots or default_slots()),
             objects=objects,
             crons=CronWorkflows(objects),
