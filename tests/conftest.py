@@ -11,6 +11,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Give a test that takes a `seed` its module's SEEDS, or as many as asked for."""
-    if "seed" in metafunc.fixturenames and hasattr(metafunc.module, "SEEDS"):
+    given = any("seed" in mark.args[0] for mark in metafunc.definition.iter_markers("parametrize"))
+    if "seed" in metafunc.fixturenames and hasattr(metafunc.module, "SEEDS") and not given:
         asked = metafunc.config.getoption("--seeds")
         metafunc.parametrize("seed", range(asked) if asked else metafunc.module.SEEDS)

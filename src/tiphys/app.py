@@ -24,7 +24,7 @@ from tiphys.controller.cron import CronLoop
 from tiphys.controller.cron_ports import CronPorts
 from tiphys.controller.engine import SOON_SECONDS, Engine
 from tiphys.controller.loop import Ports
-from tiphys.controller.retention import Retention, Yard
+from tiphys.controller.retention import Retention, Yard, claims_of
 from tiphys.controller.serving import serve
 from tiphys.engine.cleanup import Kept
 from tiphys.errors import Permanent, UserError
@@ -37,6 +37,7 @@ from tiphys.runtime.setup import FEATURES, Setup
 from tiphys.runtime.slots import Slots, default_slots
 from tiphys.service.again import Repeater
 from tiphys.service.cron import CronChildren, CronWorkflows
+from tiphys.service.explain import Explainer
 from tiphys.service.operations import Operator
 from tiphys.service.submit import Submitter
 from tiphys.service.view import Viewer
@@ -99,6 +100,7 @@ class Local:
     operator: Operator
     repeater: Repeater
     viewer: Viewer
+    explainer: Explainer
     slots: Slots
     objects: Objects
     crons: CronWorkflows
@@ -126,7 +128,15 @@ class Local:
         """Return what deletes ended runs that have expired, and pods that are not needed."""
         if self.owner is None:
             raise Permanent("this home was opened to read only")
-        yard = Yard(self.store, self.store, self.clock, self.owner.name, self.runtime, self.forget)
+        yard = Yard(
+            self.store,
+            self.store,
+            self.clock,
+            self.owner.name,
+            self.runtime,
+            self.forget,
+            self.delete_claims,
+        )
         return Retention(yard, Kept(**self.settings.retention))
 
     async def tidy(self) -> bool:
@@ -185,7 +195,15 @@ class Local:
         shared = any(other.name == row.name for other in others)
         if not shared and folder.parent == self.settings.home / "artifacts":
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        await self.delete_claims(row, claims_of(row))
         await self.store.delete(row.run)
+
+    async def delete_claims(self, row: RunRow, claims: Sequence[str]) -> None:
+        """Delete the volumes that a run made from these of its volumeClaimTemplates."""
+        from tiphys.runtime.claims import delete_claims
+
+        places = Places(str(self.settings.home / "volumes"), self.settings.host_paths)
+        await asyncio.to_thread(delete_claims, places, row.namespace, row.name, claims)
 
     def runtime(self, row: RunRow) -> Runtime:
         """Return the runtime of one run: the one it was submitted for."""
@@ -357,6 +375,7 @@ def local(settings: Settings, *, drives: bool = False) -> Iterator[Local]:
             operator=Operator(store, store, clock),
             repeater=Repeater(store, store, store, submitter, clock),
             viewer=Viewer(store),
+            explainer=Explainer(store, store),
             slots=Slots(settings.slots or default_slots()),
             objects=objects,
             crons=CronWorkflows(objects),

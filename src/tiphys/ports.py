@@ -381,6 +381,10 @@ class Journal(Protocol):
         """Return the latest snapshot, the events after it and the last sequence number."""
         ...
 
+    async def history(self, run: RunId) -> Sequence[Event]:
+        """Return all events of a run, whatever snapshots there are. Raises NotFound."""
+        ...
+
     async def append(self, run: RunId, after: int, epoch: int, changes: Changes) -> int:
         """Commit in one transaction and return the new last sequence number.
 

@@ -40,3 +40,19 @@ def test_only_the_newest_workflows_are_kept(home: Home) -> None:
     for name in ("a", "b"):
         home.ok("run", home.file("w.yaml", hello(name)))
     assert home.rows("SELECT name FROM runs") == [("b",)]
+
+
+def test_a_volume_that_a_workflow_made_goes_with_its_success_or_with_the_workflow(
+    home: Home,
+) -> None:
+    claim = {"metadata": {"name": "work"}, "spec": {"resources": {"requests": {"storage": "1Gi"}}}}
+    for name, code in (("good", 0), ("bad", 1)):
+        main = shell("main", f"echo x > /work/x; exit {code}")
+        main["script"]["volumeMounts"] = [{"name": "work", "mountPath": "/work"}]
+        document = workflow(name, main, volumeClaimTemplates=[claim])
+        assert home.run("run", home.file("w.yaml", document), "--runtime", "sandbox").code == code
+    left = [path.relative_to(home.home) for path in home.home.glob("volumes/**/x")]
+    assert len(left) == 1
+    assert "bad-work" in str(left[0])
+    home.ok("delete", "bad")
+    assert not [*home.home.glob("volumes/**/x")]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 
@@ -24,10 +25,11 @@ _log = logging.getLogger(__name__)
 
 
 class _Due(msgspec.Struct, frozen=True):
-    """When an ended run is deleted, and its pods before."""
+    """When an ended run is deleted, and its pods before; the claims that it needs no more."""
 
     expires: float | None = None
     pods: float | None = None
+    claims: tuple[str, ...] = ()
 
 
 class _Status(msgspec.Struct, frozen=True):
@@ -44,9 +46,41 @@ class _Summary(msgspec.Struct, frozen=True):
 _SUMMARY = msgspec.json.Decoder(_Summary)
 
 
+class _Named(msgspec.Struct, frozen=True):
+    name: str = ""
+
+
+class _Claim(msgspec.Struct, frozen=True):
+    metadata: _Named = _Named()
+
+
+class _Spec(msgspec.Struct, rename="camel", frozen=True):
+    volume_claim_templates: tuple[_Claim, ...] = ()
+
+
+class _Document(msgspec.Struct, rename="camel", frozen=True):
+    spec: _Spec = _Spec()
+    stored_workflow_template_spec: _Spec = _Spec()
+
+
+_DOCUMENT = msgspec.json.Decoder(_Document)
+
+
+def claims_of(row: RunRow) -> list[str]:
+    """Return the names of a run's volumeClaimTemplates, its own or those of its template."""
+    own = _DOCUMENT.decode(row.document).spec
+    stored = _DOCUMENT.decode(row.extras).stored_workflow_template_spec
+    claims = (*own.volume_claim_templates, *stored.volume_claim_templates)
+    return list(dict.fromkeys(claim.metadata.name for claim in claims))
+
+
 @dataclass(frozen=True, slots=True)
 class Yard:
-    """Where ended runs lie. `forget` deletes one with everything that belongs to it."""
+    """Where ended runs lie.
+
+    `forget` deletes one with everything that belongs to it, `delete_claims` the volumes that it
+    made from these volumeClaimTemplates.
+    """
 
     journal: Journal
     queries: Queries
@@ -54,6 +88,7 @@ class Yard:
     owner: str
     runtime_for: Callable[[RunRow], Runtime]
     forget: Callable[[RunRow], Awaitable[None]]
+    delete_claims: Callable[[RunRow, Sequence[str]], Awaitable[None]]
 
 
 class Retention:
@@ -64,6 +99,7 @@ class Retention:
         self._yard = yard
         self._kept = kept
         self._cleared: set[RunId] = set()
+        self._unclaimed: set[RunId] = set()
 
     async def sweep(self) -> float | None:
         """Delete what is due; return when something will be next (epoch seconds), None if never.
@@ -80,13 +116,19 @@ class Retention:
                 await self._safely(row, self._delete)
                 continue
             times += [] if expires is None else [expires]
-            pods = said.due.pods
-            if pods is not None and row.run not in self._cleared:
-                if pods <= now:
-                    await self._safely(row, self._clear)
-                else:
-                    times.append(pods)
+            times += await self._look_after(row, said.due, now)
         return min(times, default=None)
+
+    async def _look_after(self, row: EndedRow, due: _Due, now: float) -> list[float]:
+        """See to the pods and the volumes of an ended run; return when to look again."""
+        if due.claims and row.run not in self._unclaimed:
+            await self._safely(row, partial(self._unclaim, due.claims))
+        if due.pods is None or row.run in self._cleared:
+            return []
+        if due.pods > now:
+            return [due.pods]
+        await self._safely(row, self._clear)
+        return []
 
     def _beyond(self, rows: Sequence[tuple[EndedRow, _Summary]]) -> set[str]:
         ended = (Ended(row.run, said.status.phase, row.created_at) for row, said in rows)
@@ -110,6 +152,11 @@ class Retention:
     async def _delete(self, row: RunRow) -> None:
         await self._yard.forget(row)
         self._cleared.discard(row.run)
+        self._unclaimed.discard(row.run)
+
+    async def _unclaim(self, claims: Sequence[str], row: RunRow) -> None:
+        await self._yard.delete_claims(row, claims)
+        self._unclaimed.add(row.run)
 
     async def _clear(self, row: RunRow) -> None:
         """Drop the pods of an ended run that its strategy drops, if any are left."""

@@ -123,7 +123,7 @@ def _supply(run: Run, node: Node, values: dict[str, str]) -> None:
     )
     supplied = msgspec.structs.replace(outputs, parameters=parameters)
     if supplied != node.outputs:
-        run.emit(OutputsSupplied(node=node.id, outputs=supplied))
+        run.emit(OutputsSupplied(node=node.id, outputs=supplied, at=run.at))
 
 
 def timer_fired(run: Run, timer: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tiphys.controller.engine import Engine
 from tiphys.controller.loop import Ports
-from tiphys.controller.retention import Retention, Yard
+from tiphys.controller.retention import Retention, Yard, claims_of
 from tiphys.engine.cleanup import Kept
 from tiphys.errors import Permanent
 from tiphys.model.ids import NodeId, RunId
@@ -44,6 +44,7 @@ class House:
         self.directories: dict[RunId, set[NodeId]] = {}
         self.kept = kept or Kept()
         self.faults = 0
+        self.unclaimed: list[tuple[str, list[str]]] = []
         self.code = 0
 
     async def submit(self, name: str, rules: str = "") -> RunRow:
@@ -62,9 +63,14 @@ class House:
             raise Permanent("the disk is gone for a moment")
         await self.store.delete(row.run)
 
+    async def delete_claims(self, row: RunRow, claims: Sequence[str]) -> None:
+        self.unclaimed.append((row.name, [*claims]))
+
     def retention(self) -> Retention:
         store = self.store
-        yard = Yard(store, store, self.clock, store.owner, self.runtime, self.forget)
+        yard = Yard(
+            store, store, self.clock, store.owner, self.runtime, self.forget, self.delete_claims
+        )
         return Retention(yard, self.kept)
 
     def engine(self) -> Engine:
@@ -221,5 +227,31 @@ def test_a_run_that_a_living_owner_has_is_left_alone() -> None:
         other.close()
         await house.retention().sweep()
         assert await house.names() == []
+
+    run(play())
+
+
+@pytest.mark.parametrize(
+    ("rule", "code", "deleted"),
+    [
+        ("", 0, True),
+        ("", 1, False),
+        ("volumeClaimGC: {strategy: OnWorkflowCompletion}", 1, True),
+    ],
+)
+def test_the_volumes_a_workflow_made_go_when_it_needs_them_no_more(
+    rule: str, code: int, deleted: bool
+) -> None:
+    async def play() -> None:
+        house = House()
+        house.code = code
+        claim = "{metadata: {name: work}, spec: {}}"
+        row = await house.submit("w", f"{rule}\n  volumeClaimTemplates: [{claim}]")
+        await house.engine().drive(row)
+        retention = house.retention()
+        await retention.sweep()
+        await retention.sweep()
+        assert house.unclaimed == ([("w", ["work"])] if deleted else [])
+        assert claims_of(await house.store.find(None, "w")) == ["work"]
 
     run(play())
