@@ -25,6 +25,8 @@ from tiphys.messages import (
     LockAwaited,
     LocksReleased,
     LocksWanted,
+    MetricFailed,
+    MetricObserved,
     NodeAdded,
     NodeAdvanced,
     NodeDone,
@@ -124,6 +126,8 @@ def subject_of(state: State, event: Event) -> NodeId | None:
             | RunImported()
             | RunReopened()
             | GlobalOutputSet()
+            | MetricObserved()
+            | MetricFailed()
             | ShutdownSet()
             | SuspendSet()
             | DeadlinePassed()
@@ -195,6 +199,8 @@ def _after(run: Run, event: Event) -> str:
             return _opened(run, event)
         case OutputsSupplied():
             return _supplied(event)
+        case MetricFailed():
+            return f"a metric cannot be shown: {event.message}"
         case JobSettled():
             return "its job, which was being stopped, has ended"
         case NodeRebound():
@@ -202,6 +208,7 @@ def _after(run: Run, event: Event) -> str:
         case (
             QuestionSettled()
             | LocksReleased()  # told before
+            | MetricObserved()  # for those who scrape
             | NodeProgressed()  # how far a job is decides nothing
             | NodeSettled()  # that a node's hooks are over shows in what follows it
         ):
