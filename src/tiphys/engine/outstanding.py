@@ -39,9 +39,12 @@ def outstanding(run: Run) -> list[Command]:
             found.extend(_job(run, state.nodes[key]))
         else:
             found.append(StopJob(job=key, grace=GRACE_SECONDS))
-    for key in state.live:
-        found.extend(_timers(run, state.nodes[key]))
-    return found + cleanup.outstanding_drops(run)
+    return [*found, *live_timers(run), *cleanup.outstanding_drops(run)]
+
+
+def live_timers(run: Run) -> list[Command]:
+    """Return the timers of the nodes that are not fulfilled."""
+    return [timer for key in run.state.live for timer in _timers(run, run.state.nodes[key])]
 
 
 def _job(run: Run, node: Node) -> list[Command]:

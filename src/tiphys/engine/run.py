@@ -180,10 +180,18 @@ class Run:
             return
         if has_hooks(self.program, self.state, node) and not node.settled:
             hooks.react(self, node)
+        if self._is_left_behind(node):
+            return
         if node.stage and not node.fulfilled:
             asking.react(self, node)
         elif not node.fulfilled or (node.daemoned and node.kind == "Retry"):
             BEHAVIOUR[node.kind](self, node)
+
+    def _is_left_behind(self, node: Node) -> bool:
+        """Return whether a template's failFast left a node behind: nothing more of it starts."""
+        if node.boundary is None or node.id in self.state.jobs:
+            return False
+        return self.state.nodes[node.boundary].fulfilled
 
     # ----------------------------------------------------------------------------- deciding
 

@@ -199,8 +199,6 @@ def _after(run: Run, event: Event) -> str:
             return _opened(run, event)
         case OutputsSupplied():
             return _supplied(event)
-        case MetricFailed():
-            return f"a metric cannot be shown: {event.message}"
         case JobSettled():
             return "its job, which was being stopped, has ended"
         case NodeRebound():
@@ -315,6 +313,7 @@ def _workflow(
         | RunImported
         | RunReopened
         | GlobalOutputSet
+        | MetricFailed
         | ShutdownSet
         | SuspendSet
         | DeadlinePassed
@@ -328,6 +327,8 @@ def _workflow(
             return _begun(run, event)
         case GlobalOutputSet():
             return f"global output {event.name} is {_exported(event)}"
+        case MetricFailed():
+            return f"a metric cannot be shown: {event.message}"
         case ShutdownSet():
             exits = "exit handlers run" if event.strategy == "Stop" else "nothing more runs"
             return f"someone asked for the workflow's end (strategy {event.strategy}: {exits})"
