@@ -25,10 +25,12 @@ from tiphys.controller.engine import Engine
 from tiphys.controller.loop import Ports
 from tiphys.controller.serving import serve
 from tiphys.errors import Permanent, UserError
+from tiphys.executor.volumes import Places
 from tiphys.ports import Answerer, Objects, RunRow, Runtime
 from tiphys.runtime.images import ImageRule
 from tiphys.runtime.local import LocalRuntime
 from tiphys.runtime.process import ProcessRuntime
+from tiphys.runtime.setup import FEATURES, Setup
 from tiphys.runtime.slots import Slots, default_slots
 from tiphys.service.again import Repeater
 from tiphys.service.cron import CronChildren, CronWorkflows
@@ -213,18 +215,23 @@ def _runtime(home: Local, name: str) -> LocalRuntime:
         home.drivers,
         home.clock,
         slots=home.slots,
-        images=[
-            ImageRule(
-                pattern=item.pattern,
-                root=item.root,
-                bin=item.bin,
-                visible=item.visible,
-                entrypoint=item.entrypoint,
-                cmd=item.cmd,
-            )
-            for item in settings.images
-        ],
-        environ=passed_on(settings.environ),
+        setup=Setup(
+            images=[
+                ImageRule(
+                    pattern=item.pattern,
+                    root=item.root,
+                    bin=item.bin,
+                    visible=item.visible,
+                    entrypoint=item.entrypoint,
+                    cmd=item.cmd,
+                )
+                for item in settings.images
+            ],
+            environ=passed_on(settings.environ),
+            objects=home.objects,
+            places=Places(str(settings.home / "volumes"), settings.host_paths),
+            unpacked=settings.home / "images",
+        ),
     )
 
 
@@ -272,13 +279,9 @@ def features(settings: Settings, name: str) -> frozenset[str]:
         from tiphys.runtime.simulated import SimulatedRuntime
 
         return SimulatedRuntime.capabilities.features
-    kind: type[LocalRuntime] = ProcessRuntime
-    if name == "sandbox":
-        from tiphys.runtime.sandbox import SandboxRuntime
-
-        kind = SandboxRuntime
     beside = {"data", "http", "resource", *(("plugin",) if settings.plugins else ())}
-    return kind.capabilities.features | beside
+    lacks = set() if settings.host_paths else {"volumes.hostPath"}
+    return (FEATURES - lacks) | beside
 
 
 def passed_on(environ: Mapping[str, str]) -> dict[str, str]:

@@ -23,19 +23,9 @@ from tiphys.model.templates import Template
 Phase: TypeAlias = Literal[
     "Pending", "Running", "Succeeded", "Skipped", "Failed", "Error", "Omitted"
 ]
-Kind: TypeAlias = Literal[
-    "Pod",
-    "Container",
-    "HTTP",
-    "Plugin",
-    "Steps",
-    "StepGroup",
-    "DAG",
-    "TaskGroup",
-    "Retry",
-    "Suspend",
-    "Skipped",
-]
+_Waiting: TypeAlias = Literal["Steps", "StepGroup", "DAG", "TaskGroup", "Retry"]
+_Single: TypeAlias = Literal["Pod", "Container", "HTTP", "Plugin", "Suspend", "Skipped"]
+Kind: TypeAlias = Literal[_Waiting, _Single]
 Strategy: TypeAlias = Literal["Stop", "Terminate"]
 Stage: TypeAlias = Literal["", "lock", "cache"]
 """What a node waits for before its work begins: its locks, what its cache knows, or nothing."""

@@ -72,8 +72,10 @@ class Runtime(Protocol):
         """Yield the state of every job started or adopted here, then each change, once."""
         ...
 
-    def logs(self, run: RunId, job: NodeId, follow: bool) -> AsyncIterator[bytes]:
-        """Yield what the job wrote (standard output and error together), in pieces."""
+    def logs(
+        self, run: RunId, job: NodeId, follow: bool, container: str = "main"
+    ) -> AsyncIterator[bytes]:
+        """Yield what a container wrote (standard output and error together), in pieces."""
         ...
 
     async def close(self) -> None:
