@@ -47,7 +47,7 @@ from tiphys.testing.drive import BEGINNING, Driver
 
 PAGES = Path(__file__).parent / "explanations.yaml"
 HERE = "here"
-QUIET = {"NodeProgressed", "NodeSettled"}
+QUIET = {"MetricObserved", "NodeProgressed", "NodeSettled"}
 """Events that decide nothing a person asks for."""
 
 
