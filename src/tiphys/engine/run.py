@@ -226,6 +226,8 @@ class Run:
         if node.memo is not None or self.state.questions:
             asking.ended(self, node)
         if node.kind in {"Steps", "DAG"}:
+            if self.state.questions and self.template(node).fail_fast:
+                asking.leave_behind(self, node)
             if self.state.daemons:
                 daemons.end_within(self, node.id)
         elif node.kind == "Pod":
