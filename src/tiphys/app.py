@@ -200,17 +200,20 @@ class Local:
     async def forget(self, row: RunRow, force: bool = False) -> None:
         """Delete a run, its job directories and its artifacts; what runs of it is killed.
 
-        Raises Permanent if artifacts that artifactGC names cannot be deleted; with `force` it goes
+        Raises Conflict if artifacts that artifactGC names cannot be deleted; with `force` it goes
         without them.
         Artifacts lie under the workflow's name, as in Argo, so a workflow of that name in another
         namespace keeps them. The rows go last: after a crash it can be done again.
         """
-        runtime = self.runtime(row)
+        collector, runtime = self.collector(), self.runtime(row)
         try:
+            if row.done:
+                await collector.clear(row, force)
             await self.operator.clear(row, runtime, self.store.is_driven(row))
         finally:
             await runtime.close()
-        await self.collector().clear(row, force)
+        if not row.done:
+            await collector.clear(row, force)
         folder = self.settings.home / "artifacts" / row.name
         others = (other for other in await self.store.list(None) if other.run != row.run)
         shared = any(other.name == row.name for other in others)

@@ -8,14 +8,18 @@ Source: reference/executor.md 11, reference/engine-operations.md 11.7.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import msgspec
 
 from tiphys.controller import bundle
 from tiphys.controller.artifact_gc import ArtifactGC
 from tiphys.engine.collecting import artifacts_to_delete
-from tiphys.errors import Permanent
+from tiphys.errors import Conflict
 from tiphys.ports import Deletions, Journal, RunRow
+
+_PLAYED: Final = "simulated"
+"""The runtime whose jobs store nothing."""
 
 
 class _Summary(msgspec.Struct, frozen=True):
@@ -37,6 +41,8 @@ class Collector:
 
         Returns whether the run may go even if that fails (forceFinalizerRemoval).
         """
+        if row.runtime == _PLAYED:
+            return True
         snapshot, events, _ = await self.journal.load(row.run)
         run = bundle.revive(snapshot, events)
         await self.gc.want(row.run, row.namespace, artifacts_to_delete(run, deleted))
@@ -46,7 +52,7 @@ class Collector:
     async def clear(self, row: RunRow, force: bool = False) -> None:
         """Delete the artifacts of a run that is deleted itself; with `force` try only once.
 
-        Raises Permanent if some could not be deleted and neither `force` nor the workflow says
+        Raises Conflict if some could not be deleted and neither `force` nor the workflow says
         that it may go all the same.
         """
         if not msgspec.json.decode(row.summary, type=_Summary).collects:
@@ -60,7 +66,7 @@ class Collector:
         if not may_go and not await self.gc.is_over(row.run):
             found = await self.gc.condition(row.run)
             said = found.message if found is not None else "somebody else is at it"
-            raise Permanent(
+            raise Conflict(
                 f"workflow {row.name} stays, because its artifacts cannot be deleted: {said}; "
                 "`tiphys delete --force` deletes it without them"
             )
