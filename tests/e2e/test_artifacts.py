@@ -195,6 +195,24 @@ def test_a_template_keeps_its_artifacts_at_its_own_archive_location(
     assert files(store, "own") == ["own/w/main.log", "own/w/x.tgz"]
 
 
+def test_artifacts_are_copied_out_of_the_repository(home: Home, store: Server) -> None:
+    beside = home.file("beside.yaml", repositories(store, "cp"))
+    home.ok("run", home.file("w.yaml", makes()), beside, home.file("s.yaml", credentials()))
+    copied = home.run("cp", "@latest", "out", "--artifact-name", "one")
+    assert (copied.code, copied.err) == (0, 'Created "one"\n')
+    node = home.nodes("w")["make"]["id"]
+    assert (home.path / f"out/default/w/{node}/outputs/one/one").read_text() == "first\n"
+    home.ok("cp", "w", "logs", "--template-name", "read", "--path", "{templateName}")
+    assert (home.path / "logs/read/main.log").read_text() == "second\n"
+
+
+def test_artifacts_are_copied_out_of_the_local_repository(home: Home) -> None:
+    home.ok("run", home.file("w.yaml", makes()))
+    home.ok("cp", "w", "out", "--path", "{artifactName}")
+    assert (home.path / "out/one/one").read_text() == "first\n"
+    assert (home.path / "out/two/two.tgz").read_bytes().startswith(b"\x1f\x8b")
+
+
 def test_a_reference_to_no_repository_is_refused(home: Home) -> None:
     reference = {"configMap": "none", "key": "k"}
     document = workflow("w", shell("main", "true"), artifactRepositoryRef=reference)

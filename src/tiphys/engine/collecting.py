@@ -10,8 +10,9 @@ from tiphys.engine.run import Run
 from tiphys.engine.status import node_status
 from tiphys.expr.template import LENIENT
 from tiphys.model.artifact_gc import Deletion, Ending, to_delete
-from tiphys.model.artifacts import ArtifactLocation
+from tiphys.model.artifacts import Artifact, ArtifactLocation, location_type
 from tiphys.model.ids import NodeId
+from tiphys.model.locations import complete
 from tiphys.model.spec import WorkflowSpec
 from tiphys.model.status import NodeStatus
 from tiphys.model.templates import Template
@@ -27,6 +28,13 @@ def artifacts_to_delete(run: Run, deleted: bool) -> list[Deletion]:
     ]
     ending = Ending(run.state.name, run.state.done, deleted)
     return to_delete(spec, nodes, ending, lambda node: _base_of(run, node))
+
+
+def reachable(run: Run, status: NodeStatus, artifact: Artifact) -> Artifact:
+    """Return an output of a node with all it takes to reach it."""
+    if not location_type(artifact):
+        return artifact
+    return complete(artifact, _base_of(run, status))
 
 
 def _base_of(run: Run, status: NodeStatus) -> ArtifactLocation | None:
