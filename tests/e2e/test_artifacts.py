@@ -195,6 +195,23 @@ def test_a_template_keeps_its_artifacts_at_its_own_archive_location(
     assert files(store, "own") == ["own/w/main.log", "own/w/x.tgz"]
 
 
+def test_artifacts_of_a_retried_workflow_are_deleted_again(home: Home, store: Server) -> None:
+    main = shell("main", "echo x > /tmp/x; test -e " + str(home.path / "may"))
+    main["outputs"] = {"artifacts": [{"name": "x", "path": "/tmp/x"}]}
+    rule = {"strategy": "OnWorkflowCompletion"}
+    beside = home.file("beside.yaml", repositories(store, "again"))
+    document = home.file("w.yaml", workflow("w", main, artifactGC=rule))
+    assert home.run("run", document, beside, home.file("s.yaml", credentials())).code == 1
+    assert files(store, "again") == []
+    home.file("may", "")
+    home.ok("retry", "w")
+    home.ok("wait", "w")
+    until(lambda: not home.engines(), "the engine has seen to all")
+    assert files(store, "again") == []
+    [node] = home.get("w")["status"]["nodes"].values()
+    assert all(item["deleted"] for item in node["outputs"]["artifacts"])
+
+
 def test_artifacts_are_copied_out_of_the_repository(home: Home, store: Server) -> None:
     beside = home.file("beside.yaml", repositories(store, "cp"))
     home.ok("run", home.file("w.yaml", makes()), beside, home.file("s.yaml", credentials()))

@@ -23,7 +23,7 @@ from tiphys.compile.references import (
     scope_of,
     template_store,
 )
-from tiphys.compile.repositories import repository_of, with_repository, without_driver
+from tiphys.compile.repositories import map_of, repository_of, with_repository, without_driver
 from tiphys.compile.site import PLAIN, Site, forbidden
 from tiphys.compile.validate import validate_workflow
 from tiphys.compile.validate_context import Options
@@ -108,7 +108,9 @@ def admit(
     defaults = site.defaults.get("spec") if workflow.spec.workflow_template_ref else None
     spec = execution_spec(workflow, store, defaults)
     workflow, fault = labelled(workflow, spec, created_at, configs)
-    repository = repository_of(spec, workflow.metadata.namespace, documents, site.repository)
+    namespace = workflow.metadata.namespace
+    repository = repository_of(spec, namespace, documents, site.repository)
+    maps = map_of(repository, namespace, documents)
     program = lower(workflow, spec, store, created_at, configs, fault)
     program = with_repository(program, repository)
     used = _used(program, workflow, store)
@@ -121,7 +123,11 @@ def admit(
         run=RunId(workflow.metadata.uid),
         created_at=created_at,
         workflow=encode(workflow),
-        documents=[*(encode(document) for document in used.values()), *configs.values()],
+        documents=[
+            *(encode(document) for document in used.values()),
+            *configs.values(),
+            *(item for item in maps if item not in configs.values()),
+        ],
         defaults=defaults,
         fault=fault,
         repository=repository,

@@ -6,7 +6,7 @@ Differs: a reference behind which nothing stands is refused when the workflow is
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from tiphys.compile.needs import Runtime, install_hint
@@ -33,13 +33,10 @@ def repository_of(
 
     `documents` hold the ConfigMaps; of two of one name the last counts. Raises InvalidDocument.
     """
-    maps = [
-        item for item in documents if isinstance(item, dict) and item.get("kind") == "ConfigMap"
-    ]
+    kept = [*documents]
 
     def config_map(where: str, name: str) -> Json:
-        found = (item for item in reversed(maps) if _is(item, where, name, namespace))
-        return next(found, None)
+        return _config_map(kept, where, name, namespace)
 
     around = Surroundings(namespace=namespace, config_maps=config_map, default=default)
     try:
@@ -52,9 +49,24 @@ def repository_of(
     return encode(found)
 
 
+def map_of(repository: Json, namespace: str, documents: Iterable[object]) -> list[Json]:
+    """Return the ConfigMap that a repository came from, for a later run of the same workflow."""
+    status = _status(repository) if repository is not None else ArtifactRepositoryRefStatus()
+    found = _config_map([*documents], status.namespace, status.config_map, namespace)
+    return [] if found is None else [found]
+
+
+def _config_map(documents: Sequence[object], where: str, name: str, namespace: str) -> Json:
+    """Return the last ConfigMap of that place among documents; `namespace` is the workflow's."""
+    maps = (item for item in reversed(documents) if isinstance(item, dict))
+    return next((item for item in maps if _is(item, where, name, namespace)), None)
+
+
 def _is(item: JsonObject, where: str, name: str, namespace: str) -> bool:
     metadata = item.get("metadata")
     own = metadata if isinstance(metadata, dict) else {}
+    if item.get("kind") != "ConfigMap":
+        return False
     return own.get("name") == name and (own.get("namespace") or namespace) == where
 
 

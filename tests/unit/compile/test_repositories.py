@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tiphys.compile.admit import admit, recompile
+from tiphys.compile.admit import admit, documents_of, recompile
 from tiphys.compile.needs import Runtime
 from tiphys.compile.site import Site
 from tiphys.errors import InvalidDocument, Unsupported
@@ -69,6 +69,15 @@ def test_the_setting_counts_where_the_namespace_has_no_config_map() -> None:
     found = repository([config_map("elsewhere", namespace="other")], default)
     assert found == {"default": True, "artifactRepository": {"gcs": {"bucket": "b"}}}
     assert repository([]) is None
+
+
+def test_the_config_map_stays_with_the_workflow_whatever_its_labels_are() -> None:
+    labels = {"workflows.argoproj.io/configmap-type": "Cache"}
+    kept = config_map("b", labels=labels)
+    made = admit(workflow(), [kept, config_map("x", name="other", labels=labels)], 0.0)
+    assert made.event.documents == [kept]
+    again = admit(workflow(), documents_of(made.event), 0.0)
+    assert again.event.repository == made.event.repository
 
 
 def test_a_reference_behind_which_nothing_stands_is_refused() -> None:
