@@ -1,5 +1,6 @@
 """Inputs, events and commands: everything that is said to, by and for the engine, on one page.
 
+A list of shapes (limits: table), kept together because whoever reads one looks for the others.
 Inputs say what happened outside and are named in the past tense; events say what was decided and
 are the only thing stored; commands say what is wanted of the world. All are frozen and serialise
 with msgspec; a journal is a list of events, so an event's meaning never changes once released
@@ -23,19 +24,9 @@ from tiphys.model.templates import Template
 Phase: TypeAlias = Literal[
     "Pending", "Running", "Succeeded", "Skipped", "Failed", "Error", "Omitted"
 ]
-Kind: TypeAlias = Literal[
-    "Pod",
-    "Container",
-    "HTTP",
-    "Plugin",
-    "Steps",
-    "StepGroup",
-    "DAG",
-    "TaskGroup",
-    "Retry",
-    "Suspend",
-    "Skipped",
-]
+_Waiting: TypeAlias = Literal["Steps", "StepGroup", "DAG", "TaskGroup", "Retry"]
+_Single: TypeAlias = Literal["Pod", "Container", "HTTP", "Plugin", "Suspend", "Skipped"]
+Kind: TypeAlias = Literal[_Waiting, _Single]
 Strategy: TypeAlias = Literal["Stop", "Terminate"]
 Stage: TypeAlias = Literal["", "lock", "cache"]
 """What a node waits for before its work begins: its locks, what its cache knows, or nothing."""
@@ -309,9 +300,25 @@ class SuspendRequested(Message, frozen=True):
 
 
 class ResumeRequested(Message, frozen=True):
-    """Someone wants a suspended workflow and its waiting suspend nodes to go on."""
+    """Someone wants a suspended workflow and its waiting suspend nodes to go on.
+
+    `by` says who, if that is known; the nodes' messages tell it then.
+    """
 
     at: float
+    by: str = ""
+
+
+class RetryRequested(Message, frozen=True, kw_only=True):
+    """Someone wants a workflow that has ended to go on from what failed.
+
+    `nodes` are to run again although they succeeded. `parameters` (name, value) are given to the
+    workflow anew; loops are expanded again then.
+    """
+
+    at: float
+    nodes: tuple[NodeId, ...] = ()
+    parameters: tuple[tuple[str, str], ...] = ()
 
 
 class NodeSet(Message, frozen=True, kw_only=True):
@@ -340,25 +347,42 @@ Input: TypeAlias = (
     | StopRequested
     | SuspendRequested
     | ResumeRequested
+    | RetryRequested
     | NodeSet
 )
 
 # -------------------------------------------------------------------------------------- events
 
 
+class Estimates(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How long an earlier run of the same template took, in whole seconds: `nodes` by node name."""
+
+    workflow: str
+    seconds: int
+    nodes: dict[str, int] = {}
+
+
 class RunAdmitted(Message, frozen=True, kw_only=True):
-    """The first event: the documents as admitted. The Program is compiled from them again."""
+    """The first event: the documents as admitted. The Program is compiled from them again.
+
+    `defaults` is the spec that lies below that of a workflowTemplateRef. `fault` says why the
+    workflow is an Error before it starts, "" if it is not.
+    """
 
     run: RunId
     created_at: float
     workflow: Json
     documents: list[Json] = []
+    defaults: Json = None
+    fault: str = ""
+    estimates: Estimates | None = None
 
 
-class RunStarted(Message, frozen=True):
-    """The run is driven for the first time."""
+class RunStarted(Message, frozen=True, omit_defaults=True):
+    """The run is driven for the first time; `again`: for the first time since it was reopened."""
 
     at: float
+    again: bool = False
 
 
 class NodeAdded(Message, frozen=True, kw_only=True):
@@ -395,6 +419,51 @@ class NodeAdded(Message, frozen=True, kw_only=True):
     container: str = ""
 
 
+class CopiedNode(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A node of an earlier run, as it stands in the run that goes on from it.
+
+    `items` are those of expanded loops, by slot.
+    """
+
+    node: NodeAdded
+    outbound: tuple[NodeId, ...] = ()
+    items: dict[int, tuple[Json, ...]] = {}
+    memo: Memo | None = None
+    settled: bool = False
+
+
+class RunImported(Message, frozen=True, kw_only=True, omit_defaults=True):
+    """What an earlier run came to is taken over: its nodes, and its global outputs.
+
+    `rebind`: the workflow has other parameters than it had then.
+    """
+
+    at: float
+    nodes: tuple[CopiedNode, ...]
+    outputs: dict[str, str] = {}
+    output_artifacts: dict[str, Artifact] = {}
+    rebind: bool = False
+
+
+class RunReopened(Message, frozen=True, kw_only=True, omit_defaults=True):
+    """A run that had ended goes on: nodes are gone, and those that waited for them wait again.
+
+    It starts anew when nothing is left of the jobs of the deleted nodes.
+    """
+
+    at: float
+    deleted: tuple[NodeId, ...] = ()
+    reset: tuple[NodeId, ...] = ()
+    parameters: tuple[tuple[str, str], ...] = ()
+
+
+class NodeRebound(Message, frozen=True):
+    """A node that goes on has other inputs, since the workflow's parameters changed."""
+
+    node: NodeId
+    inputs: Inputs
+
+
 class NodeAdvanced(Message, frozen=True):
     """A node that waited for an answer goes on: to the next question, or to its work.
 
@@ -423,13 +492,17 @@ class QuestionSettled(Message, frozen=True):
 
 
 class LockAwaited(Message, frozen=True):
-    """A lock cannot be had yet, and who has it. Without a node the whole workflow waits."""
+    """A lock cannot be had yet, and who has it. Without a node the whole workflow waits.
+
+    `at` is 0.0 where the time was not kept.
+    """
 
     question: str
     message: str
     key: str = ""
     blocked: tuple[Blocked, ...] = ()
     node: NodeId | None = None
+    at: float = 0.0
 
 
 class LocksReleased(Message, frozen=True):
@@ -475,7 +548,8 @@ class NodeDone(Message, frozen=True, kw_only=True):
     """A node is fulfilled and will not change any more.
 
     `settled` says that nothing of it runs any longer; otherwise its job is being stopped.
-    `outbound` are the nodes that followers hang on (Steps and DAG).
+    `outbound` are the nodes that followers hang on (Steps and DAG). `resources` is the resource
+    duration of a pod with requests of its own; without it the usage tells.
     """
 
     at: float
@@ -484,6 +558,7 @@ class NodeDone(Message, frozen=True, kw_only=True):
     message: str = ""
     outputs: Outputs | None = None
     usage: Usage | None = None
+    resources: dict[str, int] | None = None
     outbound: tuple[NodeId, ...] = ()
     settled: bool = True
 
@@ -494,6 +569,7 @@ class JobSettled(Message, frozen=True):
     at: float
     node: NodeId
     usage: Usage | None = None
+    resources: dict[str, int] | None = None
 
 
 class NodeSettled(Message, frozen=True):
@@ -503,10 +579,11 @@ class NodeSettled(Message, frozen=True):
 
 
 class OutputsSupplied(Message, frozen=True):
-    """Someone supplied output parameters of a suspend node."""
+    """Someone supplied output parameters of a suspend node; `at` is 0.0 if not kept."""
 
     node: NodeId
     outputs: Outputs
+    at: float = 0.0
 
 
 class RetryScheduled(Message, frozen=True):
@@ -518,10 +595,16 @@ class RetryScheduled(Message, frozen=True):
 
 
 class WaitStarted(Message, frozen=True):
-    """Something cannot go on, and why; nodes it concerns may not exist yet."""
+    """A node cannot go on, and why; those it would add do not exist yet.
+
+    `hook` is the hook of the node that cannot be run yet, "" if the node itself waits. Said once
+    for each wait. `at` is 0.0 where the time was not kept.
+    """
 
     node: NodeId
     reason: str
+    hook: str = ""
+    at: float = 0.0
 
 
 class GlobalOutputSet(Message, frozen=True):
@@ -530,6 +613,30 @@ class GlobalOutputSet(Message, frozen=True):
     name: str
     value: str | None = None
     artifact: Artifact | None = None
+
+
+class MetricObserved(Message, frozen=True, kw_only=True):
+    """A metric has a value: a gauge's, what a counter grows by, or what a histogram observes.
+
+    With `since` it is a gauge of the seconds since then, until it is observed again or the run is
+    done; `value` says nothing then. `labels` are sorted.
+    """
+
+    at: float
+    kind: Literal["gauge", "counter", "histogram"]
+    name: str
+    help: str
+    labels: tuple[tuple[str, str], ...] = ()
+    value: float = 0.0
+    operation: Literal["Set", "Add", "Sub"] = "Set"
+    buckets: tuple[float, ...] = ()
+    since: float | None = None
+
+
+class MetricFailed(Message, frozen=True):
+    """A metric has no value, and why."""
+
+    message: str
 
 
 class ShutdownSet(Message, frozen=True):
@@ -563,6 +670,9 @@ class RunDone(Message, frozen=True):
 Event: TypeAlias = (
     RunAdmitted
     | RunStarted
+    | RunImported
+    | RunReopened
+    | NodeRebound
     | NodeAdded
     | NodeAdvanced
     | QuestionAsked
@@ -580,6 +690,8 @@ Event: TypeAlias = (
     | RetryScheduled
     | WaitStarted
     | GlobalOutputSet
+    | MetricObserved
+    | MetricFailed
     | ShutdownSet
     | SuspendSet
     | DeadlinePassed
@@ -600,6 +712,12 @@ class StopJob(Message, frozen=True):
 
     job: NodeId
     grace: float
+
+
+class DropJobs(Message, frozen=True):
+    """Remove all that remains of these jobs, so that others may have their ids."""
+
+    jobs: tuple[NodeId, ...]
 
 
 class SetTimer(Message, frozen=True):
@@ -627,7 +745,7 @@ class Release(Message, frozen=True):
     question: str
 
 
-Command: TypeAlias = StartJob | StopJob | SetTimer | ClearTimer | Ask | Release
+Command: TypeAlias = StartJob | StopJob | DropJobs | SetTimer | ClearTimer | Ask | Release
 
 
 class Step(msgspec.Struct, frozen=True):

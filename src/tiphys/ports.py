@@ -57,6 +57,17 @@ class Runtime(Protocol):
         """Remove all that remains of a run's jobs. Unknown run: no effect."""
         ...
 
+    async def forget(self, run: RunId, job: NodeId) -> None:
+        """Remove all that remains of one job, so that another may be started under its id.
+
+        What still runs of it is killed first. Unknown job: no effect.
+        """
+        ...
+
+    async def kept(self, run: RunId) -> Sequence[NodeId]:
+        """Return the jobs of a run of which anything remains, over or not."""
+        ...
+
     async def present(self, run: RunId) -> Sequence[NodeId]:
         """Return the jobs of a run of which something still runs, whoever started them."""
         ...
@@ -65,12 +76,22 @@ class Runtime(Protocol):
         """Yield the state of every job started or adopted here, then each change, once."""
         ...
 
-    def logs(self, run: RunId, job: NodeId, follow: bool) -> AsyncIterator[bytes]:
-        """Yield what the job wrote (standard output and error together), in pieces."""
+    def logs(
+        self, run: RunId, job: NodeId, follow: bool, container: str = "main"
+    ) -> AsyncIterator[bytes]:
+        """Yield what a container wrote (standard output and error together), in pieces."""
         ...
 
     async def close(self) -> None:
         """Release what the runtime holds; jobs go on running."""
+        ...
+
+
+class Observer(Protocol):
+    """Looks on: what runs decide, once it is stored. What it makes of that is its own affair."""
+
+    def committed(self, run: RunId, events: Sequence[Event]) -> None:
+        """Take note of a commit's events; of a run that is taken up again, of its live gauges."""
         ...
 
 
@@ -304,6 +325,17 @@ class RunRow:
 
 
 @dataclass(frozen=True, slots=True)
+class EndedRow:
+    """A run that has ended, with the little that is needed to see when it is due."""
+
+    run: RunId
+    namespace: str
+    name: str
+    created_at: float
+    summary: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Changes:
     """What one commit writes besides events: node rows and the summary, all JSON.
 
@@ -317,6 +349,8 @@ class Changes:
     extras: bytes | None = None
     taken: int = 0
     """The last request of the intake that these events answer."""
+    gone: Sequence[NodeId] = ()
+    """Nodes whose rows are removed, before the others are written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,8 +365,8 @@ class Update:
 class Journal(Protocol):
     """The write side of the store. One owner at a time, fenced by an epoch."""
 
-    async def create(self, row: RunRow, first: Event) -> None:
-        """Add a run with its first event, unowned. Raises Conflict if its name is taken."""
+    async def create(self, row: RunRow, first: Event, *more: Event) -> None:
+        """Add a run with its first events, unowned. Raises Conflict if its name is taken."""
         ...
 
     async def claim(self, run: RunId, owner: str) -> int | None:
@@ -345,6 +379,10 @@ class Journal(Protocol):
 
     async def load(self, run: RunId) -> tuple[bytes | None, Sequence[Event], int]:
         """Return the latest snapshot, the events after it and the last sequence number."""
+        ...
+
+    async def history(self, run: RunId) -> Sequence[Event]:
+        """Return all events of a run, whatever snapshots there are. Raises NotFound."""
         ...
 
     async def append(self, run: RunId, after: int, epoch: int, changes: Changes) -> int:
@@ -426,6 +464,13 @@ class Intake(Protocol):
         """Keep a request for the run's owner and wake it; return the request's number."""
         ...
 
+    async def reopen(self, run: RunId, item: Input, summary: bytes) -> int:
+        """Keep a request for a run that has ended, its summary, and let it be claimed again.
+
+        Return the request's number. Raises Conflict if the run has not ended.
+        """
+        ...
+
     async def pending(self, run: RunId, after: int) -> Sequence[tuple[int, Input]]:
         """Return the requests with a higher number that no commit has answered."""
         ...
@@ -444,6 +489,14 @@ class Queries(Protocol):
 
     async def list(self, namespace: str | None) -> Sequence[RunRow]:
         """Return all runs, newest first."""
+        ...
+
+    async def ended(self) -> Sequence[EndedRow]:
+        """Return all runs that have ended."""
+        ...
+
+    async def last_success(self, namespace: str, label: str, value: str) -> RunRow | None:
+        """Return the newest run with that label that succeeded, None if there is none."""
         ...
 
     async def nodes(self, run: RunId) -> Sequence[bytes]:

@@ -11,6 +11,7 @@ from typing import assert_never
 
 from tiphys.engine import evolve_nodes as nodes
 from tiphys.engine.evolve_nodes import Touch, frame_of
+from tiphys.engine.reopening import copy_in, reopen
 from tiphys.engine.state import Asked, State
 from tiphys.errors import EngineBug
 from tiphys.messages import (
@@ -21,11 +22,14 @@ from tiphys.messages import (
     JobSettled,
     LockAwaited,
     LocksReleased,
+    MetricFailed,
+    MetricObserved,
     NodeAdded,
     NodeAdvanced,
     NodeDone,
     NodePhaseChanged,
     NodeProgressed,
+    NodeRebound,
     NodeSettled,
     OutputsSupplied,
     QuestionAsked,
@@ -33,6 +37,8 @@ from tiphys.messages import (
     RetryScheduled,
     RunAdmitted,
     RunDone,
+    RunImported,
+    RunReopened,
     RunStarted,
     ShutdownSet,
     SlotsOpened,
@@ -60,8 +66,7 @@ def evolve(state: State, program: Program, event: Event, touch: Touch) -> None:
         case DaemonReady():
             nodes.serve(state, program, event, touch)
         case JobSettled():
-            state.jobs.pop(event.node, None)
-            state.nodes[event.node].usage = event.usage
+            nodes.settle_job(state, event)
         case _:
             _small(state, program, event)
 
@@ -73,13 +78,20 @@ def _small(state: State, program: Program, event: Event) -> None:
             node.message = event.message
             frame_of(node).until = event.until
         case WaitStarted():
-            frame_of(state.nodes[event.node]).waiting = event.reason
+            waits = state.hook_waits if event.hook else state.waits
+            waits[event.node] = event.reason
         case NodeProgressed():
             nodes.progress_to(state, state.nodes[event.node], event.progress)
         case OutputsSupplied():
             state.nodes[event.node].outputs = event.outputs
+        case NodeRebound():
+            state.nodes[event.node].inputs = event.inputs
         case QuestionAsked() | QuestionSettled() | LockAwaited() | LocksReleased():
             _question(state, event)
+        case MetricObserved():
+            _observe(state, event)
+        case MetricFailed():
+            state.metric_faults.append(event.message)
         case _:
             _run(state, program, event)
 
@@ -90,6 +102,8 @@ def _question(
     match event:
         case QuestionAsked():
             state.questions[event.question.question] = Asked(event.question, event.node)
+            if event.node is not None:
+                state.waits.pop(event.node, None)
         case QuestionSettled() if event.held:
             asked = state.questions[event.question]
             asked.held, asked.blocked = True, ()
@@ -110,6 +124,36 @@ def _await(state: State, event: LockAwaited) -> None:
         node.message, node.waiting_for = event.message, event.key
 
 
+def _observe(state: State, event: MetricObserved) -> None:
+    """Remember the gauges that go on by themselves, until they are observed for good."""
+    key = metric_key(event)
+    if event.since is None:
+        state.gauges.pop(key, None)
+    else:
+        state.gauges[key] = event
+
+
+def metric_key(event: MetricObserved) -> str:
+    """Return what makes a metric the same as another: its name and its labels."""
+    return f"{event.name}{event.labels}"
+
+
+def _beginning(
+    state: State, program: Program, event: RunStarted | RunImported | RunReopened
+) -> None:
+    match event:
+        case RunStarted():
+            state.started_at = event.at
+            state.phase, state.message = "Running", ""
+            state.reopened, state.dropping, state.rebind = False, [], False
+            if not event.again:
+                state.suspend = program.suspended
+        case RunImported():
+            copy_in(state, program, event)
+        case RunReopened():
+            reopen(state, program, event)
+
+
 def _run(state: State, program: Program, event: Event) -> None:
     match event:
         case GlobalOutputSet():
@@ -117,10 +161,8 @@ def _run(state: State, program: Program, event: Event) -> None:
                 state.outputs[event.name] = event.value
             if event.artifact is not None:
                 state.output_artifacts[event.name] = event.artifact
-        case RunStarted():
-            state.started_at = event.at
-            state.phase, state.message = "Running", ""
-            state.suspend = program.suspended
+        case RunStarted() | RunImported() | RunReopened():
+            _beginning(state, program, event)
         case ShutdownSet():
             state.shutdown = event.strategy
         case SuspendSet():
@@ -129,6 +171,7 @@ def _run(state: State, program: Program, event: Event) -> None:
             state.deadline_passed = True
         case RunDone():
             state.phase, state.message, state.finished_at = event.phase, event.message, event.at
+            state.gauges.clear()
         case (
             RunAdmitted()
             | NodeAdded()
@@ -139,6 +182,8 @@ def _run(state: State, program: Program, event: Event) -> None:
             | QuestionSettled()
             | LockAwaited()
             | LocksReleased()
+            | MetricObserved()
+            | MetricFailed()
             | NodePhaseChanged()
             | NodeSettled()
             | SlotsOpened()
@@ -146,6 +191,7 @@ def _run(state: State, program: Program, event: Event) -> None:
             | RetryScheduled()
             | WaitStarted()
             | NodeProgressed()
+            | NodeRebound()
             | OutputsSupplied()
         ):
             raise EngineBug(f"{type(event).__name__} was not routed")

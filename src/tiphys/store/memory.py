@@ -14,7 +14,7 @@ import msgspec
 from tiphys.errors import Conflict, LostOwnership, NotFound
 from tiphys.messages import Event, Input
 from tiphys.model.ids import NodeId, RunId
-from tiphys.ports import Changes, DueRow, RunRow
+from tiphys.ports import Changes, DueRow, EndedRow, RunRow
 from tiphys.store.ledger import MemoryLedger
 
 _EVENTS = msgspec.msgpack.Decoder(list[Event])
@@ -74,13 +74,16 @@ class MemoryStore:
 
     # ------------------------------------------------------------------------------ journal
 
-    async def create(self, row: RunRow, first: Event) -> None:
-        """Add a run with its first event, unowned. Raises Conflict if its name is taken."""
+    async def create(self, row: RunRow, first: Event, *more: Event) -> None:
+        """Add a run with its first events, unowned. Raises Conflict if its name is taken."""
         name = (row.namespace, row.name)
         if any((item.row.namespace, item.row.name) == name for item in self._memory.runs.values()):
             raise Conflict(f'workflows.argoproj.io "{row.name}" already exists')
         fresh = replace(row, done=False, owner="", epoch=0)
-        self._memory.runs[row.run] = _Stored(fresh, 1, [(1, _ENCODER.encode([first]))])
+        commits = [(1, _ENCODER.encode([first]))]
+        if more:
+            commits.append((1 + len(more), _ENCODER.encode([*more])))
+        self._memory.runs[row.run] = _Stored(fresh, 1 + len(more), commits)
 
     async def claim(self, run: RunId, owner: str) -> int | None:
         """Become the owner and return the new epoch; None if a living owner has it."""
@@ -109,6 +112,11 @@ class MemoryStore:
         wanted = [data for last, data in stored.commits if last > after or last == 1]
         return state, [event for data in wanted for event in _EVENTS.decode(data)], stored.seq
 
+    async def history(self, run: RunId) -> Sequence[Event]:
+        """Return all events of a run, whatever snapshots there are. Raises NotFound."""
+        stored = self._memory.find(run)
+        return [event for _, data in stored.commits for event in _EVENTS.decode(data)]
+
     async def append(self, run: RunId, after: int, epoch: int, changes: Changes) -> int:
         """Commit in one transaction and return the new last sequence number."""
         stored = self._memory.owned(run, epoch)
@@ -119,6 +127,8 @@ class MemoryStore:
         stored.commits.append((stored.seq, data))
         extras = stored.row.extras if changes.extras is None else changes.extras
         stored.row = replace(stored.row, summary=changes.summary, extras=extras, done=changes.done)
+        for key in changes.gone:
+            stored.nodes.pop(key, None)
         stored.nodes.update(changes.nodes)
         for number in [number for number in stored.requests if number <= changes.taken]:
             del stored.requests[number]
@@ -144,6 +154,14 @@ class MemoryStore:
         if self._is_alive(stored.row.owner):
             self._memory.owners[stored.row.owner].wake()
         return self._memory.requests
+
+    async def reopen(self, run: RunId, item: Input, summary: bytes) -> int:
+        """Keep a request for a run that has ended, its summary, and let it be claimed again."""
+        stored = self._memory.find(run)
+        if not stored.row.done:
+            raise Conflict(f"run {run} has not ended")
+        stored.row = replace(stored.row, done=False, owner="", summary=summary)
+        return await self.post(run, item)
 
     async def pending(self, run: RunId, after: int) -> Sequence[tuple[int, Input]]:
         """Return the requests with a higher number that no commit has answered."""
@@ -174,6 +192,25 @@ class MemoryStore:
         rows = (stored.row for stored in self._memory.runs.values())
         wanted = [row for row in rows if namespace is None or row.namespace == namespace]
         return sorted(wanted, key=lambda row: row.created_at, reverse=True)
+
+    async def ended(self) -> Sequence[EndedRow]:
+        """Return all runs that have ended."""
+        rows = (stored.row for stored in self._memory.runs.values())
+        return [
+            EndedRow(row.run, row.namespace, row.name, row.created_at, row.summary)
+            for row in rows
+            if row.done
+        ]
+
+    async def last_success(self, namespace: str, label: str, value: str) -> RunRow | None:
+        """Return the newest run with that label that succeeded, None if there is none."""
+        for row in await self.list(namespace):
+            if row.done:
+                labels = msgspec.json.decode(row.document)["metadata"].get("labels", {})
+                status = msgspec.json.decode(row.summary).get("status", {})
+                if labels.get(label) == value and status.get("phase") == "Succeeded":
+                    return row
+        return None
 
     async def nodes(self, run: RunId) -> Sequence[bytes]:
         """Return the node rows of a run, each the JSON of one NodeStatus."""

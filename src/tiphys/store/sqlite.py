@@ -16,7 +16,7 @@ import msgspec
 from tiphys.errors import Conflict, Corrupt, LostOwnership, NotFound, Permanent
 from tiphys.messages import Event, Input
 from tiphys.model.ids import RunId
-from tiphys.ports import Changes, Clock, RunRow
+from tiphys.ports import Changes, Clock, EndedRow, RunRow
 from tiphys.store.deletions import SqliteDeletions
 from tiphys.store.ledger import SqliteLedger
 from tiphys.store.migrations import bring_up_to_date
@@ -78,8 +78,8 @@ class SqliteStore:
 
     # ------------------------------------------------------------------------------ journal
 
-    async def create(self, row: RunRow, first: Event) -> None:
-        """Add a run with its first event, unowned. Raises Conflict if its name is taken."""
+    async def create(self, row: RunRow, first: Event, *more: Event) -> None:
+        """Add a run with its first events, unowned. Raises Conflict if its name is taken."""
 
         def work(db: sqlite3.Connection) -> None:
             taken = db.execute(
@@ -88,13 +88,16 @@ class SqliteStore:
             if taken:
                 raise Conflict(f'workflows.argoproj.io "{row.name}" already exists')
             db.execute(
-                "INSERT INTO runs VALUES (?, ?, ?, ?, 0, '', 0, ?, 1, 0, ?, ?, ?)",
+                "INSERT INTO runs VALUES (?, ?, ?, ?, 0, '', 0, ?, ?, 0, ?, ?, ?)",
                 (
                     *(row.run, row.namespace, row.name, row.created_at, row.runtime),
-                    *(row.document, row.summary, row.extras),
+                    *(1 + len(more), row.document, row.summary, row.extras),
                 ),
             )
-            db.execute("INSERT INTO events VALUES (?, 1, ?)", (row.run, _ENCODER.encode([first])))
+            insert = "INSERT INTO events VALUES (?, ?, ?)"
+            db.execute(insert, (row.run, 1, _ENCODER.encode([first])))
+            if more:
+                db.execute(insert, (row.run, 1 + len(more), _ENCODER.encode([*more])))
 
         await self._writer.do(work)
 
@@ -134,11 +137,14 @@ class SqliteStore:
         last = self._read("SELECT seq FROM runs WHERE uid = ?", (run,))
         if not last or not rows:
             raise NotFound(f"there is no run {run}")
-        try:
-            events = [event for (data,) in rows for event in _EVENTS.decode(data)]
-        except msgspec.MsgspecError as exc:
-            raise Corrupt(f"the journal of run {run} cannot be read: {exc}") from exc
-        return (snapshot[0][1] if snapshot else None), events, int(last[0][0])
+        return (snapshot[0][1] if snapshot else None), _decoded(run, rows), int(last[0][0])
+
+    async def history(self, run: RunId) -> Sequence[Event]:
+        """Return all events of a run, whatever snapshots there are. Raises NotFound."""
+        rows = self._read("SELECT data FROM events WHERE run = ? ORDER BY last", (run,))
+        if not rows:
+            raise NotFound(f"there is no run {run}")
+        return _decoded(run, rows)
 
     async def append(self, run: RunId, after: int, epoch: int, changes: Changes) -> int:
         """Commit in one transaction and return the new last sequence number."""
@@ -158,6 +164,9 @@ class SqliteStore:
             if cursor.rowcount != 1:
                 raise LostOwnership(f"run {run} has another owner")
             db.execute("INSERT INTO events VALUES (?, ?, ?)", (run, last, data))
+            db.executemany(
+                "DELETE FROM nodes WHERE run = ? AND node = ?", [(run, key) for key in changes.gone]
+            )
             db.executemany(
                 "INSERT INTO nodes VALUES (?, ?, ?)"
                 " ON CONFLICT (run, node) DO UPDATE SET data = excluded.data",
@@ -216,6 +225,22 @@ class SqliteStore:
             wake(self._home, owner)
         return number
 
+    async def reopen(self, run: RunId, item: Input, summary: bytes) -> int:
+        """Keep a request for a run that has ended, its summary, and let it be claimed again."""
+        data = _ENCODER.encode(item)
+
+        def work(db: sqlite3.Connection) -> int:
+            cursor = db.execute(
+                "UPDATE runs SET done = 0, owner = '', summary = ? WHERE uid = ? AND done = 1",
+                (summary, run),
+            )
+            if cursor.rowcount != 1:
+                raise Conflict(f"run {run} has not ended")
+            inserted = db.execute("INSERT INTO requests (run, data) VALUES (?, ?)", (run, data))
+            return int(inserted.lastrowid or 0)
+
+        return await self._writer.do(work)
+
     async def pending(self, run: RunId, after: int) -> Sequence[tuple[int, Input]]:
         """Return the requests with a higher number that no commit has answered."""
         rows = self._read(
@@ -263,6 +288,24 @@ class SqliteStore:
             () if namespace is None else (namespace,),
         )
         return [_row(row) for row in rows]
+
+    async def ended(self) -> Sequence[EndedRow]:
+        """Return all runs that have ended."""
+        rows = self._read(
+            "SELECT uid, namespace, name, created_at, summary FROM runs WHERE done = 1"
+        )
+        return [EndedRow(RunId(uid), *rest) for uid, *rest in rows]
+
+    async def last_success(self, namespace: str, label: str, value: str) -> RunRow | None:
+        """Return the newest run with that label that succeeded, None if there is none."""
+        rows = self._read(
+            f"SELECT {_ROW} FROM runs WHERE namespace = ? AND done = 1"  # noqa: S608
+            " AND json_extract(CAST(document AS TEXT), ?) = ?"
+            " AND json_extract(CAST(summary AS TEXT), '$.status.phase') = 'Succeeded'"
+            " ORDER BY created_at DESC LIMIT 1",
+            (namespace, f'$.metadata.labels."{label}"', value),
+        )
+        return _row(rows[0]) if rows else None
 
     async def nodes(self, run: RunId) -> Sequence[bytes]:
         """Return the node rows of a run, each the JSON of one NodeStatus."""
@@ -335,3 +378,11 @@ def _prepare(path: Path) -> sqlite3.Connection:
     db.execute("COMMIT")
     path.chmod(0o600)
     return db
+
+
+def _decoded(run: RunId, rows: Sequence[tuple[Any, ...]]) -> list[Event]:
+    """Return the events of commits. Raises Corrupt."""
+    try:
+        return [event for (data,) in rows for event in _EVENTS.decode(data)]
+    except msgspec.MsgspecError as exc:
+        raise Corrupt(f"the journal of run {run} cannot be read: {exc}") from exc
