@@ -104,12 +104,16 @@ async def run(
     Ctrl-C stops the workflow, exit handlers run; a second one terminates it.
     """
     from tiphys.app import local
+    from tiphys.cli.background import ensure_engine
 
     with local(session.settings, drives=True) as home:
         rows, choice = await submit_files(session, home, files, values)
         _introduce(choice, output)
         with _Interrupts(home, rows):
-            return max([await _run_one(session, home, row, output) for row in rows])
+            code = max([await _run_one(session, home, row, output) for row in rows])
+        if await home.has_objects_at_work():
+            ensure_engine(session)
+        return code
 
 
 def _introduce(choice: Choice, output: str | None) -> None:
@@ -154,7 +158,7 @@ async def _drive(home: Local, row: RunRow, show: Callable[[Update], None]) -> No
 async def _is_mine(home: Local, row: RunRow, show: Callable[[Update], None]) -> bool:
     """Drive a run; False if another engine has it or takes it over."""
     try:
-        return await home.engine().drive(row, show)
+        return await home.drive(row, show)
     except BaseExceptionGroup as group:
         error = first_of(group)
     if isinstance(error, LostOwnership):

@@ -58,6 +58,7 @@ class LocalRuntime:
 
     name = "local"
     capabilities = Capabilities(FEATURES)
+    slots_needed = 1
 
     def __init__(
         self,
