@@ -186,6 +186,7 @@ async def delete(
     @latest is the newest.
     """
     from tiphys.app import local
+    from tiphys.cli.background import ensure_engine
 
     if not names and not every and not completed:
         raise click.UsageError("requires either a workflow or other argument")
@@ -201,6 +202,8 @@ async def delete(
             rows += [row for row in listed if every or row.done]
         for row in rows:
             await _delete(home, row, dry_run)
+        if not dry_run and rows and await home.has_objects_at_work():
+            ensure_engine(session)  # what their objects have started is still to be stopped
     if not rows and not names:
         write("No resources found\n")
 

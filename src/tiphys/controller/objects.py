@@ -143,8 +143,7 @@ class ObjectLoop:
         """Return all objects of interest, Pods first."""
         found = [*self._pods.all]
         for kind in (_POD, *_JOBS, _COMMAND, (API_VERSION, WORKFLOW)):
-            for document in await self._ports.objects.list(*kind, None):
-                found.append(ObjectRef.of(document))
+            found += map(ObjectRef.of, await self._ports.objects.list(*kind, None))
         return found
 
     async def _changes(self) -> list[ObjectRef]:

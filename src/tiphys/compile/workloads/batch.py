@@ -288,7 +288,7 @@ def _due(state: _State) -> float:
     ends = [end for end in map(finished_at, state.failed) if end > last]
     if not ends:
         return 0.0
-    pause = _FIRST_PAUSE_SECONDS * 2 ** min(len(ends) - 1, 10)
+    pause = _FIRST_PAUSE_SECONDS * float(2 ** min(len(ends) - 1, 10))
     return max(ends) + min(pause, _LONGEST_PAUSE_SECONDS)
 
 

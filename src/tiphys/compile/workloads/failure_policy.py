@@ -30,9 +30,9 @@ def judged(spec: JsonObject, failed: Sequence[JsonObject]) -> Verdict | None:
             said = "only FailJob, Ignore and Count with onExitCodes are supported"
             return Verdict("Unsupported", f"{place}: {said} by this version")
     for pod in failed:
-        index, rule = _first(spec, pod)
-        if rule is not None and rule.get("action") == "FailJob":
-            return Verdict("PodFailurePolicy", _said(pod, rule, index))
+        place, found = _first(spec, pod)
+        if found is not None and found.get("action") == "FailJob":
+            return Verdict("PodFailurePolicy", _said(pod, found, place))
     return None
 
 

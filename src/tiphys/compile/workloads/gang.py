@@ -162,9 +162,7 @@ class Gang:
             if not ready:
                 break
             done.update(ready)
-        return (
-            "" if len(done) == len(names) else "job has dependencies between tasks, but is no DAG"
-        )
+        return "" if len(done) == len(names) else "the dependencies between tasks form a cycle"
 
     def _count(self, phase: str) -> int:
         return sum(phase_of(pod) == phase and not is_going(pod) for pod in self.pods)

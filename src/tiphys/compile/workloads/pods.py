@@ -228,7 +228,7 @@ def begins_again_at(pod: JsonObject) -> float | None:
     if not any(part(item, "state", "waiting") for item in items(part(pod, "status"), _STATUSES)):
         return None
     tries = restarts(pod) - 1
-    pause = min(_FIRST_PAUSE_SECONDS * 2 ** min(tries, 10), _LONGEST_PAUSE_SECONDS)
+    pause = min(_FIRST_PAUSE_SECONDS * float(2 ** min(tries, 10)), _LONGEST_PAUSE_SECONDS)
     ends = [
         instant(part(item, "lastState", "terminated"), "finishedAt") or 0.0
         for item in items(part(pod, "status"), _STATUSES)

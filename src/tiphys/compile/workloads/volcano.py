@@ -193,7 +193,7 @@ def _moved(gang: Gang, phase: str, message: str = "") -> JsonObject:
     if message:
         state["message"] = message
     conditions = [*items(status, "conditions"), {"status": phase, "lastTransitionTime": at}]
-    made = {**status, "state": state, "conditions": [*conditions]}
+    made: JsonObject = {**status, "state": state, "conditions": [*conditions]}
     created = instant(part(gang.job, "metadata"), "creationTimestamp")
     if phase in _FINAL and created is not None:
         made["runningDuration"] = _go_duration(int(gang.now - created))
