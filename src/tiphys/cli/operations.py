@@ -176,6 +176,7 @@ async def node_set(
 @click.option("--all", "every", is_flag=True, help="All workflows of the namespace.")
 @click.option("--completed", is_flag=True, help="All that have ended.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be deleted.")
+@settings_option
 @with_session
 @is_asynchronous
 async def delete(

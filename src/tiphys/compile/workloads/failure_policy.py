@@ -30,9 +30,9 @@ def judged(spec: JsonObject, failed: Sequence[JsonObject]) -> Verdict | None:
             said = "only FailJob, Ignore and Count with onExitCodes are supported"
             return Verdict("Unsupported", f"{place}: {said} by this version")
     for pod in failed:
-        place, found = _first(spec, pod)
+        number, found = _first(spec, pod)
         if found is not None and found.get("action") == "FailJob":
-            return Verdict("PodFailurePolicy", _said(pod, found, place))
+            return Verdict("PodFailurePolicy", _said(pod, found, number))
     return None
 
 

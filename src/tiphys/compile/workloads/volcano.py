@@ -30,7 +30,7 @@ from tiphys.compile.workloads.reading import (
 )
 from tiphys.compile.workloads.volcano_plugins import belongings
 from tiphys.compile.workloads.volcano_policies import Action, action_for
-from tiphys.model.base import JsonObject
+from tiphys.model.base import Json, JsonObject
 from tiphys.model.times import time_text
 
 API_VERSION: Final = "batch.volcano.sh/v1alpha1"
@@ -192,8 +192,11 @@ def _moved(gang: Gang, phase: str, message: str = "") -> JsonObject:
     state: JsonObject = {"phase": phase, "lastTransitionTime": at}
     if message:
         state["message"] = message
-    conditions = [*items(status, "conditions"), {"status": phase, "lastTransitionTime": at}]
-    made: JsonObject = {**status, "state": state, "conditions": [*conditions]}
+    conditions: list[Json] = [
+        *items(status, "conditions"),
+        {"status": phase, "lastTransitionTime": at},
+    ]
+    made: JsonObject = {**status, "state": state, "conditions": conditions}
     created = instant(part(gang.job, "metadata"), "creationTimestamp")
     if phase in _FINAL and created is not None:
         made["runningDuration"] = _go_duration(int(gang.now - created))
