@@ -45,10 +45,9 @@ class Templates:
 
     async def list(self, namespace: str | None) -> Sequence[AnyTemplate]:
         """Return all templates, by namespace and name."""
-        struct = ClusterWorkflowTemplate if self.is_cluster else WorkflowTemplate
         place = None if self.is_cluster else namespace
         found = await self.objects.list(API_VERSION, self.kind, place)
-        made: list[AnyTemplate] = [convert(item, struct) for item in found]
+        made = [_decoded(item) for item in found]
         return sorted(made, key=lambda item: (item.metadata.namespace, item.metadata.name))
 
     async def create(
@@ -79,6 +78,12 @@ class Templates:
         await self.get(namespace, name)
         place = "" if self.is_cluster else namespace
         await self.objects.delete(ObjectRef(API_VERSION, self.kind, place, name))
+
+
+def _decoded(document: JsonObject) -> AnyTemplate:
+    if document.get("kind") == "ClusterWorkflowTemplate":
+        return convert(document, ClusterWorkflowTemplate)
+    return convert(document, WorkflowTemplate)
 
 
 async def checked(
