@@ -12,28 +12,34 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tiphys.artifacts.registry import Drivers
+from tiphys.compile.site import Site
 from tiphys.controller.cron import CronLoop
 from tiphys.controller.cron_ports import CronPorts
-from tiphys.controller.engine import Engine
+from tiphys.controller.engine import SOON_SECONDS, Engine
 from tiphys.controller.loop import Ports
 from tiphys.controller.object_ports import ObjectPorts
 from tiphys.controller.objects import ObjectLoop
+from tiphys.controller.retention import Retention, Yard, claims_of
 from tiphys.controller.serving import drive, serve
+from tiphys.engine.cleanup import Kept
 from tiphys.errors import Permanent, UserError
-from tiphys.ports import Answerer, Objects, RunRow, Runtime, Update
+from tiphys.executor.volumes import Places
+from tiphys.ports import Answerer, Objects, Observer, RunRow, Runtime, Update
 from tiphys.runtime.images import ImageRule
 from tiphys.runtime.local import LocalRuntime
 from tiphys.runtime.process import ProcessRuntime
+from tiphys.runtime.setup import FEATURES, Setup
 from tiphys.runtime.slots import Slots, default_slots
 from tiphys.service.again import Repeater
 from tiphys.service.cron import CronChildren, CronWorkflows
+from tiphys.service.explain import Explainer
 from tiphys.service.faces import FacedObjects, drop_face
 from tiphys.service.operations import Operator
 from tiphys.service.submit import Submitter
@@ -100,12 +106,13 @@ class Local:
     operator: Operator
     repeater: Repeater
     viewer: Viewer
+    explainer: Explainer
     slots: Slots
     objects: Objects
     crons: CronWorkflows
 
-    def engine(self) -> Engine:
-        """Return what drives runs in this process."""
+    def engine(self, observers: Sequence[Observer] = ()) -> Engine:
+        """Return what drives runs in this process, and sees to those that have ended."""
         if self.owner is None:
             raise Permanent("this home was opened to read only")
         from tiphys.locks.rooms import RoomLimits
@@ -119,8 +126,29 @@ class Local:
             owner=self.owner.name,
             limited=bool(room.engine or room.per_namespace),
             bugs=self.settings.home / "bugs",
+            observers=observers,
         )
-        return Engine(ports, self.runtime)
+        return Engine(ports, self.runtime, self.retention())
+
+    def retention(self) -> Retention:
+        """Return what deletes ended runs that have expired, and pods that are not needed."""
+        if self.owner is None:
+            raise Permanent("this home was opened to read only")
+        yard = Yard(
+            self.store,
+            self.store,
+            self.clock,
+            self.owner.name,
+            self.runtime,
+            self.forget,
+            self.delete_claims,
+        )
+        return Retention(yard, Kept(**self.settings.retention))
+
+    async def tidy(self) -> bool:
+        """Delete what is due; tell whether an engine should stay for what will be soon."""
+        due = await self.retention().sweep()
+        return due is not None and due <= self.clock.now() + SOON_SECONDS
 
     def schedules(self) -> CronLoop:
         """Return what keeps the CronWorkflows of this home in step, in this process."""
@@ -202,18 +230,28 @@ class Local:
         """Delete a run, its job directories and its artifacts; what runs of it is killed.
 
         Artifacts lie under the workflow's name, as in Argo, so a workflow of that name in another
-        namespace keeps them.
+        namespace keeps them. The rows go last: after a crash it can be done again.
         """
         runtime = self.runtime(row)
         try:
-            await self.operator.delete(row, runtime, self.store.is_driven(row))
+            await self.operator.clear(row, runtime, self.store.is_driven(row))
         finally:
             await runtime.close()
         await drop_face(self.objects, row)
         folder = self.settings.home / "artifacts" / row.name
-        shared = any(other.name == row.name for other in await self.store.list(None))
+        others = (other for other in await self.store.list(None) if other.run != row.run)
+        shared = any(other.name == row.name for other in others)
         if not shared and folder.parent == self.settings.home / "artifacts":
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        await self.delete_claims(row, claims_of(row))
+        await self.store.delete(row.run)
+
+    async def delete_claims(self, row: RunRow, claims: Sequence[str]) -> None:
+        """Delete the volumes that a run made from these of its volumeClaimTemplates."""
+        from tiphys.runtime.claims import delete_claims
+
+        places = Places(str(self.settings.home / "volumes"), self.settings.host_paths)
+        await asyncio.to_thread(delete_claims, places, row.namespace, row.name, claims)
 
     def runtime(self, row: RunRow) -> Runtime:
         """Return the runtime of one run: the one it was submitted for."""
@@ -259,18 +297,23 @@ def _runtime(home: Local, name: str, slots: Slots) -> LocalRuntime:
         home.drivers,
         home.clock,
         slots=slots,
-        images=[
-            ImageRule(
-                pattern=item.pattern,
-                root=item.root,
-                bin=item.bin,
-                visible=item.visible,
-                entrypoint=item.entrypoint,
-                cmd=item.cmd,
-            )
-            for item in settings.images
-        ],
-        environ=passed_on(settings.environ),
+        setup=Setup(
+            images=[
+                ImageRule(
+                    pattern=item.pattern,
+                    root=item.root,
+                    bin=item.bin,
+                    visible=item.visible,
+                    entrypoint=item.entrypoint,
+                    cmd=item.cmd,
+                )
+                for item in settings.images
+            ],
+            environ=passed_on(settings.environ),
+            objects=home.objects,
+            places=Places(str(settings.home / "volumes"), settings.host_paths),
+            unpacked=settings.home / "images",
+        ),
     )
 
 
@@ -320,13 +363,9 @@ def features(settings: Settings, name: str) -> frozenset[str]:
         from tiphys.runtime.simulated import SimulatedRuntime
 
         return SimulatedRuntime.capabilities.features
-    kind: type[LocalRuntime] = ProcessRuntime
-    if name == "sandbox":
-        from tiphys.runtime.sandbox import SandboxRuntime
-
-        kind = SandboxRuntime
     beside = {"data", "http", "resource", *(("plugin",) if settings.plugins else ())}
-    return kind.capabilities.features | beside
+    lacks = set() if settings.host_paths else {"volumes.hostPath"}
+    return (FEATURES - lacks) | beside
 
 
 def passed_on(environ: Mapping[str, str]) -> dict[str, str]:
@@ -350,6 +389,13 @@ def prepare_home(home: Path) -> None:
         ) from exc
 
 
+def _site(settings: Settings) -> Site:
+    """Return the rules that hold for every workflow here."""
+    return Site(
+        settings.workflow_defaults, settings.template_referencing, settings.override_allowlist
+    )
+
+
 @contextlib.contextmanager
 def local(settings: Settings, *, drives: bool = False) -> Iterator[Local]:
     """Open the home of `settings`; with `drives` this process may own runs."""
@@ -363,7 +409,13 @@ def local(settings: Settings, *, drives: bool = False) -> Iterator[Local]:
         stack.callback(store.close)
         clock = SystemClock()
         objects = store.objects(clock)
-        submitter = Submitter(store, clock, partial(features, settings))
+        submitter = Submitter(
+            store,
+            clock,
+            partial(features, settings),
+            _site(settings),
+            store if settings.estimate_durations else None,
+        )
         yield Local(
             settings=settings,
             store=store,
@@ -373,6 +425,7 @@ def local(settings: Settings, *, drives: bool = False) -> Iterator[Local]:
             operator=Operator(store, store, clock),
             repeater=Repeater(store, store, store, submitter, clock),
             viewer=Viewer(store),
+            explainer=Explainer(store, store),
             slots=Slots(settings.slots or default_slots()),
             objects=objects,
             crons=CronWorkflows(objects),

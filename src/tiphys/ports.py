@@ -64,6 +64,10 @@ class Runtime(Protocol):
         """
         ...
 
+    async def kept(self, run: RunId) -> Sequence[NodeId]:
+        """Return the jobs of a run of which anything remains, over or not."""
+        ...
+
     async def present(self, run: RunId) -> Sequence[NodeId]:
         """Return the jobs of a run of which something still runs, whoever started them."""
         ...
@@ -72,12 +76,22 @@ class Runtime(Protocol):
         """Yield the state of every job started or adopted here, then each change, once."""
         ...
 
-    def logs(self, run: RunId, job: NodeId, follow: bool) -> AsyncIterator[bytes]:
-        """Yield what the job wrote (standard output and error together), in pieces."""
+    def logs(
+        self, run: RunId, job: NodeId, follow: bool, container: str = "main"
+    ) -> AsyncIterator[bytes]:
+        """Yield what a container wrote (standard output and error together), in pieces."""
         ...
 
     async def close(self) -> None:
         """Release what the runtime holds; jobs go on running."""
+        ...
+
+
+class Observer(Protocol):
+    """Looks on: what runs decide, once it is stored. What it makes of that is its own affair."""
+
+    def committed(self, run: RunId, events: Sequence[Event]) -> None:
+        """Take note of a commit's events; of a run that is taken up again, of its live gauges."""
         ...
 
 
@@ -311,6 +325,17 @@ class RunRow:
 
 
 @dataclass(frozen=True, slots=True)
+class EndedRow:
+    """A run that has ended, with the little that is needed to see when it is due."""
+
+    run: RunId
+    namespace: str
+    name: str
+    created_at: float
+    summary: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Changes:
     """What one commit writes besides events: node rows and the summary, all JSON.
 
@@ -354,6 +379,10 @@ class Journal(Protocol):
 
     async def load(self, run: RunId) -> tuple[bytes | None, Sequence[Event], int]:
         """Return the latest snapshot, the events after it and the last sequence number."""
+        ...
+
+    async def history(self, run: RunId) -> Sequence[Event]:
+        """Return all events of a run, whatever snapshots there are. Raises NotFound."""
         ...
 
     async def append(self, run: RunId, after: int, epoch: int, changes: Changes) -> int:
@@ -460,6 +489,14 @@ class Queries(Protocol):
 
     async def list(self, namespace: str | None) -> Sequence[RunRow]:
         """Return all runs, newest first."""
+        ...
+
+    async def ended(self) -> Sequence[EndedRow]:
+        """Return all runs that have ended."""
+        ...
+
+    async def last_success(self, namespace: str, label: str, value: str) -> RunRow | None:
+        """Return the newest run with that label that succeeded, None if there is none."""
         ...
 
     async def nodes(self, run: RunId) -> Sequence[bytes]:

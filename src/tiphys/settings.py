@@ -11,14 +11,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import UnionType
+from typing import Literal
 
-from tiphys.errors import Finding, InvalidDocument
+from tiphys.errors import Finding, InvalidDocument, UserError
 from tiphys.model.base import Json, JsonObject
 from tiphys.model.codec import Document
 from tiphys.service.mapping import read_mapping
 
 _IDLE_SECONDS = 5.0
 _RESPONSE_BYTES = 4 << 20
+_ALLOWLIST = "WORKFLOW_USER_OVERRIDE_ALLOWLIST"
+_NO_ESTIMATES = "SKIP_WORKFLOW_DURATION_ESTIMATION"
 RUNTIMES = ("auto", "sandbox", "process", "simulated")
 
 
@@ -26,9 +29,9 @@ RUNTIMES = ("auto", "sandbox", "process", "simulated")
 class Image:
     """What an image name means here: `pattern` matches the repository name without registry or tag.
 
-    `root` is "host" or a directory with an unpacked image; `bin` are directories put first on
-    PATH, `visible` others that the programs in them need; `entrypoint` and `cmd` stand in for the
-    image's own.
+    `root` is "host", a directory or tar file with an image's files, or "podman:<image>"; `bin` are
+    directories put first on PATH, `visible` others that the programs in them need; `entrypoint` and
+    `cmd` stand in for the image's own.
     """
 
     pattern: str
@@ -71,7 +74,14 @@ class Settings:
     run at once, of all workflows that one process drives (0: by the number of processors).
     `namespace` is where documents without one go. `parallelism` and `namespace_parallelism` limit
     the workflows at work at once, in all and in each namespace (0: any number). `idle_seconds` is
-    how long a background engine waits for more work.
+    how long a background engine waits for more work. `host_paths` are the directories of this
+    machine that workflows may mount.
+
+    `workflow_defaults` lies under every workflow: its metadata and spec. `template_referencing`
+    is "", "Strict" or "Secure"; then workflows must refer to a template, and may set little beside
+    it: `override_allowlist` are further fields of a spec. `retention` is how many ended workflows
+    are kept ("completed", "failed", "errored"); what it does not name is kept.
+    `estimate_durations`: how long a workflow will take is told from earlier ones.
     """
 
     home: Path
@@ -82,8 +92,14 @@ class Settings:
     namespace_parallelism: int = 0
     idle_seconds: float = _IDLE_SECONDS
     images: tuple[Image, ...] = ()
+    host_paths: tuple[str, ...] = ()
     http: Http = field(default_factory=Http)
     plugins: tuple[Plugin, ...] = ()
+    workflow_defaults: JsonObject = field(default_factory=dict)
+    template_referencing: Literal["", "Strict", "Secure"] = ""
+    override_allowlist: frozenset[str] = frozenset()
+    retention: Mapping[str, int] = field(default_factory=dict)
+    estimate_durations: bool = True
     environ: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -95,10 +111,18 @@ SETTINGS = (
     "namespace_parallelism",
     "idle_seconds",
     "images",
+    "host_paths",
     "http",
     "plugins",
+    "workflow_defaults",
+    "template_referencing",
+    "override_allowlist",
+    "retention",
+    "estimate_durations",
 )
 """What a settings file may hold."""
+RETENTION_SETTINGS = ("completed", "failed", "errored")
+"""What `retention` may hold."""
 IMAGE_SETTINGS = tuple(item.name for item in fields(Image))
 """What an entry of `images` may hold."""
 HTTP_SETTINGS = tuple(item.name for item in fields(Http))
@@ -134,10 +158,62 @@ def load_settings(
         namespace_parallelism=int(given.number("namespace_parallelism", 0, int)),
         idle_seconds=float(given.number("idle_seconds", _IDLE_SECONDS, int | float)),
         images=tuple(_image(given, index, base) for index in range(len(given.items("images")))),
+        host_paths=tuple(str((base / item).resolve()) for item in given.texts("host_paths")),
         http=_http(given),
         plugins=tuple(_plugin(given, index, base) for index in range(len(given.items("plugins")))),
+        workflow_defaults=_workflow_defaults(given),
+        template_referencing=_referencing(given),
+        override_allowlist=_allowlist(given, environ),
+        retention=_retention(given),
+        estimate_durations=given.flag("estimate_durations", True)
+        and environ.get(_NO_ESTIMATES) != "true",
         environ=environ,
     )
+
+
+def _referencing(file: _File) -> Literal["", "Strict", "Secure"]:
+    match file.text("template_referencing"):
+        case "" | "Strict" | "Secure" as known:
+            return known
+        case other:
+            reason = f'"template_referencing" is Strict or Secure, not "{other}"'
+            raise file.wrong(reason, "template_referencing")
+
+
+def _allowlist(file: _File, environ: Mapping[str, str]) -> frozenset[str]:
+    """Return further fields a workflow may set. Raises UserError for unknown ones."""
+    names = [name.strip() for name in environ.get(_ALLOWLIST, "").split(",")]
+    found = frozenset(filter(None, names)) or frozenset(file.texts("override_allowlist"))
+    if found:
+        from tiphys.model.spec import WorkflowSpec
+
+        known = WorkflowSpec.__struct_encode_fields__
+        for name in sorted(found):
+            if name not in known:
+                raise UserError(f'{_ALLOWLIST}: "{name}" is not a WorkflowSpec field name')
+    return found
+
+
+def _retention(file: _File) -> dict[str, int]:
+    given = file.mapping("retention")
+    inner = _File(file.document, ("retention",))
+    inner.check_names(given, RETENTION_SETTINGS, "retention")
+    return {name: int(inner.number(name, 0, int)) for name in given}
+
+
+def _workflow_defaults(file: _File) -> JsonObject:
+    """Return the defaults, checked as a Workflow is. Raises InvalidDocument."""
+    given = file.mapping("workflow_defaults")
+    if given:
+        from tiphys.model.codec import convert
+        from tiphys.model.workflow import Workflow
+
+        try:
+            convert(given, Workflow, strict=True)
+        except InvalidDocument as exc:
+            reason = f"workflow_defaults: {exc.findings[0].reason}"
+            raise file.wrong(reason, "workflow_defaults") from exc
+    return given
 
 
 def _home(text: str) -> Path:
@@ -202,11 +278,11 @@ class _File:
             raise self.wrong(f'setting "{name}" is not a whole number', name)
         return value
 
-    def flag(self, name: str) -> bool:
-        """Return a switch, False if it is not given."""
+    def flag(self, name: str, default: bool = False) -> bool:
+        """Return a switch."""
         value = self.value(name)
         if value is None or isinstance(value, bool):
-            return bool(value)
+            return default if value is None else value
         raise self.wrong(f'setting "{name}" is neither true nor false', name)
 
     def check_names(self, given: JsonObject, known: tuple[str, ...], what: str) -> None:
@@ -215,6 +291,13 @@ class _File:
             if name not in known:
                 reason = f'unknown setting "{name}" of {what}; known are {", ".join(known)}'
                 raise self.wrong(reason, name)
+
+    def mapping(self, name: str) -> JsonObject:
+        """Return a mapping, an empty one if it is not given."""
+        value = self.value(name)
+        if value is None or isinstance(value, dict):
+            return value or {}
+        raise self.wrong(f'setting "{name}" is not a mapping', name)
 
     def items(self, name: str) -> list[Json]:
         """Return a list, an empty one if it is not given."""
@@ -241,11 +324,15 @@ def _image(file: _File, index: int, base: Path) -> Image:
     if not entry.text("pattern"):
         raise entry.wrong('every entry of "images" needs a pattern')
     root = entry.text("root") or "host"
-    if root != "host" and not (base / root).is_dir():
-        raise entry.wrong(f'"root" is "host" or a directory; there is no directory {root}', "root")
+    is_place = root != "host" and not root.startswith("podman:")
+    if is_place and not (base / root).exists():
+        reason = (
+            f'"root" is "host", a directory, a tar file or "podman:<image>"; no {root} is there'
+        )
+        raise entry.wrong(reason, "root")
     return Image(
         pattern=entry.text("pattern"),
-        root=root if root == "host" else str((base / root).resolve()),
+        root=str((base / root).resolve()) if is_place else root,
         bin=tuple(str((base / item).resolve()) for item in entry.texts("bin")),
         visible=tuple(str((base / item).resolve()) for item in entry.texts("visible")),
         entrypoint=entry.texts("entrypoint"),

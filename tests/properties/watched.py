@@ -206,7 +206,10 @@ class WatchedDriver(Driver):
         owner = self.run.node(node.owner) if node.attempt is not None else None
         if node.stage or (owner is not None and (owner.keeps_place or owner.stage)):
             return False
-        return node.keeps_place or node.kind in {"Pod", "Steps", "DAG"}
+        kind = node.kind
+        if node.keeps_place:
+            kind = self.run.template(node).kind
+        return kind in {"Pod", "Steps", "DAG"}
 
     def check_fulfilled(self) -> None:
         for key, node in self.run.state.nodes.items():
@@ -231,7 +234,12 @@ class WatchedDriver(Driver):
         return found
 
     def still_sent(self) -> dict[str, object]:
-        """Return what was sent and is not settled; a timer is when its node goes on."""
+        """Return what was sent and is not settled; a timer is when its node goes on.
+
+        Of a run that was taken up again and waits for its locks only these are wanted yet.
+        """
+        if not self.run.state.started_at:
+            return {key: sent for key, sent in self.sent.items() if key.startswith("ask ")}
         return {key: sent for key, sent in self.sent.items() if not self._is_over(key, sent)}
 
     def _is_past(self, command: object) -> bool:

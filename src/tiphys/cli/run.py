@@ -104,16 +104,22 @@ async def run(
     Ctrl-C stops the workflow, exit handlers run; a second one terminates it.
     """
     from tiphys.app import local
-    from tiphys.cli.background import ensure_engine
 
     with local(session.settings, drives=True) as home:
         rows, choice = await submit_files(session, home, files, values)
         _introduce(choice, output)
         with _Interrupts(home, rows):
             code = max([await _run_one(session, home, row, output) for row in rows])
-        if await home.has_objects_at_work():
-            ensure_engine(session)
-        return code
+        await _tidy(session, home)
+    return code
+
+
+async def _tidy(session: Session, home: Local) -> None:
+    """Delete what is due; what will be soon is left to a background engine."""
+    from tiphys.cli.background import ensure_engine
+
+    if await home.tidy() or await home.has_objects_at_work():
+        ensure_engine(session)
 
 
 def _introduce(choice: Choice, output: str | None) -> None:

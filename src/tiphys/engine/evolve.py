@@ -22,6 +22,8 @@ from tiphys.messages import (
     JobSettled,
     LockAwaited,
     LocksReleased,
+    MetricFailed,
+    MetricObserved,
     NodeAdded,
     NodeAdvanced,
     NodeDone,
@@ -64,8 +66,7 @@ def evolve(state: State, program: Program, event: Event, touch: Touch) -> None:
         case DaemonReady():
             nodes.serve(state, program, event, touch)
         case JobSettled():
-            state.jobs.pop(event.node, None)
-            state.nodes[event.node].usage = event.usage
+            nodes.settle_job(state, event)
         case _:
             _small(state, program, event)
 
@@ -77,7 +78,8 @@ def _small(state: State, program: Program, event: Event) -> None:
             node.message = event.message
             frame_of(node).until = event.until
         case WaitStarted():
-            frame_of(state.nodes[event.node]).waiting = event.reason
+            waits = state.hook_waits if event.hook else state.waits
+            waits[event.node] = event.reason
         case NodeProgressed():
             nodes.progress_to(state, state.nodes[event.node], event.progress)
         case OutputsSupplied():
@@ -86,6 +88,10 @@ def _small(state: State, program: Program, event: Event) -> None:
             state.nodes[event.node].inputs = event.inputs
         case QuestionAsked() | QuestionSettled() | LockAwaited() | LocksReleased():
             _question(state, event)
+        case MetricObserved():
+            _observe(state, event)
+        case MetricFailed():
+            state.metric_faults.append(event.message)
         case _:
             _run(state, program, event)
 
@@ -96,6 +102,8 @@ def _question(
     match event:
         case QuestionAsked():
             state.questions[event.question.question] = Asked(event.question, event.node)
+            if event.node is not None:
+                state.waits.pop(event.node, None)
         case QuestionSettled() if event.held:
             asked = state.questions[event.question]
             asked.held, asked.blocked = True, ()
@@ -114,6 +122,20 @@ def _await(state: State, event: LockAwaited) -> None:
     else:
         node = state.nodes[event.node]
         node.message, node.waiting_for = event.message, event.key
+
+
+def _observe(state: State, event: MetricObserved) -> None:
+    """Remember the gauges that go on by themselves, until they are observed for good."""
+    key = metric_key(event)
+    if event.since is None:
+        state.gauges.pop(key, None)
+    else:
+        state.gauges[key] = event
+
+
+def metric_key(event: MetricObserved) -> str:
+    """Return what makes a metric the same as another: its name and its labels."""
+    return f"{event.name}{event.labels}"
 
 
 def _beginning(
@@ -149,6 +171,7 @@ def _run(state: State, program: Program, event: Event) -> None:
             state.deadline_passed = True
         case RunDone():
             state.phase, state.message, state.finished_at = event.phase, event.message, event.at
+            state.gauges.clear()
         case (
             RunAdmitted()
             | NodeAdded()
@@ -159,6 +182,8 @@ def _run(state: State, program: Program, event: Event) -> None:
             | QuestionSettled()
             | LockAwaited()
             | LocksReleased()
+            | MetricObserved()
+            | MetricFailed()
             | NodePhaseChanged()
             | NodeSettled()
             | SlotsOpened()

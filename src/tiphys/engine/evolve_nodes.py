@@ -10,9 +10,11 @@ from typing import TypeAlias
 
 from tiphys.engine.phases import BAD, FULFILLED, LEGAL
 from tiphys.engine.state import Frame, Node, State
+from tiphys.engine.totals import assumed
 from tiphys.errors import EngineBug
 from tiphys.messages import (
     DaemonReady,
+    JobSettled,
     NodeAdded,
     NodeAdvanced,
     NodeDone,
@@ -106,6 +108,7 @@ def _enter(state: State, event: NodeAdded, node: Node) -> None:
     """Take the node's slot off its owner's queue, or count it as one more to wait for."""
     if event.hook_of is not None:
         state.nodes[event.hook_of].hooks_open += 1
+        state.hook_waits.pop(event.hook_of, None)
     if event.owner is None:
         return
     owner = state.nodes[event.owner]
@@ -118,8 +121,8 @@ def _enter(state: State, event: NodeAdded, node: Node) -> None:
     elif owner.kind == "Retry":
         frame.attempts.append(node.id)
         frame.until = 0.0
-        frame.waiting = ""
         frame.open += 1
+        state.waits.pop(owner.id, None)
     else:
         _fill(state, frame, event, node.id)
 
@@ -136,7 +139,9 @@ def _fill(state: State, frame: Frame, event: NodeAdded, key: NodeId) -> None:
         made.insert(place, key)
     frame.head += 1
     if frame.head == len(frame.queue):
-        frame.queue, frame.head, frame.waiting = [], 0, ""
+        frame.queue, frame.head = [], 0
+        if event.owner is not None:
+            state.waits.pop(event.owner, None)
 
 
 def _new_frame(program: Program, state: State, node: Node) -> Frame:
@@ -227,6 +232,11 @@ def _count_out(state: State, program: Program, node: Node) -> None:
         _place(state, program, node, -1)
 
 
+def _count_running(state: State, node: Node, after: Phase) -> None:
+    if node.kind == "Pod":
+        state.running_pods += (after == "Running") - (node.phase == "Running")
+
+
 def progress_to(state: State, node: Node, progress: str) -> None:
     """Set how far a node is, and the workflow with it."""
     before = [int(part) for part in node.progress.split("/")]
@@ -236,6 +246,36 @@ def progress_to(state: State, node: Node, progress: str) -> None:
     node.progress = progress
 
 
+def _use(state: State, node: Node, event: NodeDone | JobSettled) -> None:
+    """Take down what a pod used, and count it for the workflow."""
+    node.usage = event.usage
+    if node.kind == "Pod":
+        node.resources = assumed(event.usage) if event.resources is None else event.resources
+        _count_resources(state, node)
+
+
+def settle_job(state: State, event: JobSettled) -> None:
+    """The job of a node that was decided earlier has ended."""
+    state.jobs.pop(event.node, None)
+    _use(state, state.nodes[event.node], event)
+
+
+def recount(state: State) -> None:
+    """Make the sums over the pods anew: they may lack in a snapshot from before, or be untrue."""
+    state.running_pods = 0
+    state.resources = {}
+    for node in state.nodes.values():
+        state.running_pods += node.kind == "Pod" and node.phase == "Running"
+        _count_resources(state, node)
+
+
+def _count_resources(state: State, node: Node) -> None:
+    for name, value in node.resources.items():
+        state.resources[name] = state.resources.get(name, 0) + value
+    if len(state.resources) > 1:  # the same whatever the order of the nodes
+        state.resources = dict(sorted(state.resources.items()))
+
+
 # ----------------------------------------------------------------------------------- changing
 
 
@@ -243,6 +283,7 @@ def change(state: State, event: NodePhaseChanged, touch: Touch) -> None:
     """A node goes on living in another phase, or with another message."""
     node = state.nodes[event.node]
     _check(node.name, node.phase, node, event.phase)
+    _count_running(state, node, event.phase)
     node.phase, node.message = event.phase, event.message
     node.host = event.host or node.host
     if node.kind == "Retry":
@@ -259,6 +300,7 @@ def advance(state: State, program: Program, event: NodeAdvanced, touch: Touch) -
     node.waiting_for = node.message = ""
     node.memo = event.memo or node.memo
     if not event.stage:
+        state.waits.pop(node.id, None)
         if node.kind in FRAMES and node.frame is None:
             node.frame = _new_frame(program, state, node)
         template = program.templates[node.template]
@@ -276,6 +318,7 @@ def serve(state: State, program: Program, event: DaemonReady, touch: Touch) -> N
     node = state.nodes[event.node]
     if node.phase != "Running":
         _check(node.name, node.phase, node, "Running")
+    _count_running(state, node, "Running")
     node.phase, node.message = "Running", ""
     node.daemoned, node.pod_ip, node.fulfilled = True, event.ip, True
     state.live.pop(node.id, None)
@@ -293,14 +336,16 @@ def end(state: State, program: Program, event: NodeDone, touch: Touch) -> None:
     """A node is fulfilled for good."""
     node = state.nodes[event.node]
     _check(node.name, node.phase, node, event.phase)
+    _count_running(state, node, event.phase)
     node.phase, node.message, node.finished_at = event.phase, event.message, event.at
     node.outbound = event.outbound
     if event.outputs is not None:
         node.outputs = event.outputs
     if event.usage is not None:
-        node.usage = event.usage
+        _use(state, node, event)
     state.live.pop(node.id, None)
     state.daemons.pop(node.id, None)
+    state.waits.pop(node.id, None)
     node.daemoned, node.pod_ip = False, ""
     if node.id in state.jobs:
         if event.settled:
@@ -344,6 +389,8 @@ def has_hooks(program: Program, state: State, node: Node) -> bool:
 def settle(state: State, program: Program, node: Node, touch: Touch) -> None:
     """A fulfilled node is over with its hooks: tell who waits for it."""
     node.settled = True
+    if state.hook_waits:
+        state.hook_waits.pop(node.id, None)
     if node.hook_of is not None:
         state.nodes[node.hook_of].hooks_open -= 1
         touch(node.hook_of)

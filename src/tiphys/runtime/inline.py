@@ -21,6 +21,7 @@ from typing import Final, Literal
 
 from tiphys.errors import Permanent, TiphysError
 from tiphys.executor import contract
+from tiphys.executor.members import MAIN
 from tiphys.messages import (
     JobFinished,
     JobLost,
@@ -162,6 +163,10 @@ class InlineRuntime:
         if folder.parent.parent == self._root and job not in {"", ".", ".."}:
             await asyncio.to_thread(_remove, str(folder))
 
+    async def kept(self, run: RunId) -> Sequence[NodeId]:
+        """Return the jobs of a run that were started here."""
+        return [entry.spec.id for entry in self._entries.values() if entry.spec.run == run]
+
     async def present(self, run: RunId) -> Sequence[NodeId]:
         """Return the jobs of a run that are at work here."""
         mine = [entry for entry in self._entries.values() if entry.spec.run == run]
@@ -171,10 +176,12 @@ class InlineRuntime:
         """Yield the state of every job started here, then each change, once."""
         return self._reports.watch()
 
-    async def logs(self, run: RunId, job: NodeId, follow: bool) -> AsyncIterator[bytes]:
+    async def logs(
+        self, run: RunId, job: NodeId, follow: bool, container: str = MAIN
+    ) -> AsyncIterator[bytes]:
         """Yield what the job wrote; with `follow` until it is over."""
         entry = self._entries.get(job)
-        path = f"{self._root}/{run}/{job}/{contract.COMBINED}"
+        path = f"{self._root}/{run}/{job}/{contract.log_of(container)}"
         done = 0
         while True:
             more = follow and entry is not None and not entry.over.is_set()
@@ -306,6 +313,6 @@ def _read_from(path: str, offset: int) -> bytes:
 
 
 def _remove(directory: str) -> None:
-    from tiphys.runtime.local import remove_tree
+    from tiphys.runtime.files import remove_tree
 
     remove_tree(directory)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 
+from tiphys.executor.members import MAIN
 from tiphys.messages import JobReport, JobSpec
 from tiphys.model.ids import NodeId, RunId
 from tiphys.model.phases import TemplateType
@@ -49,6 +50,11 @@ class RouterRuntime:
         for runtime in (self._pods, *self._leaves.values()) if known is None else (known[1],):
             await runtime.forget(run, job)
 
+    async def kept(self, run: RunId) -> Sequence[NodeId]:
+        """Return the jobs of a run of which anything remains, each once."""
+        found = [await runtime.kept(run) for runtime in self._all]
+        return list(dict.fromkeys(job for jobs in found for job in jobs))
+
     async def present(self, run: RunId) -> Sequence[NodeId]:
         """Return the jobs of a run of which something still runs, each once."""
         found = [await runtime.present(run) for runtime in self._all]
@@ -69,11 +75,13 @@ class RouterRuntime:
                 reader.cancel()
             await asyncio.gather(*readers, return_exceptions=True)
 
-    async def logs(self, run: RunId, job: NodeId, follow: bool) -> AsyncIterator[bytes]:
+    async def logs(
+        self, run: RunId, job: NodeId, follow: bool, container: str = MAIN
+    ) -> AsyncIterator[bytes]:
         """Yield what the job wrote; logs of jobs that were not started here are files of pods."""
         known = self._homes.get(job)
         runtime = self._pods if known is None else known[1]
-        async for piece in runtime.logs(run, job, follow):
+        async for piece in runtime.logs(run, job, follow, container):
             yield piece
 
     async def close(self) -> None:

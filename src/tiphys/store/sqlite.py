@@ -16,7 +16,7 @@ import msgspec
 from tiphys.errors import Conflict, Corrupt, LostOwnership, NotFound, Permanent
 from tiphys.messages import Event, Input
 from tiphys.model.ids import RunId
-from tiphys.ports import Changes, Clock, RunRow
+from tiphys.ports import Changes, Clock, EndedRow, RunRow
 from tiphys.store.deletions import SqliteDeletions
 from tiphys.store.ledger import SqliteLedger
 from tiphys.store.migrations import bring_up_to_date
@@ -137,11 +137,14 @@ class SqliteStore:
         last = self._read("SELECT seq FROM runs WHERE uid = ?", (run,))
         if not last or not rows:
             raise NotFound(f"there is no run {run}")
-        try:
-            events = [event for (data,) in rows for event in _EVENTS.decode(data)]
-        except msgspec.MsgspecError as exc:
-            raise Corrupt(f"the journal of run {run} cannot be read: {exc}") from exc
-        return (snapshot[0][1] if snapshot else None), events, int(last[0][0])
+        return (snapshot[0][1] if snapshot else None), _decoded(run, rows), int(last[0][0])
+
+    async def history(self, run: RunId) -> Sequence[Event]:
+        """Return all events of a run, whatever snapshots there are. Raises NotFound."""
+        rows = self._read("SELECT data FROM events WHERE run = ? ORDER BY last", (run,))
+        if not rows:
+            raise NotFound(f"there is no run {run}")
+        return _decoded(run, rows)
 
     async def append(self, run: RunId, after: int, epoch: int, changes: Changes) -> int:
         """Commit in one transaction and return the new last sequence number."""
@@ -286,6 +289,24 @@ class SqliteStore:
         )
         return [_row(row) for row in rows]
 
+    async def ended(self) -> Sequence[EndedRow]:
+        """Return all runs that have ended."""
+        rows = self._read(
+            "SELECT uid, namespace, name, created_at, summary FROM runs WHERE done = 1"
+        )
+        return [EndedRow(RunId(uid), *rest) for uid, *rest in rows]
+
+    async def last_success(self, namespace: str, label: str, value: str) -> RunRow | None:
+        """Return the newest run with that label that succeeded, None if there is none."""
+        rows = self._read(
+            f"SELECT {_ROW} FROM runs WHERE namespace = ? AND done = 1"  # noqa: S608
+            " AND json_extract(CAST(document AS TEXT), ?) = ?"
+            " AND json_extract(CAST(summary AS TEXT), '$.status.phase') = 'Succeeded'"
+            " ORDER BY created_at DESC LIMIT 1",
+            (namespace, f'$.metadata.labels."{label}"', value),
+        )
+        return _row(rows[0]) if rows else None
+
     async def nodes(self, run: RunId) -> Sequence[bytes]:
         """Return the node rows of a run, each the JSON of one NodeStatus."""
         rows = self._read("SELECT data FROM nodes WHERE run = ?", (run,))
@@ -357,3 +378,11 @@ def _prepare(path: Path) -> sqlite3.Connection:
     db.execute("COMMIT")
     path.chmod(0o600)
     return db
+
+
+def _decoded(run: RunId, rows: Sequence[tuple[Any, ...]]) -> list[Event]:
+    """Return the events of commits. Raises Corrupt."""
+    try:
+        return [event for (data,) in rows for event in _EVENTS.decode(data)]
+    except msgspec.MsgspecError as exc:
+        raise Corrupt(f"the journal of run {run} cannot be read: {exc}") from exc
