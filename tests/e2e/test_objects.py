@@ -245,6 +245,21 @@ def test_a_workflow_may_change_its_own_object(home: Home) -> None:
     assert document["metadata"]["labels"]["mine"] == "yes"
 
 
+def test_a_step_may_change_its_own_pod_but_not_delete_it(home: Home) -> None:
+    change = {"action": "patch", "mergeStrategy": "merge", "flags": ["pod", "{{pod.name}}"]}
+    change["manifest"] = "metadata: {annotations: {mine: 'yes'}}"
+    patch = workflow("own", {"name": "main", "resource": change})
+    home.ok("run", home.file("w.yaml", patch))
+    (pod,) = stored(home, "Pod").values()
+    assert (pod["metadata"]["name"], pod["metadata"]["annotations"]["mine"]) == ("own", "yes")
+    until(lambda: not home.processes(), "nobody takes it for a pod to run")
+    remove = {"action": "delete", "flags": ["pod", "{{pod.name}}"]}
+    file = home.file("d.yaml", workflow("gone", {"name": "main", "resource": remove}))
+    assert "is a step of a workflow" in home.run("run", file).out
+    home.ok("delete", "own")
+    assert "own" not in stored(home, "Pod")
+
+
 # -------------------------------------------------------------------------------------- keeping
 
 TEMPLATE = {

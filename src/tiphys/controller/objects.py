@@ -15,6 +15,7 @@ from typing import Final
 
 from tiphys.compile.workloads import batch, volcano
 from tiphys.compile.workloads.faces import KIND as WORKFLOW
+from tiphys.compile.workloads.faces import is_step
 from tiphys.compile.workloads.reading import (
     ENDED,
     Step,
@@ -215,7 +216,7 @@ class ObjectLoop:
     async def _look_at_pod(self, ref: ObjectRef) -> list[ObjectRef]:
         """Learn what became of a pod; return the Job that it belongs to."""
         before, pod = self._pods.all.get(ref), await self._ports.present(ref)
-        if pod is None:
+        if pod is None or is_step(pod):
             self._pods.remove(ref)
         else:
             self._pods.put(ref, pod)

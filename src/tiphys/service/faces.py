@@ -7,12 +7,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+
 from tiphys.compile.workloads import batch, volcano
-from tiphys.compile.workloads.faces import KIND, face, held, released
-from tiphys.compile.workloads.reading import ENDED, is_going, phase_of, uid_of
-from tiphys.errors import Conflict, NotFound
+from tiphys.compile.workloads.faces import KIND, face, held, is_step, pod_face, released
+from tiphys.compile.workloads.reading import ENDED, is_going, part, phase_of, text, uid_of
+from tiphys.errors import Conflict, NotFound, Permanent
 from tiphys.model.base import API_VERSION, JsonObject
 from tiphys.model.codec import convert
+from tiphys.model.ids import pod_name
 from tiphys.model.workflow import Workflow
 from tiphys.ports import ObjectRef, Objects, Queries, RunRow
 from tiphys.service.stored import stored_documents
@@ -77,7 +80,7 @@ async def drop_face(objects: Objects, row: RunRow) -> None:
 async def are_at_work(objects: Objects) -> bool:
     """Tell whether any object waits for something that only an engine does."""
     for pod in await objects.list("v1", "Pod", None):
-        if is_going(pod) or phase_of(pod) not in ENDED:
+        if not is_step(pod) and (is_going(pod) or phase_of(pod) not in ENDED):
             return True
     for version, decides in _JOBS.items():
         if not all(map(decides, await objects.list(version, "Job", None))):
@@ -95,7 +98,10 @@ def _is_settled(document: JsonObject) -> bool:
 
 
 class FacedObjects:
-    """Objects among which every run is a Workflow; one is made when somebody asks for it."""
+    """Objects among which every run is a Workflow, and every step that is a pod a Pod.
+
+    One is made when somebody asks for it by its name.
+    """
 
     def __init__(self, objects: Objects, queries: Queries) -> None:
         self._objects = objects
@@ -107,21 +113,39 @@ class FacedObjects:
         try:
             return await self._objects.get(ref)
         except NotFound:
-            if (ref.api_version, ref.kind) != (API_VERSION, KIND):
-                raise
             made = await self._made(ref)
             if made is None:
                 raise
-            return made
-
-    async def _made(self, ref: ObjectRef) -> JsonObject | None:
         try:
-            row = await self._queries.find(ref.namespace, ref.name)
-            return await self._objects.create(face(self._viewer.bare(row)), row.run)
-        except NotFound:
-            return None
+            return await self._objects.create(*made)
         except Conflict:
             return await self._objects.get(ref)
+
+    async def _made(self, ref: ObjectRef) -> tuple[JsonObject, str] | None:
+        """Return the document that stands for a run or a step, and its uid."""
+        if (ref.api_version, ref.kind) == ("v1", "Pod"):
+            pod = await self._step(ref)
+            return None if pod is None else (pod, "")
+        if (ref.api_version, ref.kind) != (API_VERSION, KIND):
+            return None
+        try:
+            row = await self._queries.find(ref.namespace, ref.name)
+        except NotFound:
+            return None
+        return face(self._viewer.bare(row)), row.run
+
+    async def _step(self, ref: ObjectRef) -> JsonObject | None:
+        for row in await self._queries.list(ref.namespace):
+            if ref.name != row.name and not ref.name.startswith(f"{row.name}-"):
+                continue
+            for data in await self._queries.nodes(row.run):
+                node: JsonObject = msgspec.json.decode(data)
+                template = text(part(node, "templateRef"), "template") or text(node, "templateName")
+                if node.get("type") == "Pod" and ref.name == pod_name(
+                    row.name, str(node.get("name", "")), template
+                ):
+                    return pod_face((row.run, row.namespace, row.name), node, ref.name)
+        return None
 
     async def list(
         self, api_version: str, kind: str, namespace: str | None
@@ -152,7 +176,9 @@ class FacedObjects:
         return await self._objects.replace(document)
 
     async def delete(self, ref: ObjectRef) -> None:
-        """Remove an object. Raises NotFound."""
+        """Remove an object. Raises NotFound, and Permanent for the pod of a step."""
+        if (ref.api_version, ref.kind) == ("v1", "Pod") and is_step(await self.get(ref)):
+            raise Permanent(f'pod "{ref.name}" is a step of a workflow; `tiphys stop` ends it')
         await self._objects.delete(ref)
 
     async def delete_owned(self, uid: str) -> None:

@@ -14,6 +14,7 @@ from tiphys.model.base import API_VERSION, Json, JsonObject
 KIND: Final = "Workflow"
 _LEFT_OUT: Final = ("nodes", "storedTemplates", "storedWorkflowTemplateSpec")
 _COMPLETED: Final = "workflows.argoproj.io/completed"
+_NODE_ID: Final = "workflows.argoproj.io/node-id"
 
 
 def face(workflow: JsonObject) -> JsonObject:
@@ -56,6 +57,41 @@ def is_rejected(stored: JsonObject) -> bool:
     """Tell whether an object was looked at and cannot be run."""
     said = text(part(stored, "status"), "message")
     return text(part(stored, "status"), "phase") == "Failed" and said.startswith("invalid spec: ")
+
+
+def pod_face(row: tuple[str, str, str], node: JsonObject, name: str) -> JsonObject:
+    """Return the Pod that stands for a step: of the run's (uid, namespace, name), a node.
+
+    Source: reference/kubernetes.md 3.1; argo workflow/controller/workflowpod.go.
+    """
+    uid, namespace, workflow = row
+    phase = text(node, "phase")
+    owner: JsonObject = {"apiVersion": API_VERSION, "kind": KIND, "name": workflow, "uid": uid}
+    labels: JsonObject = {"workflows.argoproj.io/workflow": workflow, _COMPLETED: "false"}
+    annotations: JsonObject = {
+        _NODE_ID: text(node, "id"),
+        "workflows.argoproj.io/node-name": text(node, "name"),
+    }
+    metadata: JsonObject = {
+        "name": name,
+        "namespace": namespace,
+        "labels": labels,
+        "annotations": annotations,
+        "ownerReferences": [{**owner, "controller": True, "blockOwnerDeletion": True}],
+    }
+    status: JsonObject = {"phase": "Failed" if phase == "Error" else phase}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": metadata,
+        "spec": {"containers": []},
+        "status": status,
+    }
+
+
+def is_step(pod: JsonObject) -> bool:
+    """Tell whether a Pod stands for a step of a workflow, which the engine runs."""
+    return _NODE_ID in part(pod, "metadata", "annotations")
 
 
 def released(document: JsonObject) -> JsonObject:

@@ -45,7 +45,6 @@ _FIRST_PAUSE_SECONDS: Final = 10.0
 _LONGEST_PAUSE_SECONDS: Final = 300.0
 _LOST: Final = "Evicted"
 _GRACE_SECONDS: Final = 30
-_HOSTS: Final = "/etc/volcano"
 _STATUSES: Final = "containerStatuses"
 
 
@@ -106,7 +105,7 @@ def job_of(pod: JsonObject, runtime: Runtime) -> JobSpec:
     """Return the job of a pod's present attempt. Raises PodFault."""
     spec, name = part(pod, "spec"), name_of(pod)
     try:
-        template = _template(spec, name, runtime)
+        template = _template(spec, name)
     except msgspec.ValidationError as exc:
         raise PodFault(f"Pod {name} is invalid: {exc}") from exc
     found = unsupported(WorkflowSpec(templates=(template,)), runtime)
@@ -133,43 +132,23 @@ def job_id(pod: JsonObject) -> NodeId:
     return NodeId(f"{uid_of(pod)}-{restarts(pod)}")
 
 
-def _template(spec: JsonObject, name: str, runtime: Runtime) -> Template:
+def _template(spec: JsonObject, name: str) -> Template:
     """Return a pod's spec as a template. Raises PodFault, ValidationError."""
     mains = items(spec, "containers")
-    hidden = _unmounted(spec, runtime)
     if not mains:
         raise PodFault(f"Pod {name} is invalid: spec.containers: Required value")
     template = Template(
         name=name,
-        volumes=tuple(item for item in items(spec, "volumes") if item.get("name") not in hidden),
+        volumes=tuple(items(spec, "volumes")),
         init_containers=tuple(
-            msgspec.convert(_shown(item, hidden), UserContainer)
-            for item in items(spec, "initContainers")
+            msgspec.convert(item, UserContainer) for item in items(spec, "initContainers")
         ),
         security_context=part(spec, "securityContext") or None,
     )
     if len(mains) == 1:
-        only = msgspec.convert(_shown(mains[0], hidden), Container)
-        return msgspec.structs.replace(template, container=only)
-    several = tuple(msgspec.convert(_shown(item, hidden), ContainerNode) for item in mains)
+        return msgspec.structs.replace(template, container=msgspec.convert(mains[0], Container))
+    several = tuple(msgspec.convert(item, ContainerNode) for item in mains)
     return msgspec.structs.replace(template, container_set=ContainerSetTemplate(containers=several))
-
-
-def _unmounted(spec: JsonObject, runtime: Runtime) -> set[str]:
-    """Return the volumes that Volcano adds by itself and a runtime without ConfigMaps lacks."""
-    if "volumes.configMap" in runtime.features:
-        return set()
-    mounted = [mount for item in items(spec, "containers") for mount in items(item, "volumeMounts")]
-    return {text(item, "name") for item in mounted if item.get("mountPath") == _HOSTS}
-
-
-def _shown(container: JsonObject, hidden: set[str]) -> JsonObject:
-    if not hidden:
-        return container
-    kept: list[Json] = [
-        item for item in items(container, "volumeMounts") if item.get("name") not in hidden
-    ]
-    return {**container, "volumeMounts": kept}
 
 
 # ---------------------------------------------------------------------------------- the status
