@@ -179,24 +179,27 @@ class Local:
     async def serve(self) -> None:
         """Drive runs and what works beside them, until there is nothing to do for a while."""
         idle = self.settings.idle_seconds
-        await serve(self.engine(), self.schedules(), self.workloads(), idle)
+        runtime = choose_runtime(self.settings).name
+        await serve(self.engine(), self.schedules(), self.workloads(runtime), idle)
 
     async def drive(self, row: RunRow, watched: Callable[[Update], None]) -> bool:
         """Drive one run to its end, with the objects it makes; False if another engine has it."""
         engine = self.engine()
         if row.runtime == "simulated":
             return await engine.drive(row, watched)
-        return await drive(engine, self.workloads(engine.drive), row, watched)
+        return await drive(engine, self.workloads(row.runtime, engine.drive), row, watched)
 
-    def workloads(self, drive: Callable[[RunRow], Awaitable[object]] | None = None) -> ObjectLoop:
+    def workloads(
+        self, name: str, drive: Callable[[RunRow], Awaitable[object]] | None = None
+    ) -> ObjectLoop:
         """Return what keeps the objects of this home at work, in this process.
 
-        `drive` drives child workflows, where no engine finds them by itself.
+        `name` is the runtime for their pods. `drive` drives child workflows, where no engine finds
+        them by itself.
         """
         from tiphys.compile.needs import Runtime as Offer
         from tiphys.service.faces import Children
 
-        name = choose_runtime(self.settings).name
         pods = "process" if name == "simulated" else name
         return ObjectLoop(
             ObjectPorts(

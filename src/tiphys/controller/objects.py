@@ -106,7 +106,7 @@ class ObjectLoop:
                 await self._until_ours()
                 try:
                     await self._serve()
-                except* (WorldError, StoreError):
+                except* Exception:  # noqa: BLE001 - whatever it is, the runs beside go on
                     _log.exception("objects are interrupted")
                 self._begin_anew()
                 await self._ports.clock.sleep_until(self._ports.clock.now() + pause)
