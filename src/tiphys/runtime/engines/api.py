@@ -29,22 +29,22 @@ class Api:
         self._environ = environ
         self._session: Any = None
 
-    async def get(self, path: str, **query: str) -> Any:
+    async def get(self, path: str, /, **query: str) -> Any:
         """Return a document."""
         return await self._call("GET", path, None, query)
 
-    async def post(self, path: str, body: JsonObject | None = None, **query: str) -> Any:
+    async def post(self, path: str, /, body: JsonObject | None = None, **query: str) -> Any:
         """Do something; return what the engine says to it."""
         return await self._call("POST", path, body, query)
 
-    async def delete(self, path: str, **query: str) -> None:
+    async def delete(self, path: str, /, **query: str) -> None:
         """Remove something; what is not there is removed already."""
         try:
             await self._call("DELETE", path, None, query)
         except NotFound:
             return
 
-    async def lines(self, path: str, headers: Mapping[str, str], **query: str) -> AsyncIterator[Any]:
+    async def lines(self, path: str, /, headers: Mapping[str, str], **query: str) -> AsyncIterator[Any]:
         """Do something that tells of its progress; yield each word."""
         import aiohttp
 
@@ -58,7 +58,7 @@ class Api:
         except (aiohttp.ClientError, OSError, ValueError) as exc:
             raise Transient(f"{self.found.socket}: {exc}") from exc
 
-    async def upload(self, path: str, content: bytes, **query: str) -> None:
+    async def upload(self, path: str, /, content: bytes, **query: str) -> None:
         """Send a tar."""
         import aiohttp
 
@@ -71,7 +71,7 @@ class Api:
         except (aiohttp.ClientError, OSError) as exc:
             raise Transient(f"{self.found.socket}: {exc}") from exc
 
-    async def download(self, path: str, target: Path, **query: str) -> None:
+    async def download(self, path: str, /, target: Path, **query: str) -> None:
         """Write the answer into a file."""
         import aiohttp
 
