@@ -47,15 +47,17 @@ def engine() -> Found | str:
     found = Found(str(folder / "podman.sock"), podman)
     if problem := start_service(found, environ()):
         return problem
-    done = subprocess.run(
-        [podman, "import", "-", IMAGE],
-        input=_image(Path(busybox)),
-        env=environ(),
-        capture_output=True,
-        check=False,
-    )
-    if done.returncode:
-        return f"podman import: {done.stderr.decode()}"
+    there = [podman, "image", "exists", IMAGE]
+    if subprocess.run(there, env=environ(), check=False).returncode:
+        done = subprocess.run(
+            [podman, "import", "-", IMAGE],
+            input=_image(Path(busybox)),
+            env=environ(),
+            capture_output=True,
+            check=False,
+        )
+        if done.returncode:
+            return f"podman import: {done.stderr.decode()}"
     tried = subprocess.run(
         [podman, "run", "--rm", "--init", IMAGE, "true"],
         env=environ(),

@@ -12,8 +12,9 @@ from typing import Final
 
 from tiphys.errors import Permanent
 
-IMAGE: Final = "localhost/tiphys-pause"
-TAG: Final = "1"
+REPOSITORY: Final = "localhost/tiphys-pause"
+TAG: Final = "latest"  # podman would ignore any other
+IMAGE: Final = f"{REPOSITORY}:{TAG}"
 _BASE: Final = 0x400000
 _HEADERS_BYTES: Final = 64 + 56
 _CODE: Final = {

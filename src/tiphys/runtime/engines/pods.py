@@ -80,7 +80,7 @@ class EnginePods:
         name = container_name(directory, HOLDER)
         if not self._has_pause:
             await self._make_pause()
-        await self._create(name, holder_body(member, f"{pause.IMAGE}:{pause.TAG}", mode))
+        await self._create(name, holder_body(member, pause.IMAGE, mode))
         await self._api.post(f"/containers/{name}/start")
         given = (await self._api.get(f"/containers/{name}/json"))["NetworkSettings"]
         places = [given, *(given.get("Networks") or {}).values()]
@@ -90,10 +90,10 @@ class EnginePods:
 
     async def _make_pause(self) -> None:
         try:
-            await self._api.get(f"/images/{pause.IMAGE}:{pause.TAG}/json")
+            await self._api.get(f"/images/{pause.IMAGE}/json")
         except NotFound:
             layer = pause.pause_image(os.uname().machine)
-            query = {"fromSrc": "-", "repo": pause.IMAGE, "tag": pause.TAG}
+            query = {"fromSrc": "-", "repo": pause.REPOSITORY, "tag": pause.TAG}
             await self._api.upload("/images/create", layer, **query)
         self._has_pause = True
 
