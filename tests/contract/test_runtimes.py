@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from tests.contract.container_engine import containers_of_test, environ, need_engine
 
 from tiphys.artifacts.registry import Drivers
@@ -18,7 +17,7 @@ from tiphys.messages import JobSpec
 from tiphys.model.containers import Container
 from tiphys.ports import Clock, Runtime
 from tiphys.runtime import sandbox
-from tiphys.runtime.container import ContainerRuntime
+from tiphys.runtime.container import ContainerRuntime, EngineSetup
 from tiphys.runtime.engines.find import Found
 from tiphys.runtime.local import LocalRuntime
 from tiphys.runtime.process import ProcessRuntime
@@ -69,8 +68,7 @@ class ContainerWorld(RealWorld):
             self.root / "runs",
             self.drivers,
             self.clock,
-            found=self.found,
-            environ=environ(),
+            engine=EngineSetup(self.found, environ()),
             slots=slots,
         )
 

@@ -197,9 +197,7 @@ class Attached:
         return code
 
     def _attach(self) -> tuple[socket.socket, bytes]:
-        return self.engine.stream(
-            f"/containers/{self.container}/attach?stream=1&stdout=1&stderr=1"
-        )
+        return self.engine.stream(f"/containers/{self.container}/attach?stream=1&stdout=1&stderr=1")
 
     def _begin(self) -> None:
         self._is_up = True
@@ -343,9 +341,7 @@ def run_inside(engine: Engine, container: str, words: Sequence[str]) -> int:
         try:
             body = {"AttachStdout": True, "AttachStderr": True, "Cmd": list(words)}
             made = engine.call("POST", f"/containers/{container}/exec", body)["Id"]
-            stream, rest = engine.stream(
-                f"/exec/{made}/start", {"Detach": False, "Tty": False}
-            )
+            stream, rest = engine.stream(f"/exec/{made}/start", {"Detach": False, "Tty": False})
             break
         except EngineError:  # it does not run yet
             if time.monotonic() > until:

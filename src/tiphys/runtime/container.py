@@ -16,6 +16,7 @@ import asyncio
 import logging
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -50,8 +51,17 @@ _PASSED_ON: Final = ("PATH", "HOME", "XDG_RUNTIME_DIR", "CONTAINERS_CONF")
 _ROOT_USERS: Final = ("", "0", "root")
 
 
+@dataclass(frozen=True, slots=True)
+class EngineSetup:
+    """The engine that was found, in which environment, and the network of jobs ("": the usual)."""
+
+    found: Found
+    environ: Mapping[str, str] = field(default_factory=dict)
+    network: str = ""
+
+
 class ContainerRuntime(LocalRuntime):
-    """Runs containers at the engine that was found; `network` is where they are, "" the usual."""
+    """Runs containers at an engine."""
 
     name = "container"
 
@@ -61,19 +71,18 @@ class ContainerRuntime(LocalRuntime):
         drivers: DriverOf,
         clock: Clock,
         *,
-        found: Found,
-        environ: Mapping[str, str],
-        network: str = "",
+        engine: EngineSetup,
         slots: Slots | int | None = None,
         setup: Setup | None = None,
     ) -> None:
         super().__init__(root, drivers, clock, slots=slots, setup=setup)
         self.groups = None  # the engine keeps the limits
-        self._found = found
+        environ = engine.environ
+        self._found = engine.found
         self._environ = {name: environ[name] for name in _PASSED_ON if name in environ}
-        self._api = Api(found, environ)
+        self._api = Api(engine.found, environ)
         self._pulled = EngineImages(self._api, clock, environ.get("HOME", ""))
-        self._pods = EnginePods(self._api, self._pulled, network)
+        self._pods = EnginePods(self._api, self._pulled, engine.network)
         self._made: set[NodeId] = set()
 
     # ----------------------------------------------------------------------------- what it runs

@@ -261,7 +261,9 @@ class Container:
                 found = f'exec: "{name}": executable file not found in $PATH'
                 self.message = f"failed to find name in PATH: {found}"
         group = self.plan["group"]
-        if code == _KILLED and ((group and _ran_out(group)) or os.path.exists(f"{self.folder}/oom")):
+        if code == _KILLED and (
+            (group and _ran_out(group)) or os.path.exists(f"{self.folder}/oom")
+        ):
             self.reason = "OOMKilled"
 
     def _over(self, code: int, shown: int | None = None) -> None:

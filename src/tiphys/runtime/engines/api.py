@@ -44,7 +44,9 @@ class Api:
         except NotFound:
             return
 
-    async def lines(self, path: str, /, headers: Mapping[str, str], **query: str) -> AsyncIterator[Any]:
+    async def lines(
+        self, path: str, /, headers: Mapping[str, str], **query: str
+    ) -> AsyncIterator[Any]:
         """Do something that tells of its progress; yield each word."""
         import aiohttp
 
@@ -65,7 +67,9 @@ class Api:
         session = await self._open()
         kind = {"Content-Type": "application/x-tar"}
         try:
-            async with session.post(_API + path, params=query, headers=kind, data=content) as answer:
+            async with session.post(
+                _API + path, params=query, headers=kind, data=content
+            ) as answer:
                 await _check(answer)
                 await answer.read()
         except (aiohttp.ClientError, OSError) as exc:
@@ -112,6 +116,8 @@ class Api:
         """Return the session; podman's service is started again if it is ours and has gone."""
         import aiohttp
 
+        if self.found.problem and not self.found.command:
+            raise Permanent(self.found.problem)
         if self.found.command:
             problem = await asyncio.to_thread(start_service, self.found, self._environ)
             if problem:

@@ -39,9 +39,7 @@ class Net:
 def words_of(member: Member, image: ImageConfig) -> list[str]:
     """Return the whole command: the template's, completed by the image's. Raises Permanent."""
     variables = env.environment(member.job, member.container, member.layout, member.values)
-    return env.command_line(
-        member.job, member.container, member.layout, variables, image.defaults
-    )
+    return env.command_line(member.job, member.container, member.layout, variables, image.defaults)
 
 
 def body_of(member: Member, container: Container, image: ImageConfig, net: Net) -> JsonObject:
@@ -184,4 +182,3 @@ def _rights(context: Mapping[str, Json]) -> JsonObject:
     if options:
         found["SecurityOpt"] = options
     return found
-

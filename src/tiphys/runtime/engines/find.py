@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -28,34 +28,38 @@ _SOCKET_BYTES: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """An engine that answers at `socket`.
+    """An engine that answers at `socket`, or `problem`: why there is none.
 
     `command` is podman's if its service is ours to start, "" otherwise.
     """
 
-    socket: str
+    socket: str = ""
     command: str = ""
+    problem: str = ""
 
 
-def find_engine(environ: Mapping[str, str]) -> Found | str:
-    """Return the engine to use, or why there is none and what to do about it. Blocks.
+def find_engine(environ: Mapping[str, str]) -> Found:
+    """Return the engine to use, or why there is none. Blocks.
 
     A variable that is set decides alone.
     """
     for name in VARIABLES:
         if address := environ.get(name, ""):
             if not address.startswith(_UNIX):
-                return f"{name} is {address}: only an engine on this machine (unix://) can be used"
+                text = f"{name} is {address}: only an engine on this machine (unix://) can be used"
+                return Found(problem=text)
             place = address.removeprefix(_UNIX)
-            return Found(place) if answers(place) else f"nothing answers at {name}={address}"
+            problem = "" if answers(place) else f"nothing answers at {name}={address}"
+            return Found(place, problem=problem)
     for place in _usual(environ):
         if answers(place):
             return Found(place)
     command = shutil.which("podman", path=environ.get("PATH"))
     if command is None:
-        return "no docker or podman answers at the usual sockets, and there is no command podman"
+        text = "no docker or podman answers at the usual sockets, and there is no command podman"
+        return Found(problem=text)
     found = Found(own_socket(environ), command)
-    return start_service(found, environ) or found
+    return replace(found, problem=start_service(found, environ))
 
 
 def _usual(environ: Mapping[str, str]) -> Iterator[str]:

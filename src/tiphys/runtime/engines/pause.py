@@ -19,7 +19,7 @@ _BASE: Final = 0x400000
 _HEADERS_BYTES: Final = 64 + 56
 _CODE: Final = {
     # pause(), again and again
-    "x86_64": (62, bytes.fromhex("b822000000" "0f05" "ebf7")),
+    "x86_64": (62, bytes.fromhex("b8220000000f05ebf7")),
     # ppoll(0, 0, 0, 0), again and again
     "aarch64": (
         183,
@@ -43,7 +43,7 @@ def pause_program(machine: str) -> bytes:
     if machine not in _CODE:
         raise Permanent(
             f"pods of several containers cannot have a network of their own on {machine}: "
-            'set `container_network: host`'
+            "set `container_network: host`"
         )
     number, code = _CODE[machine]
     size = _HEADERS_BYTES + len(code)
