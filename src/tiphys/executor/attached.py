@@ -1,13 +1,14 @@
 """One container of podman or docker, as a process: what it writes we write, as it ends we end.
 
-Started by a job's launcher as `python -I -S attached.py run SOCKET CONTAINER FOLDER SIGNAL LOG ENGINE NAME`
-for a container that was made before, and as `... exec SOCKET CONTAINER WORD...` to run a command in
-it. Standard library only, and quick to start. It speaks docker's API, which podman has as well.
+Started by a job's launcher for a container that was made before, as
+`attached.py run SOCKET CONTAINER FOLDER SIGNAL LOG ENGINE NAME`, or as
+`attached.py exec SOCKET CONTAINER WORD...` to run a command in it. Standard library only, and quick
+to start. It speaks docker's API, which podman has as well.
 
-NAME is the command, for the message when there is none. SIGTERM becomes SIGNAL, other signals stay what they are. A second process, the guard, kills the
+SIGTERM becomes SIGNAL, other signals stay what they are. A second process, the guard, kills the
 container if this one is killed. FOLDER gets `up` when the container runs, and `oom` if it was ended
-for its memory; LOG gets a word on why it could not be started. ENGINE is podman's command if its
-service is ours to start again, else "-".
+for its memory; LOG gets a word on why it could not be started, where NAME is the command. ENGINE is
+podman's command if its service is ours to start again, else "-".
 """
 
 from __future__ import annotations
@@ -157,8 +158,9 @@ class Frames:
 
 def _put(frames: Frames, piece: bytes) -> None:
     for target, text in frames.take(piece):
-        while text:
-            text = text[os.write(target, text) :]
+        done = 0
+        while done < len(text):
+            done += os.write(target, text[done:])
 
 
 class Attached:

@@ -1,4 +1,4 @@
-"""The containers of a job at an engine: made before the launcher starts them, removed at the end."""
+"""The containers of a job at an engine: made before they start, removed at the end."""
 
 from __future__ import annotations
 
