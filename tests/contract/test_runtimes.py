@@ -22,6 +22,7 @@ from tiphys.runtime.engines.find import Found
 from tiphys.runtime.local import LocalRuntime
 from tiphys.runtime.process import ProcessRuntime
 from tiphys.runtime.sandbox import SandboxRuntime
+from tiphys.runtime.setup import Setup
 from tiphys.runtime.simulated import Outcome, SimulatedRuntime
 from tiphys.testing.runtime_contract import (
     Act,
@@ -63,13 +64,14 @@ class ContainerWorld(RealWorld):
         super().__init__(ContainerRuntime, root)
         self.found = found
 
-    def open(self, slots: int = 4) -> Runtime:
+    def open(self, slots: int = 4, setup: Setup | None = None) -> Runtime:
         return ContainerRuntime(
             self.root / "runs",
             self.drivers,
             self.clock,
             engine=EngineSetup(self.found, environ()),
             slots=slots,
+            setup=setup,
         )
 
 

@@ -23,6 +23,7 @@ from typing import Final
 
 from tiphys.errors import NotFound, Permanent, TiphysError
 from tiphys.executor import capture, contract, run, stage
+from tiphys.executor.config import Missing
 from tiphys.executor.ends import PodEnd
 from tiphys.executor.fields import resource_of
 from tiphys.executor.layout import Layout, Mount
@@ -147,6 +148,8 @@ class ContainerRuntime(LocalRuntime):
             for member in members:
                 self._check(member)
             await self._pods.make(members, entry.is_pod)
+        except (NotReady, Missing):
+            raise
         except (Permanent, NotFound) as exc:
             raise NotReady(str(exc), "CreateContainerError") from exc
 

@@ -21,6 +21,7 @@ from tiphys.runtime.engines.api import Api
 from tiphys.runtime.roots import place_member
 
 _MAX_LINKS: Final = 8
+_PAUSES_SECONDS: Final = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 
 
 def paths_to_copy(job: JobSpec, layout: Layout) -> list[str]:
@@ -58,7 +59,7 @@ async def _copy(api: Api, container: str, path: str, layout: Layout, kept: Seque
     file = Path(layout.directory, contract.OUTPUTS, "copy.tar")
     file.parent.mkdir(parents=True, exist_ok=True)
     try:
-        await api.download(f"/containers/{container}/archive", file, path=path)
+        await _download(api, container, path, file)
         await asyncio.to_thread(_unpack, file, path, Path(layout.root), kept)
     except NotFound:
         return False
@@ -67,6 +68,29 @@ async def _copy(api: Api, container: str, path: str, layout: Layout, kept: Seque
     finally:
         file.unlink(missing_ok=True)
     return True
+
+
+async def _download(api: Api, container: str, path: str, file: Path) -> None:
+    """Get the tar of a path, again if it was cut short.
+
+    podman may unmount a container that has just ended while it reads from it (seen with 4.3), and
+    what was read until then looks like all.
+    """
+    for pause in (*_PAUSES_SECONDS, None):
+        await api.download(f"/containers/{container}/archive", file, path=path)
+        if _is_whole(file):
+            return
+        if pause is not None:
+            await asyncio.sleep(pause)
+    raise tarfile.ReadError("the engine does not send all of it")
+
+
+def _is_whole(file: Path) -> bool:
+    """Tell whether a tar has its closing block of zeros."""
+    with file.open("rb") as tar:
+        size = tar.seek(0, os.SEEK_END)
+        tar.seek(max(0, size - tarfile.BLOCKSIZE))
+        return size > 0 and not any(tar.read())
 
 
 def _unpack(file: Path, path: str, root: Path, kept: Sequence[str]) -> None:
