@@ -30,10 +30,14 @@ NODE_LABEL: Final = "io.tiphys.node"
 
 @dataclass(frozen=True, slots=True)
 class Net:
-    """Where a container is in the network: `mode` is docker's word, `holder` the pod's if any."""
+    """Where a container is in the network: `mode` is docker's word, `holder` the pod's if any.
+
+    With a holder, its host name is the container's own only if it is `named`.
+    """
 
     mode: str
     holder: str = ""
+    named: bool = False
 
 
 def words_of(member: Member, image: ImageConfig) -> list[str]:
@@ -64,7 +68,7 @@ def body_of(member: Member, container: Container, image: ImageConfig, net: Net) 
     }
     if container.working_dir:
         body["WorkingDir"] = container.working_dir
-    if not net.holder and net.mode != "host":
+    if net.named if net.holder else net.mode != "host":
         body["Hostname"] = host_name(job)
     if user := user_of(context):
         body["User"] = user

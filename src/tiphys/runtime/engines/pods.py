@@ -43,6 +43,7 @@ class EnginePods:
         self._images = images
         self._network = network
         self._has_pause = False
+        self._is_podman: bool | None = None
 
     async def make(self, members: Iterable[Member], is_pod: bool) -> None:
         """Make a job's containers. Raises a TiphysError; those of an earlier try are replaced."""
@@ -50,7 +51,8 @@ class EnginePods:
         net = Net(mode)
         for number, member in enumerate(members):
             if is_pod and number == 0 and mode != "host":
-                net = Net(mode, await self._make_holder(member, mode))
+                holder = await self._make_holder(member, mode)
+                net = Net(mode, holder, await self._names_each())
             if member.container is None:
                 continue
             make_places(member)
@@ -73,6 +75,13 @@ class EnginePods:
                 with suppress(Conflict, Permanent):
                     await self._api.post("/networks/create", {"Name": _OWN_NETWORK})
         return self._network
+
+    async def _names_each(self) -> bool:
+        """Tell whether a container in another's network needs a host name: not with docker."""
+        if self._is_podman is None:
+            version = await self._api.get("/version")
+            self._is_podman = "podman" in str(version.get("Components")).lower()
+        return self._is_podman
 
     async def _make_holder(self, member: Member, mode: str) -> str:
         """Start the container that has the pod's network; write down where it is."""
