@@ -12,24 +12,32 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tiphys.artifacts.registry import Drivers
+from tiphys.artifacts.credentials import Credentials
+from tiphys.artifacts.registry import Drivers, available
 from tiphys.compile.site import Site
+from tiphys.controller.artifact_gc import ArtifactGC
+from tiphys.controller.collecting import Collector
 from tiphys.controller.cron import CronLoop
 from tiphys.controller.cron_ports import CronPorts
 from tiphys.controller.engine import SOON_SECONDS, Engine
 from tiphys.controller.loop import Ports
+from tiphys.controller.object_ports import ObjectPorts
+from tiphys.controller.objects import ObjectLoop
 from tiphys.controller.retention import Retention, Yard, claims_of
-from tiphys.controller.serving import serve
+from tiphys.controller.serving import drive, serve
 from tiphys.engine.cleanup import Kept
 from tiphys.errors import Permanent, UserError
 from tiphys.executor.volumes import Places
-from tiphys.ports import Answerer, Objects, Observer, RunRow, Runtime
+from tiphys.model.codec import convert
+from tiphys.model.repositories import ArtifactRepository
+from tiphys.model.secret import SecretReader
+from tiphys.ports import Answerer, Objects, Observer, RunRow, Runtime, Update
 from tiphys.runtime.images import ImageRule
 from tiphys.runtime.local import LocalRuntime
 from tiphys.runtime.process import ProcessRuntime
@@ -38,16 +46,21 @@ from tiphys.runtime.slots import Slots, default_slots
 from tiphys.service.again import Repeater
 from tiphys.service.cron import CronChildren, CronWorkflows
 from tiphys.service.explain import Explainer
+from tiphys.service.faces import FacedObjects, drop_face
 from tiphys.service.operations import Operator
 from tiphys.service.submit import Submitter
 from tiphys.service.view import Viewer
 from tiphys.settings import Settings
-from tiphys.store.owners import Owner, is_alive
+from tiphys.store.owners import Lease, Owner, is_alive
+from tiphys.store.secrets import secret_reader
 from tiphys.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from tiphys.locks.rooms import RoomLimits
     from tiphys.runtime.exchange import HttpOptions
+
+
+_UNLIMITED = 1 << 30
 
 
 class SystemClock:
@@ -118,6 +131,7 @@ class Local:
     slots: Slots
     objects: Objects
     crons: CronWorkflows
+    secrets: SecretReader
 
     def engine(self, observers: Sequence[Observer] = ()) -> Engine:
         """Return what drives runs in this process, and sees to those that have ended."""
@@ -150,13 +164,22 @@ class Local:
             self.runtime,
             self.forget,
             self.delete_claims,
+            self.collector(),
         )
         return Retention(yard, Kept(**self.settings.retention))
 
     async def tidy(self) -> bool:
         """Delete what is due; tell whether an engine should stay for what will be soon."""
-        due = await self.retention().sweep()
+        retention = self.retention()
+        await retention.sweep()
+        await self.collector().gc.finish()
+        due = await retention.sweep()
         return due is not None and due <= self.clock.now() + SOON_SECONDS
+
+    def collector(self) -> Collector:
+        """Return what deletes the artifacts of workflows that say so."""
+        ledger = self.store.deletions
+        return Collector(self.store, ledger, ArtifactGC(ledger, self.drivers, self.clock))
 
     def schedules(self) -> CronLoop:
         """Return what keeps the CronWorkflows of this home in step, in this process."""
@@ -185,25 +208,78 @@ class Local:
         )
 
     async def serve(self) -> None:
-        """Drive runs and keep schedules, until there has been nothing to do for a while."""
-        await serve(self.engine(), self.schedules(), self.settings.idle_seconds)
+        """Drive runs and what works beside them, until there is nothing to do for a while."""
+        idle = self.settings.idle_seconds
+        runtime = choose_runtime(self.settings).name
+        await serve(self.engine(), self.schedules(), self.workloads(runtime), idle)
+
+    async def drive(self, row: RunRow, watched: Callable[[Update], None]) -> bool:
+        """Drive one run to its end, with the objects it makes; False if another engine has it."""
+        engine = self.engine()
+        if row.runtime == "simulated":
+            return await engine.drive(row, watched)
+        return await drive(engine, self.workloads(row.runtime, engine.drive), row, watched)
+
+    def workloads(
+        self, name: str, drive: Callable[[RunRow], Awaitable[object]] | None = None
+    ) -> ObjectLoop:
+        """Return what keeps the objects of this home at work, in this process.
+
+        `name` is the runtime for their pods. `drive` drives child workflows, where no engine finds
+        them by itself.
+        """
+        from tiphys.compile.needs import Runtime as Offer
+        from tiphys.service.faces import Children
+
+        pods = "process" if name == "simulated" else name
+        drivers = self.drivers(self.settings.namespace)  # pods of objects have no artifacts
+        return ObjectLoop(
+            ObjectPorts(
+                objects=self.objects,
+                clock=self.clock,
+                runtime=lambda: _runtime(self, pods, drivers, Slots(_UNLIMITED)),
+                offer=Offer(pods, features(self.settings, pods)),
+                room=self.slots,
+                turn=Lease(self.settings.home, "objects"),
+                children=Children(self.objects, self.store, self.submitter, self.forget, name),
+                drive=drive,
+            )
+        )
+
+    async def has_objects_at_work(self) -> bool:
+        """Tell whether objects wait for something that only an engine does."""
+        from tiphys.service.faces import are_at_work
+
+        return await are_at_work(self.objects)
 
     async def has_work(self) -> bool:
         """Tell whether an engine has anything to do here, now or at some due time."""
         free = await self.store.claimable()
-        return bool(free) or await self.crons.is_waiting(self.clock.now())
+        return (
+            bool(free)
+            or await self.store.deletions.next_due() is not None
+            or await self.crons.is_waiting(self.clock.now())
+            or await self.has_objects_at_work()
+        )
 
-    async def forget(self, row: RunRow) -> None:
+    async def forget(self, row: RunRow, force: bool = False) -> None:
         """Delete a run, its job directories and its artifacts; what runs of it is killed.
 
+        Raises Conflict if artifacts that artifactGC names cannot be deleted; with `force` it goes
+        without them.
         Artifacts lie under the workflow's name, as in Argo, so a workflow of that name in another
         namespace keeps them. The rows go last: after a crash it can be done again.
         """
-        runtime = self.runtime(row)
+        collector, runtime = self.collector(), self.runtime(row)
         try:
+            if row.done:
+                await collector.clear(row, force)
             await self.operator.clear(row, runtime, self.store.is_driven(row))
         finally:
             await runtime.close()
+        if not row.done:
+            await collector.clear(row, force)
+        await drop_face(self.objects, row)
         folder = self.settings.home / "artifacts" / row.name
         others = (other for other in await self.store.list(None) if other.run != row.run)
         shared = any(other.name == row.name for other in others)
@@ -225,12 +301,12 @@ class Local:
             from tiphys.runtime.simulated import SimulatedRuntime
 
             return SimulatedRuntime(self.clock)
-        return _routed(self, row.runtime)
+        return _routed(self, row.runtime, row.namespace)
 
-    @property
-    def drivers(self) -> Drivers:
-        """Finds the driver of an artifact's location."""
-        return Drivers({"local": {"root": self.settings.home / "artifacts"}})
+    def drivers(self, namespace: str) -> Drivers:
+        """Return what finds drivers; they know the Secrets of a namespace."""
+        credentials = Credentials(self.secrets, namespace)
+        return Drivers({"local": {"root": self.settings.home / "artifacts"}}, credentials)
 
 
 def _answers(home: Local, owner: str, room: RoomLimits) -> Answerer:
@@ -250,8 +326,8 @@ def _answers(home: Local, owner: str, room: RoomLimits) -> Answerer:
     return Router((locks, CacheAnswers(home.objects, home.clock)))
 
 
-def _runtime(home: Local, name: str) -> LocalRuntime:
-    """Return the runtime of templates that are containers."""
+def _runtime(home: Local, name: str, drivers: Drivers, slots: Slots) -> LocalRuntime:
+    """Return the runtime of templates that are containers, and of pods."""
     settings = home.settings
     runs = settings.home / "runs"
     setup = Setup(
@@ -277,18 +353,16 @@ def _runtime(home: Local, name: str) -> LocalRuntime:
 
         environ = settings.environ
         engine = EngineSetup(find_engine(environ), environ, settings.container_network)
-        return ContainerRuntime(
-            runs, home.drivers, home.clock, engine=engine, slots=home.slots, setup=setup
-        )
+        return ContainerRuntime(runs, drivers, home.clock, engine=engine, slots=slots, setup=setup)
     kind: type[LocalRuntime] = ProcessRuntime
     if name == "sandbox":
         from tiphys.runtime.sandbox import SandboxRuntime
 
         kind = SandboxRuntime
-    return kind(runs, home.drivers, home.clock, slots=home.slots, setup=setup)
+    return kind(runs, drivers, home.clock, slots=slots, setup=setup)
 
 
-def _routed(home: Local, name: str) -> Runtime:
+def _routed(home: Local, name: str, namespace: str) -> Runtime:
     """Return the runtime of all templates: containers by `name`, the others in this process."""
     from tiphys.runtime.data import DataRuntime
     from tiphys.runtime.http import HttpRuntime
@@ -297,14 +371,17 @@ def _routed(home: Local, name: str) -> Runtime:
     from tiphys.runtime.router import RouterRuntime
 
     runs, clock = home.settings.home / "runs", home.clock
+    drivers = home.drivers(namespace)
     plugins = [Plugin(item.address, item.token) for item in home.settings.plugins]
     return RouterRuntime(
-        _runtime(home, name),
+        _runtime(home, name, drivers, home.slots),
         {
-            "Data": DataRuntime(runs, clock, home.drivers),
+            "Data": DataRuntime(runs, clock, drivers),
             "HTTP": HttpRuntime(runs, clock, home.objects, _http_options(home.settings)),
             "Plugin": PluginRuntime(runs, clock, plugins),
-            "Resource": ResourceRuntime(runs, clock, home.objects, home.drivers),
+            "Resource": ResourceRuntime(
+                runs, clock, FacedObjects(home.objects, home.store), drivers
+            ),
         },
     )
 
@@ -333,6 +410,7 @@ def features(settings: Settings, name: str) -> frozenset[str]:
 
         return SimulatedRuntime.capabilities.features
     beside = {"data", "http", "resource", *(("plugin",) if settings.plugins else ())}
+    beside |= {"repositories", "artifactGC", *(f"artifacts.{kind}" for kind in available())}
     lacks = set() if settings.host_paths else {"volumes.hostPath"}
     return (FEATURES - lacks) | beside
 
@@ -360,8 +438,12 @@ def prepare_home(home: Path) -> None:
 
 def _site(settings: Settings) -> Site:
     """Return the rules that hold for every workflow here."""
+    given = settings.artifact_repository
     return Site(
-        settings.workflow_defaults, settings.template_referencing, settings.override_allowlist
+        settings.workflow_defaults,
+        settings.template_referencing,
+        settings.override_allowlist,
+        convert(given, ArtifactRepository) if given else None,
     )
 
 
@@ -392,10 +474,11 @@ def local(settings: Settings, *, drives: bool = False) -> Iterator[Local]:
             clock=clock,
             submitter=submitter,
             operator=Operator(store, store, clock),
-            repeater=Repeater(store, store, store, submitter, clock),
-            viewer=Viewer(store),
+            repeater=Repeater(store, store, store, submitter, clock, store.deletions),
+            viewer=Viewer(store, store.deletions),
             explainer=Explainer(store, store),
             slots=Slots(settings.slots or default_slots()),
             objects=objects,
             crons=CronWorkflows(objects),
+            secrets=secret_reader(objects.look),
         )

@@ -19,6 +19,9 @@ from tiphys.errors import TiphysError
 _OBJECTS: Final = 50_000
 """New objects between two looks for garbage: the usual 700 cost a short command a tenth of it."""
 COMMANDS: Final[dict[str, str]] = {
+    "apply": "tiphys.cli.apply:apply",
+    "cluster-template": "tiphys.cli.templates:cluster_template",
+    "cp": "tiphys.cli.cp:cp",
     "cron": "tiphys.cli.cron:cron",
     "delete": "tiphys.cli.operations:delete",
     "engine": "tiphys.cli.background:engine",
@@ -37,6 +40,7 @@ COMMANDS: Final[dict[str, str]] = {
     "stop": "tiphys.cli.operations:stop",
     "submit": "tiphys.cli.submit:submit",
     "suspend": "tiphys.cli.operations:suspend",
+    "template": "tiphys.cli.templates:template",
     "terminate": "tiphys.cli.operations:terminate",
     "version": "tiphys.cli.version:version",
     "wait": "tiphys.cli.wait:wait",
@@ -45,6 +49,9 @@ COMMANDS: Final[dict[str, str]] = {
 """Verb to `module:command`."""
 
 HELP: Final[dict[str, str]] = {
+    "apply": "Keep templates and other objects of files.",
+    "cluster-template": "Manage templates of all namespaces.",
+    "cp": "Copy the artifacts of a workflow.",
     "cron": "Start workflows by the clock.",
     "delete": "Forget workflows and all that belongs to them.",
     "explain": "Tell why a workflow or a node is as it is.",
@@ -62,6 +69,7 @@ HELP: Final[dict[str, str]] = {
     "stop": "End a workflow; its exit handlers run.",
     "submit": "Run a workflow in the background.",
     "suspend": "Start no new steps of a workflow.",
+    "template": "Manage templates that workflows refer to.",
     "terminate": "End a workflow at once, without exit handlers.",
     "version": "Show the version.",
     "wait": "Wait for workflows to end.",

@@ -32,6 +32,7 @@ _HEAD_BYTES: Final = 8
 _ANSWER_SECONDS: Final = 120.0
 _LOST_SECONDS: Final = 60.0
 _PAUSE_SECONDS: Final = 0.05
+_START_SECONDS: Final = 0.5
 _ENTER_SECONDS: Final = 5.0
 _NO_COMMAND: Final = (b"ERROR (catatonit", b"[FATAL tini")
 _NOT_THERE: Final = ("not found", "no such file or directory")
@@ -276,9 +277,12 @@ class Attached:
     def _start_engine(self) -> None:
         if self.command != "-" and not _answers(self.socket):
             words = [self.command, "system", "service", "--time=60", f"unix://{self.socket}"]
-            with suppress(OSError):
-                os.posix_spawn(self.command, words, os.environ, setsid=True)
-                time.sleep(0.5)
+            if os.fork() == 0:
+                os.setsid()
+                with suppress(OSError):
+                    os.execv(self.command, words)
+                os._exit(_CANNOT_START)
+            time.sleep(_START_SECONDS)
 
     def _on_signals(self) -> None:
         for number in os.read(self._wake_fd, 256):

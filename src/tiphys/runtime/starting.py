@@ -33,6 +33,7 @@ _encode = msgspec.json.Encoder().encode
 class Starting(Ending):
     """Brings jobs to the point where a launcher runs; subclasses say what it runs."""
 
+    slots_needed = 1
     shares_namespaces = False
     """Whether the containers of a pod get ipc and uts namespaces of their own, in common."""
 
