@@ -86,13 +86,27 @@ class Choice:
 def choose_runtime(settings: Settings) -> Choice:
     """Return the runtime to use: the one asked for, else the most isolated that works here.
 
+    Images that the settings map to files or to this machine are not meant for an engine.
     Raises UserError if the one asked for cannot be used.
     """
-    from tiphys.runtime import sandbox
-
     wanted = settings.runtime
     if wanted in {"process", "simulated"}:
         return Choice(wanted, "as asked")
+    if wanted == "container" or (wanted == "auto" and not settings.images):
+        from tiphys.runtime.engines.find import find_engine
+
+        found = find_engine(settings.environ)
+        if not found.problem:
+            reason = f"an engine answers at {found.socket}"
+            return Choice("container", "as asked" if wanted == "container" else reason)
+        if wanted == "container":
+            raise UserError(f"the container runtime cannot be used: {found.problem}")
+    return _without_engine(wanted)
+
+
+def _without_engine(wanted: str) -> Choice:
+    from tiphys.runtime import sandbox
+
     why_not = sandbox.available()
     if why_not is None:
         return Choice("sandbox", "as asked" if wanted == "sandbox" else "bubblewrap works here")
@@ -315,34 +329,37 @@ def _answers(home: Local, owner: str, room: RoomLimits) -> Answerer:
 def _runtime(home: Local, name: str, drivers: Drivers, slots: Slots) -> LocalRuntime:
     """Return the runtime of templates that are containers, and of pods."""
     settings = home.settings
+    runs = settings.home / "runs"
+    setup = Setup(
+        images=[
+            ImageRule(
+                pattern=item.pattern,
+                root=item.root,
+                bin=item.bin,
+                visible=item.visible,
+                entrypoint=item.entrypoint,
+                cmd=item.cmd,
+            )
+            for item in settings.images
+        ],
+        environ=passed_on(settings.environ),
+        objects=home.objects,
+        places=Places(str(settings.home / "volumes"), settings.host_paths),
+        unpacked=settings.home / "images",
+    )
+    if name == "container":
+        from tiphys.runtime.container import ContainerRuntime, EngineSetup
+        from tiphys.runtime.engines.find import find_engine
+
+        environ = settings.environ
+        engine = EngineSetup(find_engine(environ), environ, settings.container_network)
+        return ContainerRuntime(runs, drivers, home.clock, engine=engine, slots=slots, setup=setup)
     kind: type[LocalRuntime] = ProcessRuntime
     if name == "sandbox":
         from tiphys.runtime.sandbox import SandboxRuntime
 
         kind = SandboxRuntime
-    return kind(
-        settings.home / "runs",
-        drivers,
-        home.clock,
-        slots=slots,
-        setup=Setup(
-            images=[
-                ImageRule(
-                    pattern=item.pattern,
-                    root=item.root,
-                    bin=item.bin,
-                    visible=item.visible,
-                    entrypoint=item.entrypoint,
-                    cmd=item.cmd,
-                )
-                for item in settings.images
-            ],
-            environ=passed_on(settings.environ),
-            objects=home.objects,
-            places=Places(str(settings.home / "volumes"), settings.host_paths),
-            unpacked=settings.home / "images",
-        ),
-    )
+    return kind(runs, drivers, home.clock, slots=slots, setup=setup)
 
 
 def _routed(home: Local, name: str, namespace: str) -> Runtime:
