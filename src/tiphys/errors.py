@@ -4,8 +4,11 @@ TiphysError
 ├─ UserError                 the request is wrong; say where and how to mend it
 │   ├─ InvalidDocument       path, line, reason, hint       400   exit 2
 │   ├─ Unsupported           feature, place                 400   exit 2
+│   ├─ Unauthenticated       who asks is not known          401
+│   ├─ Forbidden             who asks may not               403
 │   ├─ NotFound              404
-│   └─ Conflict              409
+│   ├─ Conflict              409
+│   └─ TooMuch               a limit of the server          429
 ├─ WorldError                something outside misbehaved
 │   ├─ Transient             the same call may work later   503
 │   └─ Permanent             the same call will fail again  502
@@ -75,12 +78,24 @@ class Unsupported(UserError):
         super().__init__("\n".join(str(item) for item in findings))
 
 
+class Unauthenticated(UserError):
+    """Who asks cannot be told: no credential, or none that counts."""
+
+
+class Forbidden(UserError):
+    """Who asks is known and may not do that."""
+
+
 class NotFound(UserError):
     """The named thing does not exist."""
 
 
 class Conflict(UserError):
     """The request does not fit the present state of the thing."""
+
+
+class TooMuch(UserError):
+    """More than the server takes: of one request, or of all requests together."""
 
 
 class WorldError(TiphysError):

@@ -10,7 +10,7 @@ import pytest
 from tiphys.errors import Permanent
 from tiphys.store import sqlite_objects
 from tiphys.store.objects import MemoryObjects
-from tiphys.store.schema import DUE_TIMES, OBJECTS, STATEMENTS, VERSION
+from tiphys.store.schema import CATALOGUE, DUE_TIMES, OBJECTS, STATEMENTS, VERSION
 from tiphys.store.sqlite import SqliteStore
 from tiphys.testing.objects_contract import NOW, ObjectsContract, config_map, ref
 from tiphys.testing.runtime_contract import ManualClock
@@ -77,7 +77,14 @@ def shape_of(path):
     return found, number
 
 
-@pytest.mark.parametrize(("version", "later"), [(1, (*OBJECTS, *DUE_TIMES)), (2, DUE_TIMES)])
+@pytest.mark.parametrize(
+    ("version", "later"),
+    [
+        (1, (*OBJECTS, *DUE_TIMES, *CATALOGUE)),
+        (2, (*DUE_TIMES, *CATALOGUE)),
+        (3, CATALOGUE),
+    ],
+)
 @pytest.mark.anyio
 async def test_a_database_of_an_older_version_is_brought_up_to_date(tmp_path, version, later):
     old, new = tmp_path / "old", tmp_path / "new"

@@ -10,9 +10,20 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from tiphys.store.schema import DUE_TIMES, OBJECTS, STATEMENTS, VERSION
+from tiphys.store.schema import (
+    CATALOGUE,
+    DUE_TIMES,
+    ENTER_RUNS,
+    OBJECTS,
+    STATEMENTS,
+    VERSION,
+)
 
-STEPS: Final[Mapping[int, Sequence[str]]] = {2: OBJECTS, 3: DUE_TIMES}
+STEPS: Final[Mapping[int, Sequence[str]]] = {
+    2: OBJECTS,
+    3: DUE_TIMES,
+    4: (*CATALOGUE, *ENTER_RUNS),
+}
 """The statements that lead to a version from the one before it."""
 
 

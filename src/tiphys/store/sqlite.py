@@ -20,8 +20,11 @@ from tiphys.ports import Changes, Clock, RunRow
 from tiphys.store.ledger import SqliteLedger
 from tiphys.store.migrations import bring_up_to_date
 from tiphys.store.owners import Owner, is_alive, wake
+from tiphys.store.recording import Recorder
 from tiphys.store.schema import VERSION
+from tiphys.store.sqlite_catalogue import SqliteCatalogue
 from tiphys.store.sqlite_objects import SqliteObjects
+from tiphys.store.tokens import SqliteTokens
 from tiphys.store.writer import Writer
 
 _EVENTS = msgspec.msgpack.Decoder(list[Event])
@@ -48,7 +51,10 @@ class SqliteStore:
         except sqlite3.Error as exc:
             raise _unusable(self._path, exc) from exc
         self._writer = Writer(lambda: _connect(self._path))
+        self._recorder = Recorder()
         self.ledger = SqliteLedger(home, self._writer, self._read)
+        self.catalogue = SqliteCatalogue(self._writer, self._read)
+        self.tokens = SqliteTokens(self._writer, self._read)
 
     def close(self) -> None:
         """Finish writing and close."""
@@ -93,8 +99,10 @@ class SqliteStore:
                 ),
             )
             db.execute("INSERT INTO events VALUES (?, 1, ?)", (row.run, _ENCODER.encode([first])))
+            self._recorder.created(db, row)
 
         await self._writer.do(work)
+        self.catalogue.ring()
 
     async def claim(self, run: RunId, owner: str) -> int | None:
         """Become the owner and return the new epoch; None if a living owner has it."""
@@ -163,9 +171,12 @@ class SqliteStore:
             )
             if changes.taken:
                 db.execute("DELETE FROM requests WHERE run = ? AND id <= ?", (run, changes.taken))
+            self._recorder.committed(db, run, epoch, changes)
             return last
 
-        return await self._writer.do(work)
+        done = await self._writer.do(work)
+        self.catalogue.ring()
+        return done
 
     async def snapshot(self, run: RunId, at: int, epoch: int, state: bytes) -> None:
         """Keep a shortcut through the events up to `at`."""
@@ -278,11 +289,13 @@ class SqliteStore:
         """Forget a run and all its rows."""
 
         def work(db: sqlite3.Connection) -> None:
+            self._recorder.removed(db, run)
             for table in ("events", "snapshots", "nodes", "requests"):
                 db.execute(f"DELETE FROM {table} WHERE run = ?", (run,))  # noqa: S608
             db.execute("DELETE FROM runs WHERE uid = ?", (run,))
 
         await self._writer.do(work)
+        self.catalogue.ring()
 
     def _read(self, query: str, values: Sequence[object] = ()) -> Sequence[tuple[Any, ...]]:
         """Return the rows of a query. Raises Permanent and Corrupt."""
