@@ -11,7 +11,8 @@ TiphysError
 │   └─ TooMuch               a limit of the server          429
 ├─ WorldError                something outside misbehaved
 │   ├─ Transient             the same call may work later   503
-│   └─ Permanent             the same call will fail again  502
+│   ├─ Permanent             the same call will fail again  502
+│   └─ Impossible            this installation has no such thing 500
 ├─ StoreError
 │   ├─ LostOwnership         another owner has the run; drop it, do not retry
 │   └─ Corrupt               stop and tell a person         500
@@ -112,6 +113,10 @@ class Transient(WorldError):
 
 class Permanent(WorldError):
     """The same call will fail again."""
+
+
+class Impossible(WorldError):
+    """This installation was not set up for that; clients know Argo's text."""
 
 
 class StoreError(TiphysError):

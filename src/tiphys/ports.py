@@ -614,3 +614,23 @@ class Logins(Protocol):
         Raises Unauthenticated.
         """
         ...
+
+
+class LimitRows(Protocol):
+    """The limits of database semaphores, by "<namespace>/<key>"."""
+
+    async def create(self, name: str, limit: int) -> bool:
+        """Add a limit; False if there is one."""
+        ...
+
+    async def get(self, name: str) -> int | None:
+        """Return a limit, None if there is none."""
+        ...
+
+    async def update(self, name: str, limit: int) -> bool:
+        """Change a limit; False if there is none."""
+        ...
+
+    async def delete(self, name: str) -> bool:
+        """Remove a limit; False if there is none."""
+        ...

@@ -66,7 +66,7 @@ class CronWorkflows:
         `beside` are documents of the same files, which its workflows may refer to.
         """
         cron = _placed(cron, namespace)
-        await self._check(cron, beside, origin)
+        await self.check(cron, beside, origin)
         return convert(await self.objects.create(encode(cron)), CronWorkflow)
 
     async def update(
@@ -78,7 +78,7 @@ class CronWorkflows:
         """
         cron = _placed(cron, namespace)
         await self.get(cron.metadata.namespace, cron.metadata.name)
-        await self._check(cron, beside, origin)
+        await self.check(cron, beside, origin)
         given = cron.metadata.resource_version
         while True:
             present = await self.get(cron.metadata.namespace, cron.metadata.name)
@@ -110,9 +110,10 @@ class CronWorkflows:
         """Return the workflow that a person makes of a CronWorkflow. Raises NotFound."""
         return manual_child(await self.get(namespace, name), now)
 
-    async def _check(
+    async def check(
         self, cron: CronWorkflow, beside: Sequence[object], origin: Document | None
     ) -> None:
+        """Raise InvalidDocument with everything that is wrong with a CronWorkflow."""
         stored = await stored_documents(self.objects, cron.metadata.namespace)
         sources = {} if origin is None else {"": origin}
         options = Options(namespace=cron.metadata.namespace, sources=sources)
