@@ -13,7 +13,7 @@ PRODUCT := $(wildcard tools/build_launcher.py src/tiphys/executor/launcher.c)
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup fmt lint type test conformance e2e bench docs check demo fuzz
+.PHONY: help setup fmt lint type test conformance e2e bench docs check demo fuzz emulators
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z0-9]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -43,6 +43,9 @@ conformance: $(READY) ## compare with the corpus: languages, lint, simulated and
 
 bench: $(READY) ## print the costs as ratios
 	$(BIN)/python -m benchmarks.run
+
+emulators: ## install the emulator of Azure's store that some tests need (with npm)
+	npm install --no-audit --no-fund --no-save --prefix build/emulators azurite
 
 fuzz: $(READY) ## feed every language nonsense, ten minutes each (FUZZ_SECONDS)
 	$(BIN)/python -m tests.unit.expr.fuzzing --seconds $(FUZZ_SECONDS)

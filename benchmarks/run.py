@@ -17,6 +17,7 @@ from benchmarks.engine import engine_costs
 from benchmarks.language import language_costs
 from benchmarks.locks import lock_costs
 from benchmarks.measure import CommandError, Measured, run, seconds, tiphys
+from benchmarks.throughput import node_rates
 
 STEPS = 1_000
 FAN_OUT_AIM = 1.5
@@ -44,9 +45,19 @@ def _sections(steps: int) -> dict[str, Callable[[Path], Iterator[Measured]]]:
         "fan-out": lambda folder: workload(folder, steps, is_chain=False),
         "chain": lambda folder: workload(folder, steps, is_chain=True),
         "engine": lambda _folder: engine_costs(),
+        "nodes": node_rates,
         "language": lambda _folder: language_costs(),
+        "artifacts": _artifacts,
         "locks": lock_costs,
     }
+
+
+def _artifacts(folder: Path) -> Iterator[Measured]:
+    try:
+        from benchmarks.artifacts import artifact_costs
+    except ImportError as exc:  # pytest, which starts the server
+        raise CommandError(str(exc)) from exc
+    return artifact_costs(folder)
 
 
 def _show(section: Callable[[Path], Iterator[Measured]]) -> bool:

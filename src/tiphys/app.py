@@ -30,6 +30,7 @@ from tiphys.runtime.images import ImageRule
 from tiphys.runtime.local import LocalRuntime
 from tiphys.runtime.process import ProcessRuntime
 from tiphys.runtime.slots import Slots, default_slots
+from tiphys.service.again import Repeater
 from tiphys.service.cron import CronChildren, CronWorkflows
 from tiphys.service.operations import Operator
 from tiphys.service.submit import Submitter
@@ -91,6 +92,7 @@ class Local:
     clock: SystemClock
     submitter: Submitter
     operator: Operator
+    repeater: Repeater
     viewer: Viewer
     slots: Slots
     objects: Objects
@@ -311,13 +313,15 @@ def local(settings: Settings, *, drives: bool = False) -> Iterator[Local]:
         stack.callback(store.close)
         clock = SystemClock()
         objects = store.objects(clock)
+        submitter = Submitter(store, clock, partial(features, settings))
         yield Local(
             settings=settings,
             store=store,
             owner=owner,
             clock=clock,
-            submitter=Submitter(store, clock, partial(features, settings)),
+            submitter=submitter,
             operator=Operator(store, store, clock),
+            repeater=Repeater(store, store, store, submitter, clock),
             viewer=Viewer(store),
             slots=Slots(settings.slots or default_slots()),
             objects=objects,

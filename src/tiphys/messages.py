@@ -309,9 +309,25 @@ class SuspendRequested(Message, frozen=True):
 
 
 class ResumeRequested(Message, frozen=True):
-    """Someone wants a suspended workflow and its waiting suspend nodes to go on."""
+    """Someone wants a suspended workflow and its waiting suspend nodes to go on.
+
+    `by` says who, if that is known; the nodes' messages tell it then.
+    """
 
     at: float
+    by: str = ""
+
+
+class RetryRequested(Message, frozen=True, kw_only=True):
+    """Someone wants a workflow that has ended to go on from what failed.
+
+    `nodes` are to run again although they succeeded. `parameters` (name, value) are given to the
+    workflow anew; loops are expanded again then.
+    """
+
+    at: float
+    nodes: tuple[NodeId, ...] = ()
+    parameters: tuple[tuple[str, str], ...] = ()
 
 
 class NodeSet(Message, frozen=True, kw_only=True):
@@ -340,6 +356,7 @@ Input: TypeAlias = (
     | StopRequested
     | SuspendRequested
     | ResumeRequested
+    | RetryRequested
     | NodeSet
 )
 
@@ -355,10 +372,11 @@ class RunAdmitted(Message, frozen=True, kw_only=True):
     documents: list[Json] = []
 
 
-class RunStarted(Message, frozen=True):
-    """The run is driven for the first time."""
+class RunStarted(Message, frozen=True, omit_defaults=True):
+    """The run is driven for the first time; `again`: for the first time since it was reopened."""
 
     at: float
+    again: bool = False
 
 
 class NodeAdded(Message, frozen=True, kw_only=True):
@@ -393,6 +411,51 @@ class NodeAdded(Message, frozen=True, kw_only=True):
     display_name: str = ""
     stage: Stage = ""
     container: str = ""
+
+
+class CopiedNode(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A node of an earlier run, as it stands in the run that goes on from it.
+
+    `items` are those of expanded loops, by slot.
+    """
+
+    node: NodeAdded
+    outbound: tuple[NodeId, ...] = ()
+    items: dict[int, tuple[Json, ...]] = {}
+    memo: Memo | None = None
+    settled: bool = False
+
+
+class RunImported(Message, frozen=True, kw_only=True, omit_defaults=True):
+    """What an earlier run came to is taken over: its nodes, and its global outputs.
+
+    `rebind`: the workflow has other parameters than it had then.
+    """
+
+    at: float
+    nodes: tuple[CopiedNode, ...]
+    outputs: dict[str, str] = {}
+    output_artifacts: dict[str, Artifact] = {}
+    rebind: bool = False
+
+
+class RunReopened(Message, frozen=True, kw_only=True, omit_defaults=True):
+    """A run that had ended goes on: nodes are gone, and those that waited for them wait again.
+
+    It starts anew when nothing is left of the jobs of the deleted nodes.
+    """
+
+    at: float
+    deleted: tuple[NodeId, ...] = ()
+    reset: tuple[NodeId, ...] = ()
+    parameters: tuple[tuple[str, str], ...] = ()
+
+
+class NodeRebound(Message, frozen=True):
+    """A node that goes on has other inputs, since the workflow's parameters changed."""
+
+    node: NodeId
+    inputs: Inputs
 
 
 class NodeAdvanced(Message, frozen=True):
@@ -563,6 +626,9 @@ class RunDone(Message, frozen=True):
 Event: TypeAlias = (
     RunAdmitted
     | RunStarted
+    | RunImported
+    | RunReopened
+    | NodeRebound
     | NodeAdded
     | NodeAdvanced
     | QuestionAsked
@@ -602,6 +668,12 @@ class StopJob(Message, frozen=True):
     grace: float
 
 
+class DropJobs(Message, frozen=True):
+    """Remove all that remains of these jobs, so that others may have their ids."""
+
+    jobs: tuple[NodeId, ...]
+
+
 class SetTimer(Message, frozen=True):
     """Send TimerFired(`timer`) at `at`; replaces a timer of that name."""
 
@@ -627,7 +699,7 @@ class Release(Message, frozen=True):
     question: str
 
 
-Command: TypeAlias = StartJob | StopJob | SetTimer | ClearTimer | Ask | Release
+Command: TypeAlias = StartJob | StopJob | DropJobs | SetTimer | ClearTimer | Ask | Release
 
 
 class Step(msgspec.Struct, frozen=True):

@@ -14,6 +14,7 @@ from typing import Literal, Protocol
 
 from tiphys.expr.selectors import Requirement
 from tiphys.messages import Answer, Event, Input, JobReport, JobSpec, Question
+from tiphys.model.artifact_gc import Deletion
 from tiphys.model.artifacts import Artifact
 from tiphys.model.base import Json, JsonObject
 from tiphys.model.ids import NodeId, RunId
@@ -55,6 +56,13 @@ class Runtime(Protocol):
 
     async def drop(self, run: RunId) -> None:
         """Remove all that remains of a run's jobs. Unknown run: no effect."""
+        ...
+
+    async def forget(self, run: RunId, job: NodeId) -> None:
+        """Remove all that remains of one job, so that another may be started under its id.
+
+        What still runs of it is killed first. Unknown job: no effect.
+        """
         ...
 
     async def present(self, run: RunId) -> Sequence[NodeId]:
@@ -187,8 +195,23 @@ class Entry:
     size_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What was stored: its size in bytes and its SHA-256 in hexadecimal.
+
+    For a directory, the digest is that of a text with one line for each file, in the order of
+    their paths: the file's digest, two spaces, its path (what `sha256sum` prints).
+    """
+
+    size_bytes: int
+    sha256: str
+
+
 class ArtifactDriver(Protocol):
-    """Moves artifacts between a path on this machine and one kind of store."""
+    """Moves artifacts between a path on this machine and one kind of store.
+
+    Bytes are moved in pieces: the memory needed does not depend on the artifact's size.
+    """
 
     async def get(self, where: Artifact, to: Path) -> None:
         """Write the artifact's bytes (a file or a directory tree) to `to`.
@@ -197,8 +220,11 @@ class ArtifactDriver(Protocol):
         """
         ...
 
-    async def put(self, source: Path, where: Artifact) -> None:
-        """Store the file or directory tree `source`; what was there is replaced."""
+    async def put(self, source: Path, where: Artifact) -> Stored:
+        """Store the file or directory tree `source`; what was there is replaced.
+
+        A directory in an object store is added to, file by file.
+        """
         ...
 
     def open(self, where: Artifact) -> AsyncIterator[bytes]:
@@ -206,11 +232,59 @@ class ArtifactDriver(Protocol):
         ...
 
     def list(self, where: Artifact) -> AsyncIterator[Entry]:
-        """Yield what lies at or below the artifact's key."""
+        """Yield what lies at or below the artifact's key; may raise NotFound if nothing does."""
         ...
 
     async def delete(self, where: Artifact) -> None:
-        """Remove the artifact. Nothing there: no effect."""
+        """Remove the artifact; with a slash at its key's end, all below it.
+
+        Nothing there: no effect.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DeletionRow:
+    """An artifact that is to be deleted, or was: `state` is wanted, deleted or failed.
+
+    `tries` are the attempts so far, `due_at` when the next one is (seconds since the epoch),
+    `error` what went wrong last. Run, node and the artifact's name tell rows apart.
+    """
+
+    run: RunId
+    namespace: str
+    deletion: Deletion
+    state: Literal["wanted", "deleted", "failed"] = "wanted"
+    tries: int = 0
+    due_at: float = 0.0
+    error: str = ""
+
+
+class Deletions(Protocol):
+    """The ledger of artifact deletions: what is to be deleted, and what became of it."""
+
+    async def add(self, rows: Sequence[DeletionRow]) -> None:
+        """Keep new rows; rows that are there already stay as they are."""
+        ...
+
+    async def due(self, at: float, limit: int) -> Sequence[DeletionRow]:
+        """Return wanted rows whose time has come, the longest due first."""
+        ...
+
+    async def next_due(self) -> float | None:
+        """Return when the next wanted row is due, None if none is wanted."""
+        ...
+
+    async def settle(self, row: DeletionRow) -> None:
+        """Replace a row by what became of it. No such row: no effect."""
+        ...
+
+    async def of(self, run: RunId) -> Sequence[DeletionRow]:
+        """Return all rows of a run, by node and name."""
+        ...
+
+    async def forget(self, run: RunId) -> None:
+        """Remove the rows of a run."""
         ...
 
 
@@ -251,6 +325,8 @@ class Changes:
     extras: bytes | None = None
     taken: int = 0
     """The last request of the intake that these events answer."""
+    gone: Sequence[NodeId] = ()
+    """Nodes whose rows are removed, before the others are written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,8 +341,8 @@ class Update:
 class Journal(Protocol):
     """The write side of the store. One owner at a time, fenced by an epoch."""
 
-    async def create(self, row: RunRow, first: Event) -> None:
-        """Add a run with its first event, unowned. Raises Conflict if its name is taken."""
+    async def create(self, row: RunRow, first: Event, *more: Event) -> None:
+        """Add a run with its first events, unowned. Raises Conflict if its name is taken."""
         ...
 
     async def claim(self, run: RunId, owner: str) -> int | None:
@@ -358,6 +434,13 @@ class Intake(Protocol):
 
     async def post(self, run: RunId, item: Input) -> int:
         """Keep a request for the run's owner and wake it; return the request's number."""
+        ...
+
+    async def reopen(self, run: RunId, item: Input, summary: bytes) -> int:
+        """Keep a request for a run that has ended, its summary, and let it be claimed again.
+
+        Return the request's number. Raises Conflict if the run has not ended.
+        """
         ...
 
     async def pending(self, run: RunId, after: int) -> Sequence[tuple[int, Input]]:

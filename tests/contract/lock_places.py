@@ -6,8 +6,6 @@ import contextlib
 import sqlite3
 from pathlib import Path
 
-from tests.contract.tiny_objects import TinyObjects
-
 from tiphys.app import SystemClock
 from tiphys.errors import NotFound
 from tiphys.locks.memory import MemoryLocks
@@ -15,6 +13,7 @@ from tiphys.locks.rooms import RoomLimits
 from tiphys.locks.sql import Shared, SqlLocks
 from tiphys.locks.tables import STATEMENTS
 from tiphys.ports import ObjectRef
+from tiphys.store.objects import MemoryObjects
 from tiphys.store.writer import Writer
 from tiphys.testing.answerer_contract import ENGINE_ROOM, NAMESPACE_ROOM
 
@@ -23,7 +22,7 @@ ROOM = RoomLimits(engine=ENGINE_ROOM, per_namespace=NAMESPACE_ROOM)
 
 class Configured:
     def __init__(self) -> None:
-        self.objects = TinyObjects()
+        self.objects = MemoryObjects(SystemClock())
 
     async def set_limit(self, limit) -> None:
         ref = ObjectRef("v1", "ConfigMap", "ns", "cm")

@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 
 from tests.contract.lock_places import connect
-from tests.contract.tiny_objects import TinyObjects
 
 from tiphys.app import SystemClock
 from tiphys.locks.sql import Shared, SqlLocks
 from tiphys.model.ids import RunId
+from tiphys.store.objects import MemoryObjects
 from tiphys.store.owners import Owner, is_alive
 from tiphys.store.writer import Writer
 from tiphys.testing.answerer_contract import MUTEX, locks
@@ -30,7 +30,7 @@ def answerer(home: Path, name: str) -> SqlLocks:
         lambda other: is_alive(home, other),
         lives,
     )
-    return SqlLocks(shared, TinyObjects(), SystemClock())
+    return SqlLocks(shared, MemoryObjects(SystemClock()), SystemClock())
 
 
 async def main(home: Path, name: str, priority: int) -> None:

@@ -89,7 +89,7 @@ async def test_the_runs_of_an_older_database_are_entered(tmp_path):
             *("argo_archived_workflows", "argo_archived_workflows_labels"),
         ):
             db.execute(f"DROP TABLE {table}")
-        db.execute("PRAGMA user_version = 3")
+        db.execute("PRAGMA user_version = 4")
     store = SqliteStore(tmp_path, owner)
     stock = Stock(store, store.catalogue, "me")
     assert await found(stock, labelled("app=x,phase=Failed")) == ["a"]

@@ -10,7 +10,7 @@ import pytest
 from tiphys.errors import Permanent
 from tiphys.store import sqlite_objects
 from tiphys.store.objects import MemoryObjects
-from tiphys.store.schema import CATALOGUE, DUE_TIMES, OBJECTS, STATEMENTS, VERSION
+from tiphys.store.schema import CATALOGUE, DELETIONS, DUE_TIMES, OBJECTS, STATEMENTS, VERSION
 from tiphys.store.sqlite import SqliteStore
 from tiphys.testing.objects_contract import NOW, ObjectsContract, config_map, ref
 from tiphys.testing.runtime_contract import ManualClock
@@ -80,9 +80,10 @@ def shape_of(path):
 @pytest.mark.parametrize(
     ("version", "later"),
     [
-        (1, (*OBJECTS, *DUE_TIMES, *CATALOGUE)),
-        (2, (*DUE_TIMES, *CATALOGUE)),
-        (3, CATALOGUE),
+        (1, (*OBJECTS, *DUE_TIMES, *DELETIONS, *CATALOGUE)),
+        (2, (*DUE_TIMES, *DELETIONS, *CATALOGUE)),
+        (3, (*DELETIONS, *CATALOGUE)),
+        (4, CATALOGUE),
     ],
 )
 @pytest.mark.anyio

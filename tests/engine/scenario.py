@@ -18,6 +18,7 @@ import yaml
 from tiphys.messages import (
     Input,
     JobSpec,
+    LockAwaited,
     LocksReleased,
     LocksWanted,
     NodeSet,
@@ -152,6 +153,10 @@ def _check_asked(scenario: dict[str, Any], driver: Driver) -> None:
     """Compare the locks asked for, what was released, and the hosts kept away from."""
     for name, hosts in scenario.get("avoid", {}).items():
         assert driver.world.jobs[NodeId(node_id("w", name))].spec.avoid_hosts == tuple(hosts)
+    for name, reasons in scenario.get("waits", {}).items():
+        key = node_id("w", name)
+        waited = [e for e in driver.log if isinstance(e, LockAwaited) and e.node == key]
+        assert [event.message for event in waited] == reasons
     questions = [event.question for event in driver.log if isinstance(event, QuestionAsked)]
     asked = {q.question: q.locks for q in questions if isinstance(q, LocksWanted)}
     for name, locks in scenario.get("asked", {}).items():

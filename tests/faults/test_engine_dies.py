@@ -11,6 +11,7 @@ from tests.properties.programs import make
 from tiphys.messages import Input, ResumeRequested, StopRequested, SuspendRequested
 
 SEEDS = range(200)
+RETRIED = range(100)
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +36,13 @@ def test_a_run_that_people_act_on_ends_whatever_goes_wrong(seed):
         (rng.uniform(5, 30), StopRequested(at=0.0, strategy=rng.choice(("Stop", "Terminate")))),
     ]
     ending(make(seed, timing=True), seed, requests)
+
+
+@pytest.mark.parametrize("seed", RETRIED)
+def test_a_retried_run_ends_as_if_nothing_had_gone_wrong(seed):
+    program = make(seed)
+    undisturbed = ending(program, None, retries=2)
+    assert ending(program, seed, retries=2).result == undisturbed.result
 
 
 def test_engines_really_die_and_some_are_only_thought_dead():

@@ -12,11 +12,13 @@ from tests.properties.programs import Program
 from tiphys.compile.admit import recompile
 from tiphys.engine.outstanding import outstanding
 from tiphys.engine.phases import FULFILLED
+from tiphys.engine.reviving import revive
 from tiphys.engine.run import Run
 from tiphys.engine.state import Node, State
 from tiphys.messages import (
     Answered,
     Ask,
+    Began,
     CacheHit,
     CacheMissed,
     ClearTimer,
@@ -34,6 +36,8 @@ from tiphys.messages import (
     NodeSet,
     Release,
     ResumeRequested,
+    RetryRequested,
+    RunReopened,
     SetTimer,
     StartJob,
     Step,
@@ -75,6 +79,9 @@ class WatchedDriver(Driver):
         self.rows: Counter[Row] = Counter()
         self.sent: dict[str, object] = {}
         self.fulfilled: dict[str, tuple[object, ...]] = {}
+        self.kept: dict[str, str] = {}
+        self.again: set[str] = set()
+        """Nodes that went on after a retry, all at once, whatever the parallelism."""
 
     # ------------------------------------------------------------------------------- driving
 
@@ -91,10 +98,16 @@ class WatchedDriver(Driver):
         self.world.obey(outstanding(self.run))
 
     def folded(self) -> Run:
-        first = self.admitted.event
-        run = Run(recompile(first), first)
-        run.fold(self.log)
-        return run
+        return revive(None, self.log, recompile)
+
+    def retry(self, item: RetryRequested) -> None:
+        """Do as the shell does: have the run opened, load it again, and start it."""
+        self.kept = {}
+        self.take(item)
+        self.sent.clear()
+        self.world.timers.clear()
+        self.lose_memory()
+        self.take(Began(at=self.world.now))
 
     def _settle(self, item: Input) -> None:
         match item:
@@ -111,6 +124,7 @@ class WatchedDriver(Driver):
         for command in step.commands:
             match command:
                 case StartJob(job=job):
+                    assert job.id not in self.kept, "what had ended and was kept ran once more"
                     self.sent[f"job {job.id}"] = command
                 case StopJob(job=key):
                     self.sent[f"job {key}"] = command
@@ -131,6 +145,8 @@ class WatchedDriver(Driver):
                 self.phases[key] = event.phase
             case NodeAdvanced() if event.phase == self.phases[event.node]:
                 pass
+            case RunReopened():
+                self._reopened(event)
             case DaemonReady():
                 self.phases[event.node] = "Running"
             case NodeDone() | NodePhaseChanged() | NodeAdvanced():
@@ -138,12 +154,24 @@ class WatchedDriver(Driver):
                 self.rows[kind, self.phases[event.node], event.phase] += 1
                 self.phases[event.node] = event.phase
 
+    def _reopened(self, event: RunReopened) -> None:
+        state = self.run.state
+        assert not set(event.deleted) & set(event.reset)
+        for key in event.deleted:
+            del self.phases[key]
+        for key in (*event.deleted, *event.reset):
+            self.fulfilled.pop(key, None)
+        for key in event.reset:
+            self.phases[key] = state.nodes[key].phase
+        self.again.update(event.reset)
+        self.kept = {key: node.phase for key, node in state.nodes.items() if node.fulfilled}
+
     # ------------------------------------------------------------------------------ checking
 
     def check(self, item: Input) -> None:
         self.check_gates()
         self.check_fulfilled()
-        if not self.run.state.done:
+        if not self.run.state.done and not self.run.state.reopened:
             assert self.wanted() == self.still_sent()
             self.check_repetition(item)
 
@@ -167,14 +195,16 @@ class WatchedDriver(Driver):
         for boundary, active in counted.items():
             node = state.nodes.get(boundary)
             limit = None if node is None else program.templates[node.template].parallelism
-            assert limit is None or active <= limit, f"{node.name}: {active} of {limit}"
+            again = sum(state.nodes[k].boundary == boundary for k in state.live if k in self.again)
+            assert limit is None or active <= max(limit, again), f"{node.name}: {active} of {limit}"
         pods = sum(program.templates[node.template].kind == "Pod" for node in placed)
         assert pods == state.active_pods
         assert program.parallelism is None or pods <= program.parallelism
 
     def _has_place(self, node: Node) -> bool:
         """A Retry node that holds locks has the place of its attempts."""
-        if node.stage or (node.attempt is not None and self.run.node(node.owner).keeps_place):
+        owner = self.run.node(node.owner) if node.attempt is not None else None
+        if node.stage or (owner is not None and (owner.keeps_place or owner.stage)):
             return False
         return node.keeps_place or node.kind in {"Pod", "Steps", "DAG"}
 
@@ -262,6 +292,14 @@ def drive_watched(
     """Drive a program to its end; with `crashes` the memory is lost now and then."""
     driver = WatchedDriver(program)
     driver.begin()
+    go_to_end(driver, crashes, people)
+    return driver
+
+
+def go_to_end(
+    driver: WatchedDriver, crashes: Random | None = None, people: People | None = None
+) -> None:
+    """Go on with a run until it ends, or until nobody has anything to say to it."""
     while not driver.run.state.done:
         if crashes is not None and crashes.random() < 0.2:
             driver.lose_memory()
@@ -272,4 +310,3 @@ def drive_watched(
         if people is None or not people.go_on(driver):
             break
     driver.check_folding()
-    return driver

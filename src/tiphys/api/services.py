@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from tiphys.api.audit import Audit
 from tiphys.model.base import JsonObject
 from tiphys.ports import Auth, Catalogue, Clock, Logins, Objects, Queries, RunRow
+from tiphys.service.again import Repeater
 from tiphys.service.archive import Archive
 from tiphys.service.create import Creator
 from tiphys.service.cron import CronWorkflows
@@ -71,6 +72,7 @@ class Services:
     feed: Feed
     creator: Creator
     operator: Operator
+    repeater: Repeater
     logs: Logs
     templates: Templates
     crons: CronWorkflows

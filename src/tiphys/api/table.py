@@ -5,6 +5,7 @@ from __future__ import annotations
 from tiphys.api.routes import (
     accounts,
     actions,
+    again,
     archive,
     artifacts,
     crons,
@@ -24,7 +25,7 @@ def every_route(open_metrics: bool = False) -> Routes:
     """Return the table of all endpoints."""
     routes = Routes()
     for part in (
-        *(workflows, submit, actions, streams, archive, templates, crons),
+        *(workflows, submit, actions, again, streams, archive, templates, crons),
         *(events, sync, artifacts, info, accounts),
     ):
         part.register(routes)

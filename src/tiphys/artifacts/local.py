@@ -14,13 +14,15 @@ import shutil
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
+from tiphys.artifacts.digests import digest
 from tiphys.artifacts.registry import in_default_repository
 from tiphys.errors import NotFound, Permanent
 from tiphys.model.artifacts import Artifact
-from tiphys.ports import Entry
+from tiphys.ports import Entry, Stored
 
+_Result = TypeVar("_Result")
 _PIECE_BYTES: Final = 1 << 18
 _SCRATCH: Final = ".tiphys-tmp"
 """Where things lie until they are whole; not a key anyone can use."""
@@ -37,10 +39,10 @@ class LocalDriver:
         source = self._path(where)
         await asyncio.to_thread(_guarded, where, lambda: _copy(source, to))
 
-    async def put(self, source: Path, where: Artifact) -> None:
+    async def put(self, source: Path, where: Artifact) -> Stored:
         """Copy `source` in; what was there is replaced."""
         target = self._path(where)
-        await asyncio.to_thread(_guarded, where, lambda: self._replace(source, target))
+        return await asyncio.to_thread(_guarded, where, lambda: self._replace(source, target))
 
     async def open(self, where: Artifact) -> AsyncIterator[bytes]:
         """Yield a file's bytes. Raises NotFound, and Permanent for a directory."""
@@ -84,11 +86,12 @@ class LocalDriver:
                 raise Permanent(f"artifact {where.name}: key {key!r} leads through a link")
         return path
 
-    def _replace(self, source: Path, target: Path) -> None:
+    def _replace(self, source: Path, target: Path) -> Stored:
         scratch = self._root / _SCRATCH / uuid.uuid4().hex
         scratch.mkdir(parents=True)
         try:
             _copy(source, scratch / "new")
+            stored = digest(scratch / "new")
             target.parent.mkdir(parents=True, exist_ok=True)
             if target.is_dir() and not target.is_symlink():
                 os.rename(target, scratch / "old")
@@ -97,6 +100,7 @@ class LocalDriver:
             os.rename(scratch / "new", target)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
+        return stored
 
     def _walk(self, path: Path) -> Iterator[Entry]:
         if path.is_file():
@@ -118,10 +122,10 @@ def _key(where: Artifact) -> str:
     return local.key
 
 
-def _guarded(where: Artifact, work: Callable[[], None]) -> None:
-    """Run blocking `work`, with the errors of this room."""
+def _guarded(where: Artifact, work: Callable[[], _Result]) -> _Result:
+    """Return what blocking `work` returns, with the errors of this room."""
     try:
-        work()
+        return work()
     except FileNotFoundError as exc:
         raise NotFound(f"no artifact at key {_key(where)}") from exc
     except (OSError, shutil.Error) as exc:

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from tiphys.artifacts.unsupported import refuse_list
 from tiphys.errors import Permanent
 from tiphys.model.artifacts import Artifact
-from tiphys.ports import Entry
+from tiphys.ports import Entry, Stored
 
 
 class RawDriver:
@@ -20,7 +21,7 @@ class RawDriver:
         """Write the text as it is."""
         to.write_bytes(_data(where))
 
-    async def put(self, source: Path, where: Artifact) -> None:
+    async def put(self, source: Path, where: Artifact) -> Stored:
         """Raises Permanent: the text of a manifest cannot be written."""
         del source, where
         raise Permanent("Raw output artifacts unsupported")
@@ -29,14 +30,10 @@ class RawDriver:
         """Yield the text."""
         yield _data(where)
 
-    async def list(self, where: Artifact) -> AsyncIterator[Entry]:
+    def list(self, where: Artifact) -> AsyncIterator[Entry]:
         """Raises Permanent, with Argo's text."""
-        for _ in (where,):
-            raise Permanent(
-                "ListObjects is currently not supported for this artifact type, "
-                "but it will be in a future version"
-            )
-        yield Entry("", 0)  # makes this a generator, as the port wants
+        del where
+        return refuse_list()
 
     async def delete(self, where: Artifact) -> None:
         """Do nothing: the text goes with its manifest."""

@@ -37,19 +37,27 @@ async def logs(
     wanted = _pattern(values["grep"])
     with local(session.settings) as home:
         row = await home.store.find(session.namespace, name)
-        follow = follow and not row.done
         printer = Printer(session.colour, wanted, tail)
-        async with asyncio.TaskGroup() as group:
-            seen: set[str] = set()
-            async for node in _pods_as_they_come(home, row, follow):
-                if pod not in {None, node["pod"], node["id"], node["name"]}:
-                    continue
-                seen.add(node["id"])
-                copying = group.create_task(printer.copy(home, row, node, follow))
-                if not follow:  # one after the other, in their order
-                    await copying
-        if pod is not None and not seen:
-            raise NotFound(f'workflow "{row.name}" has no pod "{pod}"; `tiphys get` lists them')
+        await _show(home, row, printer, pod, follow and not row.done)
+
+
+async def follow_logs(session: Session, home: Local, row: RunRow) -> None:
+    """Show what the steps of a workflow write until it ends."""
+    await _show(home, row, Printer(session.colour, None, -1), None, follow=True)
+
+
+async def _show(home: Local, row: RunRow, printer: Printer, pod: str | None, follow: bool) -> None:
+    async with asyncio.TaskGroup() as group:
+        seen: set[str] = set()
+        async for node in _pods_as_they_come(home, row, follow):
+            if pod not in {None, node["pod"], node["id"], node["name"]}:
+                continue
+            seen.add(node["id"])
+            copying = group.create_task(printer.copy(home, row, node, follow))
+            if not follow:  # one after the other, in their order
+                await copying
+    if pod is not None and not seen:
+        raise NotFound(f'workflow "{row.name}" has no pod "{pod}"; `tiphys get` lists them')
 
 
 def _pattern(text: str) -> re.Pattern[str] | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tiphys.cli.selecting import selected, selector_option
 from tiphys.cli.session import Session, is_asynchronous, settings_option, with_session, write
 from tiphys.errors import NotFound, UserError
 
@@ -17,16 +18,26 @@ if TYPE_CHECKING:
 _Act = Callable[["Local", "RunRow"], Awaitable[None]]
 
 
-async def _each(session: Session, names: tuple[str, ...], act: _Act, said: str) -> None:
+async def _each(
+    session: Session, names: tuple[str, ...], act: _Act, said: str, labels: str = ""
+) -> None:
     from tiphys.app import local
     from tiphys.cli.background import ensure_engine
 
     with local(session.settings) as home:
-        for name in names:
-            row = await home.store.find(session.namespace, name)
+        for row in await selected(session, home, names, labels):
             await act(home, row)
             write(f"workflow {row.name} {said}\n")
         ensure_engine(session)
+
+
+async def _nothing(_home: Local, _row: RunRow) -> None:
+    """Only say what would be done."""
+
+
+_dry_run_option = click.option(
+    "--dry-run", is_flag=True, help="Only say which workflows would be ended."
+)
 
 
 @click.command()
@@ -35,10 +46,19 @@ async def _each(session: Session, names: tuple[str, ...], act: _Act, said: str) 
     "--node-field-selector", "selector", default="", help="Fail only these suspend nodes."
 )
 @click.option("--message", default="", help="The message of the nodes.")
+@selector_option
+@_dry_run_option
 @settings_option
 @with_session
 @is_asynchronous
-async def stop(session: Session, names: tuple[str, ...], selector: str, message: str) -> None:
+async def stop(
+    session: Session,
+    names: tuple[str, ...],
+    selector: str,
+    message: str,
+    labels: str,
+    dry_run: bool,
+) -> None:
     """End workflows; their exit handlers run. @latest is the newest."""
     from tiphys.service.operations import Answer
 
@@ -48,21 +68,27 @@ async def stop(session: Session, names: tuple[str, ...], selector: str, message:
         else:
             await home.operator.stop(row, "Stop")
 
-    _need(names, "requires either selector or workflow")
-    await _each(session, names, act, "stopped")
+    _need(names or labels, "requires either selector or workflow")
+    said = "stopped (dry-run)" if dry_run else "stopped"
+    await _each(session, names, _nothing if dry_run else act, said, labels)
 
 
 @click.command()
 @click.argument("names", nargs=-1)
+@selector_option
+@_dry_run_option
 @settings_option
 @with_session
 @is_asynchronous
-async def terminate(session: Session, names: tuple[str, ...]) -> None:
+async def terminate(session: Session, names: tuple[str, ...], labels: str, dry_run: bool) -> None:
     """End workflows at once, without exit handlers; @latest is the newest."""
-    _need(names, "requires either selector or workflow")
-    await _each(
-        session, names, lambda home, row: home.operator.stop(row, "Terminate"), "terminated"
-    )
+    _need(names or labels, "requires either selector or workflow")
+
+    async def act(home: Local, row: RunRow) -> None:
+        await home.operator.stop(row, "Terminate")
+
+    said = "terminated (dry-run)" if dry_run else "terminated"
+    await _each(session, names, _nothing if dry_run else act, said, labels)
 
 
 @click.command()
@@ -87,8 +113,8 @@ async def resume(session: Session, names: tuple[str, ...], selector: str) -> Non
     await _each(session, names, lambda home, row: home.operator.resume(row, selector), "resumed")
 
 
-def _need(names: tuple[str, ...], text: str) -> None:
-    if not names:
+def _need(given: object, text: str) -> None:
+    if not given:
         raise click.UsageError(text)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import click
 
-from tiphys.errors import Finding, InvalidDocument, UserError
+from tiphys.errors import Finding, InvalidDocument
 from tiphys.settings import RUNTIMES, Settings, load_settings
 
 if TYPE_CHECKING:
@@ -179,15 +179,9 @@ def read_parameters(parameters: Iterable[str], files: Iterable[str]) -> list[tup
 
 def parse_labels(text: str) -> list[tuple[str, str]]:
     """Return "k=v,k2=v2" as pairs. Raises UserError."""
-    found = []
-    for part in filter(None, text.split(",")):
-        name, equals, value = part.partition("=")
-        if not equals:
-            raise UserError(
-                f"expected labels of the form: NAME1=VALUE2,NAME2=VALUE2. Received: {text}"
-            )
-        found.append((name, value))
-    return found
+    from tiphys.service.submit import parse_pairs
+
+    return parse_pairs(text)
 
 
 def write(text: str) -> None:

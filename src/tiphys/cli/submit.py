@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tiphys.model.workflow import Workflow
     from tiphys.ports import RunRow
     from tiphys.service.documents import Loaded
-    from tiphys.service.submit import Overrides
+    from tiphys.service.submit import Overrides, Prepared
 
 
 def submit_options(command: click.decorators.FC) -> click.decorators.FC:
@@ -44,7 +44,19 @@ def submit_options(command: click.decorators.FC) -> click.decorators.FC:
             click.option("--entrypoint", default="", help="Override spec.entrypoint."),
             click.option("--serviceaccount", default="", help="Override the service account."),
             click.option("-l", "--labels", default="", metavar="K=V,...", help="Add labels."),
+            click.option("--annotations", default="", metavar="K=V,...", help="Add annotations."),
+            click.option(
+                "-a",
+                "--artifact",
+                "artifacts",
+                multiple=True,
+                metavar="NAME=KEY",
+                help="Override the key of an argument artifact; can be repeated.",
+            ),
             click.option("--priority", type=int, help="Override spec.priority."),
+            click.option(
+                "--pod-priority-class-name", default="", help="Override spec.podPriorityClassName."
+            ),
             click.option("--strict/--no-strict", default=True, help="Unknown fields are errors."),
         )
     ):
@@ -54,7 +66,8 @@ def submit_options(command: click.decorators.FC) -> click.decorators.FC:
 
 def options_of(session: Session, values: dict[str, object]) -> Overrides:
     """Return the submit options a command was given."""
-    from tiphys.service.submit import Overrides
+    from tiphys.service.artifact_keys import parse_artifacts
+    from tiphys.service.submit import Overrides, parse_pairs
 
     priority = values["priority"]
     return Overrides(
@@ -64,6 +77,9 @@ def options_of(session: Session, values: dict[str, object]) -> Overrides:
         entrypoint=str(values["entrypoint"]),
         parameters=read_parameters(_texts(values["parameters"]), _texts(values["files_"])),
         labels=parse_labels(str(values["labels"])),
+        annotations=parse_pairs(str(values["annotations"]), "Annotations"),
+        artifacts=parse_artifacts(_texts(values["artifacts"])),
+        pod_priority_class_name=str(values["pod_priority_class_name"]),
         service_account=str(values["serviceaccount"]),
         priority=priority if isinstance(priority, int) else None,
     )
@@ -78,11 +94,26 @@ async def submit_files(
 ) -> tuple[list[RunRow], Choice]:
     """Submit every workflow of some files; if one of them is refused, none.
 
-    Returns their rows and the runtime they are meant for, which is looked for while files are
-    read. Raises UserError if there is nothing to submit.
+    Returns their rows and the runtime they are meant for. Raises UserError if there is nothing to
+    submit.
+    """
+    from tiphys.service.stored import keep_beside
+
+    prepared, others, choice = await prepare_files(session, home, files, values)
+    await keep_beside(home.objects, session.namespace, others)
+    return [await home.submitter.keep(item) for item in prepared], choice
+
+
+async def prepare_files(
+    session: Session, home: Local, files: tuple[str, ...], values: dict[str, object]
+) -> tuple[list[Prepared], list[object], Choice]:
+    """Check every workflow of some files; nothing is kept.
+
+    Returns them, the objects beside them, and the runtime they are meant for, which is looked for
+    while files are read. Raises UserError if there is no workflow, and with all that is wrong.
     """
     from tiphys.app import choose_runtime
-    from tiphys.service.stored import keep_beside, stored_documents
+    from tiphys.service.stored import stored_documents
 
     loop = asyncio.get_running_loop()
     choosing = loop.run_in_executor(None, choose_runtime, session.settings)
@@ -106,9 +137,7 @@ async def submit_files(
     notes = sorted({note for item in prepared for note in item.notes})
     if notes:
         sys.stderr.write(f"no effect on one machine: {', '.join(notes)}\n")
-    others = (item for item, _ in loaded.others)
-    await keep_beside(home.objects, options.namespace, others)
-    return [await home.submitter.keep(item) for item in prepared], choice
+    return prepared, [item for item, _ in loaded.others], choice
 
 
 async def submit_stored(
@@ -164,6 +193,9 @@ def _workflows(files: tuple[str, ...], loaded: Loaded) -> list[tuple[Workflow, D
 @click.option("-o", "--output", type=click.Choice(["name", "json", "yaml", "wide"]))
 @click.option("-w", "--wait", "waits", is_flag=True, help="Wait for the end; exit 1 if it failed.")
 @click.option("--watch", "watches", is_flag=True, help="Watch until the end.")
+@click.option("--log", "logs", is_flag=True, help="Show its logs until it ends.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be submitted; needs -o.")
+@click.option("--server-dry-run", is_flag=True, help="Only show what would be stored; needs -o.")
 @settings_option
 @runtime_option
 @with_session
@@ -172,8 +204,6 @@ async def submit(
     session: Session,
     files: tuple[str, ...],
     output: str | None,
-    waits: bool,
-    watches: bool,
     **values: object,
 ) -> int:
     """Run the workflows of FILES in the background.
@@ -185,15 +215,18 @@ async def submit(
     from tiphys.app import local
     from tiphys.cli import printing
     from tiphys.cli.background import ensure_engine
+    from tiphys.cli.logs import follow_logs
     from tiphys.cli.render import Style
     from tiphys.cli.wait import wait_for, watch_one
 
-    if waits and watches:
-        raise UserError("--wait cannot be combined with --watch")
+    _check_combination(output, values)
     stored, time = str(values.pop("stored")), str(values.pop("scheduled_time"))
     if stored and files:
         raise click.UsageError("cannot combine --from with file arguments")
     with local(session.settings) as home:
+        if values["dry_run"] or values["server_dry_run"]:
+            await _show_only(session, home, files, output, values)
+            return 0
         if stored:
             rows = await submit_stored(session, home, stored, time, values)
         else:
@@ -203,10 +236,49 @@ async def submit(
             workflow = await home.viewer.whole(row)
             write(printing.one(workflow, output, Style(colour=session.colour)))
         names = [row.name for row in rows]
-        if watches:
+        if values["logs"]:
+            for row in rows:
+                await follow_logs(session, home, row)
+        if values["watches"]:
             if len(names) > 1:
                 raise UserError("cannot watch more than one workflow")
             await watch_one(session, home, names[0])
-        if waits:
+        if values["waits"]:
             return await wait_for(session, home, names, quiet=output is not None)
     return 0
+
+
+def _check_combination(output: str | None, values: dict[str, object]) -> None:
+    """Refuse options that contradict each other, in Argo's words and order."""
+    flags = {"--dry-run": values["dry_run"], "--server-dry-run": values["server_dry_run"]}
+    if values["waits"] and values["watches"]:
+        raise UserError("--wait cannot be combined with --watch")
+    for after in ("wait", "watch"):
+        for flag, given in flags.items():
+            if given and values["waits" if after == "wait" else "watches"]:
+                raise UserError(f"--{after} cannot be combined with {flag}")
+    for flag, given in flags.items():
+        if given and not output:
+            raise UserError(f"{flag} should have an output option")
+    if all(flags.values()):
+        raise UserError("--dry-run cannot be combined with --server-dry-run")
+
+
+async def _show_only(
+    session: Session,
+    home: Local,
+    files: tuple[str, ...],
+    output: str | None,
+    values: dict[str, object],
+) -> None:
+    """Check workflows and show them: as they were asked for, or as they would be stored."""
+    from tiphys.cli import printing
+    from tiphys.cli.render import Style
+    from tiphys.model.codec import encode
+
+    prepared, _, _ = await prepare_files(session, home, files, values)
+    for item in prepared:
+        stored = bool(values["server_dry_run"])
+        shown = item.first.workflow if stored else encode(item.asked)
+        if isinstance(shown, dict):
+            write(printing.one(shown, output, Style(colour=session.colour)))

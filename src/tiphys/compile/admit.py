@@ -6,14 +6,16 @@ journal, without checking. Neither fetches anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from msgspec.structs import replace
 
 from tiphys.compile.lower import lower
 from tiphys.compile.needs import Runtime, unsupported
 from tiphys.compile.notes import noted
+from tiphys.compile.overrides import overridden
 from tiphys.compile.references import (
     TemplateStore,
     find_document,
@@ -35,6 +37,7 @@ from tiphys.model.workflow import ClusterWorkflowTemplate, Workflow, WorkflowTem
 from tiphys.program import Program
 
 _CREATE = Options(offline=True)
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,12 +156,18 @@ def labelled(workflow: Workflow, spec: WorkflowSpec) -> Workflow:
     return replace(workflow, metadata=metadata)
 
 
-def recompile(event: RunAdmitted) -> Program:
-    """Return the Program of a stored run."""
-    workflow = convert(event.workflow, Workflow)
+def recompile(event: RunAdmitted, parameters: Mapping[str, str] = _NONE) -> Program:
+    """Return the Program of a stored run, with the parameters it was given since."""
+    workflow = overridden(convert(event.workflow, Workflow), parameters)
     documents = (item for item in event.documents if isinstance(item, dict))
     store = template_store(_document(item) for item in documents)
     return _compile(workflow, execution_spec(workflow, store), store, event)
+
+
+def documents_of(event: RunAdmitted) -> list[object]:
+    """Return the documents beside a stored run's workflow, as `admit` takes them."""
+    values = [item for item in event.documents if isinstance(item, dict)]
+    return [found if (found := _document(item)) is not None else item for item in values]
 
 
 def _document(value: JsonObject) -> WorkflowTemplate | ClusterWorkflowTemplate | None:

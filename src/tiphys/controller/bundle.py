@@ -12,13 +12,10 @@ from pathlib import Path
 import msgspec
 
 from tiphys.compile.admit import recompile
+from tiphys.engine import reviving
 from tiphys.engine.run import Run
-from tiphys.engine.state import State
-from tiphys.errors import Corrupt
-from tiphys.messages import Event, Input, RunAdmitted, Step
+from tiphys.messages import Event, Input, Step
 from tiphys.model.ids import RunId
-
-_STATE = msgspec.msgpack.Decoder(State)
 
 
 class Bundle(msgspec.Struct, frozen=True):
@@ -33,13 +30,7 @@ class Bundle(msgspec.Struct, frozen=True):
 
 def revive(snapshot: bytes | None, events: Sequence[Event]) -> Run:
     """Return the run that a journal tells of. Raises Corrupt."""
-    first = events[0]
-    if not isinstance(first, RunAdmitted):
-        raise Corrupt("a journal does not begin with the documents of its run")
-    state = _STATE.decode(snapshot) if snapshot is not None else None
-    run = Run(recompile(first), first, state)
-    run.fold(events)
-    return run
+    return reviving.revive(snapshot, events, recompile)
 
 
 def replay(bundle: Bundle) -> Step:

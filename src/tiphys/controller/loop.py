@@ -30,6 +30,7 @@ from tiphys.messages import (
     Began,
     ClearTimer,
     Command,
+    DropJobs,
     Event,
     Input,
     JobFinished,
@@ -110,6 +111,8 @@ class RunLoop:
         self._epoch = epoch
         try:
             run = await self._load()
+            if run.state.done:
+                run = await self._reopened(run)
             await self._until_done(run)
         except BaseException:
             await self._release()
@@ -142,7 +145,16 @@ class RunLoop:
         if isinstance(first, RunAdmitted) and isinstance(first.workflow, dict):
             self._workflow = first.workflow
         self._last_snapshot = self._seq
+        if not run.state.started_at:  # what was copied from an earlier run has no rows yet
+            run.changed = dict.fromkeys(run.state.nodes, True)
         return run
+
+    async def _reopened(self, run: Run) -> Run:
+        """Have a run that has ended retried, if that was asked, and load it with what that made."""
+        await self._bring_requests()
+        if self._mailbox.waits:
+            await self._turn(run, await self._mailbox.batch())
+        return await self._load()
 
     async def _until_done(self, run: Run) -> None:
         async with asyncio.TaskGroup() as group:
@@ -207,12 +219,14 @@ class RunLoop:
         changes = Changes(
             events=events,
             nodes=rows,
+            gone=tuple(run.gone),
             summary=msgspec.json.encode(changing),
             done=run.state.done,
             extras=None if rare is None else msgspec.json.encode(rare),
             taken=self._taken,
         )
         self._seq = await self._ports.journal.append(self._id, self._seq, self._epoch, changes)
+        run.gone.clear()
         if self._seq - self._last_snapshot >= _SNAPSHOT_EVERY:
             self._last_snapshot = self._seq
             state = msgspec.msgpack.encode(run.state)
@@ -270,6 +284,9 @@ class RunLoop:
                     await self._start(command.job)
                 case StopJob():
                     await self._runtime.stop(command.job, command.grace)
+                case DropJobs():
+                    for job in command.jobs:
+                        await self._runtime.forget(self._id, job)
                 case SetTimer():
                     self._timers.set(command.timer, command.at)
                 case ClearTimer():

@@ -35,6 +35,11 @@ class Mailbox:
         if not _is_patient(item):
             self._hurry.set()
 
+    @property
+    def waits(self) -> bool:
+        """Whether an input waits."""
+        return bool(self._items)
+
     async def batch(self) -> list[tuple[Input, int]]:
         """Return what waits (at least one input), oldest first."""
         while not self._items:

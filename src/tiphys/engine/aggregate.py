@@ -18,12 +18,14 @@ from tiphys.model.arguments import Outputs
 
 
 def _successes(nodes: Sequence[Node]) -> list[Outputs]:
-    return [n.outputs for n in nodes if n.phase == "Succeeded" and n.outputs is not None]
+    """A node that was copied from an earlier run is Skipped and has what it made then."""
+    phases = {"Succeeded", "Skipped"}
+    return [n.outputs for n in nodes if n.phase in phases and n.outputs is not None]
 
 
 def _exists(nodes: Sequence[Node], always: bool) -> bool:
     """In Steps a loop whose every item was skipped leaves no variables; a DAG's leaves `[]`."""
-    return always or any(node.kind != "Skipped" for node in nodes)
+    return always or any(n.kind != "Skipped" or n.outputs is not None for n in nodes)
 
 
 def variable(nodes: Sequence[Node], rest: str, always: bool) -> str | Missing:

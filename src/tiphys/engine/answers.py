@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from tiphys.engine import asking, verdict
 from tiphys.engine.asking import LOCK, ROOM
+from tiphys.engine.deadlocks import never_granted
 from tiphys.engine.ending import finish
 from tiphys.engine.outputs import export
+from tiphys.engine.rebinding import rebind
 from tiphys.engine.state import Asked, Node
 from tiphys.messages import (
     Answer,
@@ -49,8 +51,13 @@ def begin(run: Run, limited: bool) -> None:
         if run.program.locks and not _holds(run, LOCK):
             asking.ask_for_locks(run)
             return
-    run.emit(RunStarted(at=run.at))
+    rebinds = state.rebind
+    run.emit(RunStarted(at=run.at, again=state.reopened))
     verdict.begin(run)
+    if state.nodes and not state.done:
+        if rebinds:
+            rebind(run)
+        run.touch_live()
 
 
 def _holds(run: Run, question: str) -> bool:
@@ -76,6 +83,10 @@ def answered(run: Run, item: Answered) -> None:
 
 def _wait(run: Run, name: str, asked: Asked, answer: Awaited) -> None:
     node = run.state.nodes.get(asked.node) if asked.node is not None else None
+    hopeless = never_granted(run, node) if node is not None else ""
+    if node is not None and hopeless:
+        finish(run, node, "Error", hopeless)
+        return
     known = run.state.message if node is None else node.message
     if asked.blocked != answer.blocked or known != answer.message:
         run.emit(
@@ -95,8 +106,11 @@ def _locked(run: Run, name: str, node: Node | None, answer: Answer) -> None:
         if node is None:
             begin(run, ROOM in run.state.questions)
         else:
-            stage: Stage = "cache" if run.template(node).memo is not None else ""
+            asks = run.template(node).memo is not None and node.frame is None
+            stage: Stage = "cache" if asks else ""
             _advance(run, node, stage)
+            if node.frame is not None:  # it goes on after a retry, and what is in it with it
+                run.touch_live()
     elif isinstance(answer, Refused):
         if node is not None:
             finish(run, node, "Error", answer.message)

@@ -128,7 +128,7 @@ def has_room(run: Run, node: Node) -> bool:
 
 def start_over(run: Run, node: Node) -> None:
     """Give back what a node was granted: its work may not begin now after all."""
-    _give_back(run, node)
+    give_back(run, node)
     stage = first_stage(run.template(node))
     if node.stage != stage:
         run.emit(NodeAdvanced(at=run.at, node=node.id, stage=stage, phase="Pending"))
@@ -147,13 +147,23 @@ def ended(run: Run, node: Node) -> None:
             outputs=node.outputs,
         )
         ask(run, keep, node.id)
-    _give_back(run, node)
+    give_back(run, node)
 
 
-def _give_back(run: Run, node: Node) -> None:
+def give_back(run: Run, node: Node) -> None:
+    """Release what a node holds or wants: it is fulfilled, if only as a daemon that serves."""
     for stage in ("lock", "cache"):
         if f"{stage}:{node.id}" in run.state.questions:
             _release(run, f"{stage}:{node.id}")
+
+
+def is_held_back(run: Run, node: Node) -> bool:
+    """Return whether something a node lies in waits for its locks once more, after a retry."""
+    while node.owner is not None:
+        node = run.node(node.owner)
+        if node.stage and not node.fulfilled:
+            return True
+    return False
 
 
 def _worker(node: Node) -> NodeId:

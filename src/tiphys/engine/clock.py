@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 
 def rfc3339(at: float) -> str:
     """Return an instant (epoch seconds) as RFC 3339 in UTC with whole seconds."""
-    return datetime.fromtimestamp(int(at), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _whole(int(at))
+
+
+@lru_cache(maxsize=256)
+def _whole(at: int) -> str:
+    """Most nodes of a commit share a second, and strftime costs as much as encoding a node."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def human_duration(seconds: float) -> str:

@@ -11,6 +11,7 @@ from typing import assert_never
 
 from tiphys.engine import evolve_nodes as nodes
 from tiphys.engine.evolve_nodes import Touch, frame_of
+from tiphys.engine.reopening import copy_in, reopen
 from tiphys.engine.state import Asked, State
 from tiphys.errors import EngineBug
 from tiphys.messages import (
@@ -26,6 +27,7 @@ from tiphys.messages import (
     NodeDone,
     NodePhaseChanged,
     NodeProgressed,
+    NodeRebound,
     NodeSettled,
     OutputsSupplied,
     QuestionAsked,
@@ -33,6 +35,8 @@ from tiphys.messages import (
     RetryScheduled,
     RunAdmitted,
     RunDone,
+    RunImported,
+    RunReopened,
     RunStarted,
     ShutdownSet,
     SlotsOpened,
@@ -78,6 +82,8 @@ def _small(state: State, program: Program, event: Event) -> None:
             nodes.progress_to(state, state.nodes[event.node], event.progress)
         case OutputsSupplied():
             state.nodes[event.node].outputs = event.outputs
+        case NodeRebound():
+            state.nodes[event.node].inputs = event.inputs
         case QuestionAsked() | QuestionSettled() | LockAwaited() | LocksReleased():
             _question(state, event)
         case _:
@@ -110,6 +116,22 @@ def _await(state: State, event: LockAwaited) -> None:
         node.message, node.waiting_for = event.message, event.key
 
 
+def _beginning(
+    state: State, program: Program, event: RunStarted | RunImported | RunReopened
+) -> None:
+    match event:
+        case RunStarted():
+            state.started_at = event.at
+            state.phase, state.message = "Running", ""
+            state.reopened, state.dropping, state.rebind = False, [], False
+            if not event.again:
+                state.suspend = program.suspended
+        case RunImported():
+            copy_in(state, program, event)
+        case RunReopened():
+            reopen(state, program, event)
+
+
 def _run(state: State, program: Program, event: Event) -> None:
     match event:
         case GlobalOutputSet():
@@ -117,10 +139,8 @@ def _run(state: State, program: Program, event: Event) -> None:
                 state.outputs[event.name] = event.value
             if event.artifact is not None:
                 state.output_artifacts[event.name] = event.artifact
-        case RunStarted():
-            state.started_at = event.at
-            state.phase, state.message = "Running", ""
-            state.suspend = program.suspended
+        case RunStarted() | RunImported() | RunReopened():
+            _beginning(state, program, event)
         case ShutdownSet():
             state.shutdown = event.strategy
         case SuspendSet():
@@ -146,6 +166,7 @@ def _run(state: State, program: Program, event: Event) -> None:
             | RetryScheduled()
             | WaitStarted()
             | NodeProgressed()
+            | NodeRebound()
             | OutputsSupplied()
         ):
             raise EngineBug(f"{type(event).__name__} was not routed")

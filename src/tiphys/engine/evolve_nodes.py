@@ -25,10 +25,10 @@ from tiphys.program import Dag, Program
 
 Touch: TypeAlias = Callable[[NodeId], None]
 
-_COUNTED = frozenset({"Pod", "Steps", "DAG"})
-_EXECUTABLE = frozenset({"Pod", "Container", "HTTP", "Plugin", "Suspend"})
-_FRAMES = frozenset({"Steps", "StepGroup", "DAG", "TaskGroup", "Retry"})
-_JOBS = frozenset({"Pod", "HTTP", "Plugin"})
+COUNTED = frozenset({"Pod", "Steps", "DAG"})
+EXECUTABLE = frozenset({"Pod", "Container", "HTTP", "Plugin", "Suspend"})
+FRAMES = frozenset({"Steps", "StepGroup", "DAG", "TaskGroup", "Retry"})
+JOBS = frozenset({"Pod", "HTTP", "Plugin"})
 _DEEPER = frozenset({"Steps", "DAG", "Pod", "HTTP", "Plugin", "Suspend"})
 
 
@@ -73,7 +73,7 @@ def add(state: State, program: Program, event: NodeAdded, touch: Touch) -> None:
         hooked=event.hooked,
         hook_of=event.hook_of,
         on_exit=event.on_exit,
-        depth=_depth(state, event),
+        depth=depth_of(state, event),
         stage=event.stage,
         container=event.container,
     )
@@ -83,7 +83,7 @@ def add(state: State, program: Program, event: NodeAdded, touch: Touch) -> None:
     if event.template:
         state.used[event.template] = True
     _enter(state, event, node)
-    if event.kind in _FRAMES and event.phase == "Running":
+    if event.kind in FRAMES and event.phase == "Running":
         node.frame = _new_frame(program, state, node)
     _count_in(state, program, node)
     if event.phase in FULFILLED:
@@ -94,7 +94,8 @@ def add(state: State, program: Program, event: NodeAdded, touch: Touch) -> None:
         touch(key)
 
 
-def _depth(state: State, event: NodeAdded) -> int:
+def depth_of(state: State, event: NodeAdded) -> int:
+    """Return how deep a new node nests."""
     if event.boundary is None:
         return 1
     outer = state.nodes[event.boundary].depth
@@ -120,15 +121,19 @@ def _enter(state: State, event: NodeAdded, node: Node) -> None:
         frame.waiting = ""
         frame.open += 1
     else:
-        _fill(frame, event, node.id)
+        _fill(state, frame, event, node.id)
 
 
-def _fill(frame: Frame, event: NodeAdded, key: NodeId) -> None:
+def _fill(state: State, frame: Frame, event: NodeAdded, key: NodeId) -> None:
     slot = frame.next_slot()
     if slot is None:
         raise EngineBug(f"node {event.name} was added without a slot")
     if event.item is not None:
-        frame.made.setdefault(slot[0], []).append(key)
+        made = frame.made.setdefault(slot[0], [])
+        place = len(made)
+        while place and (state.nodes[made[place - 1]].item or 0) > event.item:
+            place -= 1  # only after a retry are items not added in their order
+        made.insert(place, key)
     frame.head += 1
     if frame.head == len(frame.queue):
         frame.queue, frame.head, frame.waiting = [], 0, ""
@@ -143,7 +148,7 @@ def _new_frame(program: Program, state: State, node: Node) -> Frame:
         frame.open = len(steps)
     elif node.kind == "DAG":
         frame.target = node.values.get("dag.target") or ""
-        dag = _dag(program, node)
+        dag = dag_of(program, node)
         plan = dag.plan(frame.target)
         frame.waits = list(plan.waits)
         frame.open = len(plan.wanted)
@@ -153,7 +158,8 @@ def _new_frame(program: Program, state: State, node: Node) -> Frame:
     return frame
 
 
-def _dag(program: Program, node: Node) -> Dag:
+def dag_of(program: Program, node: Node) -> Dag:
+    """Return the tasks of a DAG node. Raises EngineBug if it is none."""
     dag = program.templates[node.template].dag
     if dag is None:
         raise EngineBug(f"node {node.name} has no tasks")
@@ -178,31 +184,33 @@ def open_slots(state: State, event: SlotsOpened, touch: Touch) -> None:
 
 
 def _count_in(state: State, program: Program, node: Node) -> None:
-    if node.kind in _EXECUTABLE:
+    if node.kind in EXECUTABLE:
         state.all_units += 1
         node.progress = "0/1"
     if node.phase in FULFILLED:
         return
     if not node.stage:
-        _begin(state, program, node)
+        begin_work(state, program, node)
 
 
-def _begin(state: State, program: Program, node: Node, keeps: str = "") -> None:
+def begin_work(state: State, program: Program, node: Node, keeps: str = "") -> None:
     """Count what a node's work takes: a job, and a place under the parallelism.
 
     `keeps` is what the attempts of a Retry node are that keeps its place.
     """
-    if node.kind in _JOBS:
+    if node.kind in JOBS:
         state.jobs[node.id] = True
     node.keeps_place = bool(keeps)
-    if (keeps or node.kind) in _COUNTED and not _shares_place(state, node):
+    if (keeps or node.kind) in COUNTED and not _shares_place(state, node):
         _place(state, program, node, 1)
 
 
 def _shares_place(state: State, node: Node) -> bool:
-    """An attempt has the place of its Retry node, if that keeps one."""
-    is_attempt = node.attempt is not None and node.owner is not None
-    return is_attempt and state.nodes[node.owner or node.id].keeps_place
+    """An attempt has the place of its Retry node, if that keeps one (or waits for it again)."""
+    if node.attempt is None or node.owner is None:
+        return False
+    owner = state.nodes[node.owner]
+    return owner.keeps_place or bool(owner.stage)
 
 
 def _place(state: State, program: Program, node: Node, count: int) -> None:
@@ -251,11 +259,11 @@ def advance(state: State, program: Program, event: NodeAdvanced, touch: Touch) -
     node.waiting_for = node.message = ""
     node.memo = event.memo or node.memo
     if not event.stage:
-        if node.kind in _FRAMES:
+        if node.kind in FRAMES and node.frame is None:
             node.frame = _new_frame(program, state, node)
         template = program.templates[node.template]
         keeps = node.kind == "Retry" and bool(template.locks)
-        _begin(state, program, node, template.kind if keeps else "")
+        begin_work(state, program, node, template.kind if keeps else "")
     touch(node.id)
 
 
@@ -307,9 +315,9 @@ def _fulfil(state: State, program: Program, node: Node, touch: Touch) -> None:
     node.fulfilled = True
     if node.phase in BAD:
         state.failed.append(node.id)
-        if node.kind in _COUNTED and node.boundary is not None:
+        if node.kind in COUNTED and node.boundary is not None:
             state.nodes[node.boundary].failed_children += 1
-    elif node.kind in _EXECUTABLE:
+    elif node.kind in EXECUTABLE:
         total = node.progress.partition("/")[2] or "1"
         progress_to(state, node, f"{total}/{total}")
     if node.settled:  # a daemon that ended: only its Retry node still listens
@@ -350,7 +358,7 @@ def settle(state: State, program: Program, node: Node, touch: Touch) -> None:
 
 
 def _release_dependents(program: Program, owner: Node, frame: Frame, task: int) -> None:
-    plan = _dag(program, owner).plan(frame.target)
+    plan = dag_of(program, owner).plan(frame.target)
     for dependent in plan.dependents[task]:
         frame.waits[dependent] -= 1
         if frame.waits[dependent] == 0:

@@ -14,7 +14,7 @@ from tiphys.engine.nodes.suspend import ends_at
 from tiphys.engine.resolving import CallError
 from tiphys.engine.state import Node
 from tiphys.engine.verdict import deadline_at
-from tiphys.messages import Ask, Command, SetTimer, StartJob, StopJob
+from tiphys.messages import Ask, Command, DropJobs, SetTimer, StartJob, StopJob
 
 if TYPE_CHECKING:
     from tiphys.engine.run import Run
@@ -26,6 +26,8 @@ def outstanding(run: Run) -> list[Command]:
     if state.done:
         return []
     found: list[Command] = [Ask(question=asked.question) for asked in state.questions.values()]
+    if state.dropping:
+        found.insert(0, DropJobs(jobs=tuple(state.dropping)))
     if not state.started_at:
         return found
     at = deadline_at(run)

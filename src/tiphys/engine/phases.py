@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 from tiphys.messages import Kind, Phase
 
 FULFILLED: Final = frozenset({"Succeeded", "Skipped", "Failed", "Error", "Omitted"})
-"""Phases a node never leaves."""
+"""Phases a node never leaves, unless a person has the workflow retried."""
 
 COMPLETED: Final = frozenset({"Succeeded", "Failed", "Error"})
 """Fulfilled by having been tried."""

@@ -72,7 +72,7 @@ def suspend(run: Run) -> None:
         run.emit(SuspendSet(at=run.at, suspend=True))
 
 
-def resume(run: Run) -> None:
+def resume(run: Run, by: str = "") -> None:
     """Go on: the workflow, and every suspend node that waits.
 
     A suspend node that needs a value nobody supplied stays as it is.
@@ -81,17 +81,19 @@ def resume(run: Run) -> None:
         run.emit(SuspendSet(at=run.at, suspend=False))
     for node in _live(run):
         if node.kind == "Suspend":
-            _resume_node(run, node)
+            _resume_node(run, node, by)
     run.touch_live()
 
 
-def _resume_node(run: Run, node: Node) -> None:
+def _resume_node(run: Run, node: Node, by: str) -> None:
     try:
         yielded = with_defaults(node.outputs)
     except CallError:
         return
     globals_.export(run, yielded)
-    finish(run, node, "Succeeded", outputs=yielded)
+    said = f"Resumed by: {by}" if by else ""
+    message = f"{node.message}; {said}" if said and node.message else said
+    finish(run, node, "Succeeded", message, outputs=yielded)
 
 
 def node_set(run: Run, item: NodeSet) -> None:

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 
-from tiphys.engine import answers, asking, daemons, reports, requests, verdict
+from tiphys.engine import answers, asking, daemons, reports, requests, retrying, verdict
 from tiphys.engine.evolve import evolve
 from tiphys.engine.evolve_nodes import has_hooks
 from tiphys.engine.gates import Gates
@@ -45,11 +45,15 @@ from tiphys.messages import (
     NodeDone,
     NodePhaseChanged,
     NodeProgressed,
+    NodeRebound,
     NodeSet,
     OutputsSupplied,
     ResumeRequested,
+    RetryRequested,
     RetryScheduled,
     RunAdmitted,
+    RunImported,
+    RunReopened,
     Step,
     StopRequested,
     SuspendRequested,
@@ -67,6 +71,7 @@ _OF_A_NODE = (
     NodeDone,
     NodePhaseChanged,
     NodeProgressed,
+    NodeRebound,
     OutputsSupplied,
     RetryScheduled,
 )
@@ -84,6 +89,7 @@ class Run:
         self.at = self.state.started_at
         self.gates = Gates()
         self.changed: dict[NodeId, bool] = {}
+        self.gone: dict[NodeId, bool] = {}
         self._events: list[Event] = []
         self._commands: list[Command] = []
         self._touched: deque[NodeId] = deque()
@@ -106,7 +112,7 @@ class Run:
         """Return what follows from several inputs, in order, as one step."""
         for item in items:
             self.at = item.at
-            if not self.state.done:
+            if not self.state.done or isinstance(item, RetryRequested):
                 self._accept(item)
                 self._work()
         step = Step(events=tuple(self._events), commands=tuple(self._commands))
@@ -128,15 +134,19 @@ class Run:
             case SuspendRequested():
                 requests.suspend(self)
             case ResumeRequested():
-                requests.resume(self)
+                requests.resume(self, item.by)
             case NodeSet():
                 requests.node_set(self, item)
+            case RetryRequested():
+                retrying.retry(self, item)
 
     def _work(self) -> None:
         while not self.state.done:
+            if not self.state.started_at:
+                return
             while self._touched:
                 self._react(self._next())
-            if self.state.suspend or not self.state.started_at:
+            if self.state.suspend:
                 return
             if not self.gates.release(self):
                 before = len(self._events)
@@ -150,7 +160,7 @@ class Run:
         return self.state.nodes[key]
 
     def _react(self, node: Node) -> None:
-        if self.state.suspend:
+        if self.state.suspend or (self.state.questions and asking.is_held_back(self, node)):
             return
         if has_hooks(self.program, self.state, node) and not node.settled:
             hooks.react(self, node)
@@ -167,6 +177,8 @@ class Run:
         evolve(self.state, self.program, event, self.touch)
         self.gates.note(self, event)
         self._note(event)
+        if isinstance(event, DaemonReady) and self.state.questions:
+            asking.give_back(self, self.state.nodes[event.node])
         if isinstance(event, NodeDone):
             self._ended(self.state.nodes[event.node])
 
@@ -189,6 +201,17 @@ class Run:
             self.changed[event.node] = True
         if isinstance(event, LockAwaited) and event.node:
             self.changed[event.node] = True
+        if isinstance(event, RunImported | RunReopened):
+            self._anew(event)
+
+    def _anew(self, event: RunImported | RunReopened) -> None:
+        """See to what is kept beside the state when nodes came or went by themselves."""
+        if isinstance(event, RunReopened):
+            self.gone.update(dict.fromkeys(event.deleted, True))
+        self.changed = dict.fromkeys(self.state.nodes, True)
+        self._touched.clear()
+        self._waiting.clear()
+        self.gates.recover(self)
 
     def command(self, command: Command) -> None:
         """Ask something of the world, once the events are stored."""
@@ -206,7 +229,7 @@ class Run:
         BEHAVIOUR[node.kind](self, node)
 
     def touch_live(self) -> None:
-        """Have every unfulfilled node look again: only for a person's resume."""
+        """Have every unfulfilled node look again: only for a person's resume or retry."""
         for key in [*self.state.live]:
             self.touch(key)
         for node in [*self.state.nodes.values()]:

@@ -26,7 +26,7 @@ class Frame(msgspec.Struct, omit_defaults=True, gc=False):
     that may be filled now. `items` are the items of expanded loops, `made` the nodes added for
     them. `cursor` is the present group of a Steps node. `waits` and `target` belong to a DAG:
     the number of unsettled tasks each task waits for, and the resolved target list. `attempts`
-    and `until` belong to a Retry.
+    and `until` belong to a Retry. `again`: it was made anew, for a node that goes on.
     """
 
     open: int = 0
@@ -40,6 +40,7 @@ class Frame(msgspec.Struct, omit_defaults=True, gc=False):
     attempts: list[NodeId] = []
     until: float = 0.0
     waiting: str = ""
+    again: bool = False
 
     def next_slot(self) -> Slot | None:
         """Return the slot to fill next, None if there is none."""
@@ -122,6 +123,9 @@ class State(msgspec.Struct, omit_defaults=True, kw_only=True):
     Failed and Error nodes. `used` are the template keys called so far. `done_units` and
     `all_units` are the two numbers of the workflow's progress. `questions` are those that are not
     answered for good, and the locks held, by their names. `daemons` are the nodes that serve.
+    `reopened`: the run had ended and has not started again yet; `dropping` are the jobs of which
+    nothing may be left when it does. `parameters` are those it was given then. `rebind`: nodes
+    that go on have to look at their inputs again.
     """
 
     run: RunId
@@ -146,6 +150,10 @@ class State(msgspec.Struct, omit_defaults=True, kw_only=True):
     active_pods: int = 0
     done_units: int = 0
     all_units: int = 0
+    reopened: bool = False
+    dropping: list[NodeId] = []
+    parameters: dict[str, str] = {}
+    rebind: bool = False
 
     def id_of(self, name: str) -> NodeId:
         """Return the id of the node `name`, whether it exists or not.

@@ -137,7 +137,7 @@ def _flag(node: Node) -> NodeFlag | None:
 def summary(run: Run) -> dict[str, Json]:
     """Return what of a Workflow changes with every commit: labels, flags, the small of `status`."""
     state = run.state
-    return {
+    found: dict[str, Json] = {
         "labels": {
             "workflows.argoproj.io/completed": "true" if state.done else "false",
             "workflows.argoproj.io/phase": state.phase or "Pending",
@@ -146,6 +146,9 @@ def summary(run: Run) -> dict[str, Json]:
         "suspend": state.suspend,
         "status": _status(run),
     }
+    if state.parameters:
+        found["parameters"] = dict(state.parameters)
+    return found
 
 
 def extras(run: Run) -> dict[str, Json]:
@@ -173,12 +176,24 @@ def document_of(
     for flag in ("shutdown", "suspend"):
         if changing.get(flag):
             spec[flag] = changing[flag]
+    given = _object(changing.get("parameters"))
+    if given:
+        spec["arguments"] = _given(_object(spec.get("arguments")), given)
     return {
         **workflow,
         "metadata": {**metadata, "labels": labels},
         "spec": spec,
         "status": {**_object(changing.get("status")), **rare},
     }
+
+
+def _given(arguments: dict[str, Json], given: dict[str, Json]) -> dict[str, Json]:
+    """Return arguments with the parameters that a retry has given in front of the others."""
+    own = arguments.get("parameters")
+    known = own if isinstance(own, list) else []
+    rest = [item for item in known if _object(item).get("name") not in given]
+    first: list[Json] = [{"name": name, "value": value} for name, value in given.items()]
+    return {**arguments, "parameters": [*first, *rest]}
 
 
 def _object(value: Json) -> dict[str, Json]:

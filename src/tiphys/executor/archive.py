@@ -35,6 +35,7 @@ _FOREIGN_ERRORS: Final = (
     zipfile.BadZipFile,
     EOFError,
     zlib.error,
+    RuntimeError,  # zipfile's for a password or a compression that it does not know
     cast("type[Exception]", isal_zlib.error),  # the stub calls it an instance
 )
 

@@ -18,10 +18,12 @@ from msgspec.structs import replace
 from tiphys.errors import Permanent, TiphysError
 from tiphys.executor import archive, contract
 from tiphys.executor.layout import Layout
-from tiphys.executor.stage import DriverOf, clean_path
+from tiphys.executor.stage import clean_path
+from tiphys.executor.transfers import RETRY, DriverOf, Retry, Transfers
 from tiphys.messages import JobFinished, JobSpec
 from tiphys.model.arguments import Outputs, Parameter
 from tiphys.model.artifacts import Artifact, ArtifactLocation, LocalArtifact
+from tiphys.ports import Stored
 
 RESULT_BYTES: Final = 262144
 _PARAMETER_BYTES: Final = 1 << 26
@@ -41,6 +43,8 @@ class _Captured:
     parameters: list[Parameter] = field(default_factory=list)
     artifacts: list[Artifact] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    stored: dict[str, Stored] = field(default_factory=dict)
+    """Size and digest of each artifact, by its name."""
 
 
 def needs_saving(job: JobSpec) -> bool:
@@ -56,15 +60,20 @@ def capture_now(job: JobSpec, layout: Layout, code: int, ended_at: float) -> Job
 
 
 async def capture(
-    job: JobSpec, layout: Layout, code: int, ended_at: float, drivers: DriverOf
+    job: JobSpec,
+    layout: Layout,
+    code: int,
+    ended_at: float,
+    drivers: DriverOf,
+    retry: Retry = RETRY,
 ) -> JobFinished:
     """Return the final report after the artifacts and the log are in their stores."""
-    found = _Captured()
+    found, transfers = _Captured(), Transfers(job, drivers, retry)
     await asyncio.to_thread(_capture_values, job, layout, found)
     failures = []
     for artifact in job.template.outputs.artifacts:
         try:
-            saved = await _save(artifact, layout, drivers)
+            saved = await _save(artifact, layout, transfers, found)
         except (TiphysError, OSError) as exc:
             failures.append(str(exc))
         else:
@@ -75,7 +84,8 @@ async def capture(
             "".join(f"{text}; " for text in failures) if failures[1:] else failures[0]
         )
     if job.archive_logs:
-        await _save_log(job, layout, drivers, found)
+        await _save_log(job, layout, transfers, found)
+    contract.write_stored(layout.directory, found.stored)
     return _report(job, layout, code, ended_at, found)
 
 
@@ -135,22 +145,23 @@ def no_artifact(path: str) -> str:
 # ----------------------------------------------------------------------------- artifacts, log
 
 
-async def _save(artifact: Artifact, layout: Layout, drivers: DriverOf) -> Artifact | None:
+async def _save(
+    artifact: Artifact, layout: Layout, transfers: Transfers, found: _Captured
+) -> Artifact | None:
     """Pack and store one artifact; None if it is optional and not there."""
     source, name = _source(clean_path(artifact), layout)
     if not os.path.lexists(source):
         if artifact.optional:
             return None
         raise Permanent(no_artifact(artifact.path))
-    driver = drivers(artifact)
     if archive.is_none(artifact.archive):
-        await driver.put(source, artifact)
+        found.stored[artifact.name] = await transfers.save(source, artifact)
         return artifact
     scratch = Path(layout.directory, contract.OUTPUTS, "artifacts")
     packed = scratch / f"{artifact.name}{archive.suffix(artifact.archive)}"
     await asyncio.to_thread(_pack, source, packed, artifact, name)
     try:
-        await driver.put(packed, artifact)
+        found.stored[artifact.name] = await transfers.save(packed, artifact)
     finally:
         packed.unlink(missing_ok=True)
     return artifact
@@ -167,13 +178,13 @@ def _pack(source: Path, packed: Path, artifact: Artifact, name: str) -> None:
     archive.pack(source, packed, artifact.archive, name)
 
 
-async def _save_log(job: JobSpec, layout: Layout, drivers: DriverOf, found: _Captured) -> None:
+async def _save_log(job: JobSpec, layout: Layout, transfers: Transfers, found: _Captured) -> None:
     log = Path(layout.directory, contract.COMBINED)
     if not log.exists():
         return
     artifact = log_artifact(job)
     try:
-        await drivers(artifact).put(log, artifact)
+        found.stored[artifact.name] = await transfers.save(log, artifact)
     except (TiphysError, OSError) as exc:
         found.errors.append(str(exc))
     else:

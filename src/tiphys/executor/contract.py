@@ -19,6 +19,7 @@ has one (reference/executor.md 2). Who writes, what, and when:
 | `usage` | launcher, at the end | JSON: cpu, memory, wall time, start, end |
 | `ctr/main/exitcode` | launcher, last, by rename | decimal, no newline |
 | `outputs/` | engine, while capturing | packed artifacts on their way to the repository |
+| `stored` | engine, after capturing | JSON: size and SHA-256 of each artifact, by its name |
 | `report` | engine, by rename | the final JobReport, JSON: the job is over |
 
 What follows from it, for an engine that finds the directory: `report` -> say it again; lock held
@@ -32,12 +33,14 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from tiphys.messages import JobFinished, JobLost, JobSpec, Usage
+from tiphys.ports import Stored
 
 TEMPLATE: Final = "template"
 SCRIPT: Final = "script"
@@ -53,6 +56,7 @@ TERMINATION_LOG: Final = "termination-log"
 DEADLINE: Final = "deadline"
 USAGE: Final = "usage"
 OUTPUTS: Final = "outputs"
+STORED: Final = "stored"
 REPORT: Final = "report"
 
 CANNOT_START: Final = 64
@@ -83,6 +87,7 @@ class UsageFile(msgspec.Struct, frozen=True):
         return Usage(self.cpu_seconds, self.peak_memory_bytes, self.wall_seconds)
 
 
+_decode_stored = msgspec.json.Decoder(dict[str, Stored]).decode
 _decode_usage = msgspec.json.Decoder(UsageFile).decode
 
 
@@ -182,6 +187,21 @@ def write_report(directory: str, report: FinalReport) -> None:
     target = f"{directory}/{REPORT}"
     write_file(f"{target}.tmp", _encode(report))
     os.rename(f"{target}.tmp", target)
+
+
+def read_stored(directory: str) -> Mapping[str, Stored]:
+    """Return size and digest of each artifact that the job stored, by the artifact's name."""
+    content = read_file(f"{directory}/{STORED}", 1 << 26)
+    try:
+        return _decode_stored(content) if content else {}
+    except msgspec.MsgspecError:
+        return {}
+
+
+def write_stored(directory: str, stored: Mapping[str, Stored]) -> None:
+    """Keep size and digest of the artifacts that a job stored; nothing if there are none."""
+    if stored:
+        write_file(f"{directory}/{STORED}", _encode(stored))
 
 
 def refuse(directory: str, reason: str) -> None:

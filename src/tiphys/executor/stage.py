@@ -11,7 +11,6 @@ import asyncio
 import os
 import posixpath
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -20,12 +19,9 @@ import msgspec
 from tiphys.errors import NotFound, Permanent, TiphysError
 from tiphys.executor import archive, contract
 from tiphys.executor.layout import Layout, mounts
+from tiphys.executor.transfers import RETRY, DriverOf, Retry, Transfers
 from tiphys.messages import JobSpec
 from tiphys.model.artifacts import Artifact, location_type
-from tiphys.ports import ArtifactDriver
-
-DriverOf = Callable[[Artifact], ArtifactDriver]
-"""Finds the driver for an artifact's location. Raises a TiphysError if there is none."""
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -56,21 +52,24 @@ def make_folder(path: str) -> None:
     os.makedirs(path, mode=0o755, exist_ok=True)
 
 
-async def load_inputs(job: JobSpec, layout: Layout, drivers: DriverOf) -> None:
+async def load_inputs(
+    job: JobSpec, layout: Layout, drivers: DriverOf, retry: Retry = RETRY
+) -> None:
     """Place the input artifacts, in order. The first failure is raised, in Argo's words."""
+    transfers = Transfers(job, drivers, retry)
     for artifact in job.template.inputs.artifacts:
         if location_type(artifact):
-            await _load(artifact, layout, drivers)
+            await _load(artifact, layout, transfers)
         elif not artifact.optional:
             raise Permanent(f"required artifact '{artifact.name}' not supplied")
 
 
-async def _load(artifact: Artifact, layout: Layout, drivers: DriverOf) -> None:
+async def _load(artifact: Artifact, layout: Layout, transfers: Transfers) -> None:
     try:
         target = Path(layout.host(clean_path(artifact)))
         arrived = target.with_name(target.name + ".tmp")
         await asyncio.to_thread(_make_room, target, arrived)
-        await drivers(artifact).get(artifact, arrived)
+        await transfers.load(artifact, arrived)
         await asyncio.to_thread(_place, artifact, arrived, target)
     except NotFound as exc:
         if not artifact.optional:

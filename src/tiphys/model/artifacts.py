@@ -297,9 +297,9 @@ class Artifact(ArtifactLocation, frozen=True, kw_only=True):
 
 
 LOCATIONS: Final = (
-    *("local", "raw", "s3", "gcs", "azure", "oss", "hdfs", "http", "artifactory", "git", "plugin"),
+    *("artifactory", "azure", "git", "gcs", "hdfs", "http", "oss", "raw", "s3", "plugin", "local"),
 )
-"""The fields of an artifact that say where it is."""
+"""The fields of an artifact that say where it is; of several, the first counts, as in Argo."""
 
 KEY_FIELDS: Final = {"local": "key", "s3": "key", "gcs": "key", "oss": "key", "azure": "blob"}
 """Of the locations with a plain key: the field that holds it."""

@@ -5,6 +5,7 @@ Source: reference/engine.md 1.7; Argo workflow/util/pod_name.go, Workflow.NodeID
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NewType
 
 WorkflowName = NewType("WorkflowName", str)
@@ -21,8 +22,12 @@ _FNV_PRIME = 16777619
 _POD_PREFIX_LENGTH = 242
 
 
+@lru_cache(maxsize=1024)
 def fnv1a(text: str) -> int:
-    """Return the 32-bit FNV-1a hash of the UTF-8 bytes of `text`."""
+    """Return the 32-bit FNV-1a hash of the UTF-8 bytes of `text`.
+
+    A node's name is hashed several times while it is made: kept for that long.
+    """
     value = _FNV_OFFSET
     for byte in text.encode("utf-8", "surrogatepass"):
         value = ((value ^ byte) * _FNV_PRIME) & 0xFFFFFFFF

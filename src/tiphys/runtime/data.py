@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tiphys.errors import Permanent, TiphysError
-from tiphys.executor.stage import DriverOf
+from tiphys.executor.transfers import DriverOf
 from tiphys.expr.evaluate import evaluate
 from tiphys.expr.render import to_json
 from tiphys.expr.values import Context, TypedList, Value

@@ -153,6 +153,15 @@ class InlineRuntime:
         with suppress(OSError):  # other runtimes may keep jobs there
             (self._root / run).rmdir()
 
+    async def forget(self, run: RunId, job: NodeId) -> None:
+        """Remove all that remains of one job, so that another may be started under its id."""
+        entry = self._entries.pop(job, None)
+        if entry is not None:
+            await self._cancel([entry])
+        folder = self._root / run / job
+        if folder.parent.parent == self._root and job not in {"", ".", ".."}:
+            await asyncio.to_thread(_remove, str(folder))
+
     async def present(self, run: RunId) -> Sequence[NodeId]:
         """Return the jobs of a run that are at work here."""
         mine = [entry for entry in self._entries.values() if entry.spec.run == run]

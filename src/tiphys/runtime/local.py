@@ -24,7 +24,7 @@ from typing import Final
 from tiphys.errors import Permanent, TiphysError
 from tiphys.executor import capture, contract, run, stage
 from tiphys.executor.layout import Layout
-from tiphys.executor.stage import DriverOf
+from tiphys.executor.transfers import DriverOf
 from tiphys.messages import JobFinished, JobLost, JobProgressed, JobReport, JobSpec, JobStarted
 from tiphys.model.ids import NodeId, RunId
 from tiphys.ports import Capabilities, Clock
@@ -141,13 +141,22 @@ class LocalRuntime:
             await asyncio.to_thread(remove_tree, str(folder))
 
     async def forget(self, run: RunId, job: NodeId) -> None:
-        """Remove one job that is over, so that it can be started again under the same id."""
-        entry = self._entries.get(job)
-        if entry is not None and entry.state == "over":
-            del self._entries[job]
+        """Remove all that remains of one job, so that another may be started under its id."""
         folder = self._root / run / job
-        if job not in self._entries and folder.parent.parent == self._root and job not in _DOTS:
-            await asyncio.to_thread(remove_tree, str(folder))
+        if folder.parent.parent != self._root or job in _DOTS:
+            return
+        entry = self._entries.get(job)
+        if entry is not None:
+            await self.stop(job, 0.0)
+            while entry.state != "over":
+                await self._pause()
+            del self._entries[job]
+        elif (found := open_launcher(str(folder))) is not None:
+            tell_to_end(str(folder), found[1], 0.0)
+            os.close(found[1])
+        while is_live(str(folder)):
+            await self._pause()
+        await asyncio.to_thread(remove_tree, str(folder))
 
     async def present(self, run: RunId) -> Sequence[NodeId]:
         """Return the jobs of a run of which something still runs or waits, whoever started them."""

@@ -25,7 +25,7 @@ import msgspec
 from tiphys.errors import NotFound, Permanent, TiphysError
 from tiphys.executor import contract, stage
 from tiphys.executor.layout import RootedLayout
-from tiphys.executor.stage import DriverOf
+from tiphys.executor.transfers import DriverOf
 from tiphys.expr.errors import ConditionError, JqError, JsonPathError
 from tiphys.expr.jq_filter import run_filter
 from tiphys.expr.jsonpath_kubectl import render_template

@@ -43,6 +43,12 @@ class RouterRuntime:
             await runtime.drop(run)
         self._homes = {job: home for job, home in self._homes.items() if home[0] != run}
 
+    async def forget(self, run: RunId, job: NodeId) -> None:
+        """Remove all that remains of one job; of an earlier engine's nobody knows whose it was."""
+        known = self._homes.pop(job, None)
+        for runtime in (self._pods, *self._leaves.values()) if known is None else (known[1],):
+            await runtime.forget(run, job)
+
     async def present(self, run: RunId) -> Sequence[NodeId]:
         """Return the jobs of a run of which something still runs, each once."""
         found = [await runtime.present(run) for runtime in self._all]

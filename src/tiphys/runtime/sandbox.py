@@ -22,7 +22,8 @@ from typing import Final
 
 from tiphys.executor import contract, run
 from tiphys.executor.layout import Layout, RootedLayout, mounts
-from tiphys.executor.stage import DriverOf, make_folder
+from tiphys.executor.stage import make_folder
+from tiphys.executor.transfers import DriverOf
 from tiphys.messages import JobSpec
 from tiphys.ports import Clock
 from tiphys.runtime.images import HOST, ImageRule

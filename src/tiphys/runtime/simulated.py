@@ -157,6 +157,14 @@ class SimulatedRuntime:
                 item.task.cancel()
             del self._jobs[item.spec.id]
 
+    async def forget(self, run: RunId, job: NodeId) -> None:
+        """Forget a job, so that it can be played again."""
+        item = self._jobs.get(job)
+        if item is not None and item.spec.run == run:
+            if item.task is not None:
+                item.task.cancel()
+            del self._jobs[job]
+
     async def present(self, run: RunId) -> Sequence[NodeId]:
         """Return the jobs of a run that are not over."""
         return [

@@ -15,19 +15,20 @@ import msgspec
 
 from tiphys.compile.admit import admit
 from tiphys.compile.needs import Runtime
+from tiphys.compile.overrides import with_parameters
 from tiphys.compile.validate_context import Options
 from tiphys.engine.clock import rfc3339
 from tiphys.engine.run import Run
 from tiphys.engine.status import extras, summary
 from tiphys.errors import Finding, InvalidDocument, Unsupported, UserError
 from tiphys.messages import RunAdmitted
-from tiphys.model.arguments import Parameter
 from tiphys.model.codec import Document
 from tiphys.model.ids import RunId
-from tiphys.model.meta import ObjectMeta
-from tiphys.model.spec import WorkflowTemplateRef
+from tiphys.model.meta import ObjectMeta, OwnerReference
+from tiphys.model.spec import WorkflowSpec, WorkflowTemplateRef
 from tiphys.model.workflow import ClusterWorkflowTemplate, Workflow, WorkflowTemplate
 from tiphys.ports import Clock, Journal, RunRow
+from tiphys.service.artifact_keys import with_keys
 from tiphys.service.documents import placed
 from tiphys.service.unmet import with_hints
 
@@ -47,6 +48,10 @@ class Overrides:
     labels: Sequence[tuple[str, str]] = ()
     service_account: str = ""
     priority: int | None = None
+    annotations: Sequence[tuple[str, str]] = ()
+    artifacts: Sequence[tuple[str, str]] = ()
+    pod_priority_class_name: str = ""
+    owner_reference: OwnerReference | None = None
     runtime: str = "process"
 
 
@@ -61,29 +66,65 @@ def parse_parameters(texts: Iterable[str]) -> list[tuple[str, str]]:
     return found
 
 
-def apply_options(workflow: Workflow, options: Overrides) -> Workflow:
-    """Return a workflow with the options applied."""
+def parse_pairs(text: str, what: str = "labels") -> list[tuple[str, str]]:
+    """Return "k=v,k2=v2" as pairs; `what` they are is said of a malformed one. Raises UserError."""
+    found = []
+    for part in filter(None, text.split(",")):
+        name, equals, value = part.partition("=")
+        if not equals:
+            raise UserError(
+                f"expected {what} of the form: NAME1=VALUE2,NAME2=VALUE2. Received: {text}"
+            )
+        found.append((name, value))
+    return found
+
+
+def apply_options(
+    workflow: Workflow, options: Overrides, documents: Sequence[object] = ()
+) -> Workflow:
+    """Return a workflow with the options applied; `documents` are the templates it may run.
+
+    Raises UserError for an artifact that there is not.
+    """
+    metadata = _apply_metadata(workflow.metadata, options)
+    return msgspec.structs.replace(
+        workflow, metadata=metadata, spec=_apply_spec(workflow, options, documents)
+    )
+
+
+def _apply_metadata(metadata: ObjectMeta, options: Overrides) -> ObjectMeta:
     replace = msgspec.structs.replace
-    metadata = workflow.metadata
     if options.name:
         metadata = replace(metadata, name=options.name, generate_name="")
     elif options.generate_name:
         metadata = replace(metadata, name="", generate_name=options.generate_name)
     if options.labels:
         metadata = replace(metadata, labels={**metadata.labels, **dict(options.labels)})
+    if options.annotations:
+        annotations = {**metadata.annotations, **dict(options.annotations)}
+        metadata = replace(metadata, annotations=annotations)
+    if options.owner_reference is not None:
+        owners = (*metadata.owner_references, options.owner_reference)
+        metadata = replace(metadata, owner_references=owners)
+    return metadata
+
+
+def _apply_spec(
+    workflow: Workflow, options: Overrides, documents: Sequence[object]
+) -> WorkflowSpec:
+    replace = msgspec.structs.replace
     spec = workflow.spec
+    if options.artifacts:
+        spec = with_keys(workflow, documents, options.artifacts)
     if options.entrypoint:
         spec = replace(spec, entrypoint=options.entrypoint)
     if options.service_account:
         spec = replace(spec, service_account_name=options.service_account)
     if options.priority is not None:
         spec = replace(spec, priority=options.priority)
-    if options.parameters:
-        given = dict(options.parameters)
-        own = tuple(Parameter(name=name, value=value) for name, value in given.items())
-        rest = tuple(item for item in spec.arguments.parameters if item.name not in given)
-        spec = replace(spec, arguments=replace(spec.arguments, parameters=own + rest))
-    return replace(workflow, metadata=metadata, spec=spec)
+    if options.pod_priority_class_name:
+        spec = replace(spec, pod_priority_class_name=options.pod_priority_class_name)
+    return with_parameters(spec, dict(options.parameters))
 
 
 def named(workflow: Workflow, namespace: str, created_at: float) -> Workflow:
@@ -130,11 +171,15 @@ def from_template(template: WorkflowTemplate | ClusterWorkflowTemplate) -> Workf
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A checked workflow: its row, the first event of its journal, and what has no effect here."""
+    """A checked workflow: its row, the first event of its journal, and what has no effect here.
+
+    `asked` is the workflow with the options applied, before it got a name and a uid.
+    """
 
     row: RunRow
     first: RunAdmitted
     notes: list[str]
+    asked: Workflow
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +222,8 @@ class Submitter:
         """
         now = self.clock.now()
         try:
-            ready = named(apply_options(workflow, options), options.namespace, now)
+            asked = apply_options(workflow, options, documents)
+            ready = named(asked, options.namespace, now)
             sources = {} if origin is None else {"": origin}
             checks = Options(offline=True, namespace=ready.metadata.namespace, sources=sources)
             runtime = Runtime(options.runtime, self.features(options.runtime))
@@ -201,4 +247,4 @@ class Submitter:
             summary=msgspec.json.encode(summary(run)),
             extras=msgspec.json.encode(extras(run)),
         )
-        return Prepared(row, admitted.event, admitted.notes)
+        return Prepared(row, admitted.event, admitted.notes, asked)

@@ -79,13 +79,16 @@ class MemoryStore:
 
     # ------------------------------------------------------------------------------ journal
 
-    async def create(self, row: RunRow, first: Event) -> None:
-        """Add a run with its first event, unowned. Raises Conflict if its name is taken."""
+    async def create(self, row: RunRow, first: Event, *more: Event) -> None:
+        """Add a run with its first events, unowned. Raises Conflict if its name is taken."""
         name = (row.namespace, row.name)
         if any((item.row.namespace, item.row.name) == name for item in self._memory.runs.values()):
             raise Conflict(f'workflows.argoproj.io "{row.name}" already exists')
         fresh = replace(row, done=False, owner="", epoch=0)
-        self._memory.runs[row.run] = _Stored(fresh, 1, [(1, _ENCODER.encode([first]))])
+        commits = [(1, _ENCODER.encode([first]))]
+        if more:
+            commits.append((1 + len(more), _ENCODER.encode([*more])))
+        self._memory.runs[row.run] = _Stored(fresh, 1 + len(more), commits)
         self._memory.shelf.put(fresh)
 
     async def claim(self, run: RunId, owner: str) -> int | None:
@@ -125,6 +128,8 @@ class MemoryStore:
         stored.commits.append((stored.seq, data))
         extras = stored.row.extras if changes.extras is None else changes.extras
         stored.row = replace(stored.row, summary=changes.summary, extras=extras, done=changes.done)
+        for key in changes.gone:
+            stored.nodes.pop(key, None)
         stored.nodes.update(changes.nodes)
         self._memory.shelf.put(stored.row)
         for number in [number for number in stored.requests if number <= changes.taken]:
@@ -151,6 +156,15 @@ class MemoryStore:
         if self._is_alive(stored.row.owner):
             self._memory.owners[stored.row.owner].wake()
         return self._memory.requests
+
+    async def reopen(self, run: RunId, item: Input, summary: bytes) -> int:
+        """Keep a request for a run that has ended, its summary, and let it be claimed again."""
+        stored = self._memory.find(run)
+        if not stored.row.done:
+            raise Conflict(f"run {run} has not ended")
+        stored.row = replace(stored.row, done=False, owner="", summary=summary)
+        self._memory.shelf.put(stored.row)
+        return await self.post(run, item)
 
     async def pending(self, run: RunId, after: int) -> Sequence[tuple[int, Input]]:
         """Return the requests with a higher number that no commit has answered."""

@@ -12,6 +12,7 @@ from typing import Final
 
 from tiphys.store.schema import (
     CATALOGUE,
+    DELETIONS,
     DUE_TIMES,
     ENTER_RUNS,
     OBJECTS,
@@ -22,7 +23,8 @@ from tiphys.store.schema import (
 STEPS: Final[Mapping[int, Sequence[str]]] = {
     2: OBJECTS,
     3: DUE_TIMES,
-    4: (*CATALOGUE, *ENTER_RUNS),
+    4: DELETIONS,
+    5: (*CATALOGUE, *ENTER_RUNS),
 }
 """The statements that lead to a version from the one before it."""
 

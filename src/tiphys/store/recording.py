@@ -49,21 +49,14 @@ class Recorder:
         if known is None or known.epoch != epoch:
             known = _read(db, run, epoch)
             self.known[run] = known
-        face = face_of(known.own, changes.summary)
-        # A run that goes on after its end is not what the archive has of it.
-        db.execute(
-            "UPDATE run_index SET done = ?, started_at = ?, finished_at = ?, version = ?,"
-            " archived = archived AND ? WHERE born = ?",
-            (
-                *(changes.done, face.started_at, face.finished_at, next_number(db)),
-                *(changes.done, known.born),
-            ),
-        )
-        if face.labels != known.labels:
-            _write_labels(db, known.born, face.labels)
-            known.labels = face.labels
+        _update(db, known, changes.summary, changes.done)
         if changes.done:
             del self.known[run]
+
+    def reopened(self, db: sqlite3.Connection, run: RunId, summary: bytes) -> None:
+        """Take down that a run goes on after its end."""
+        self.known.pop(run, None)
+        _update(db, _read(db, run, 0), summary, done=False)
 
     def removed(self, db: sqlite3.Connection, run: RunId) -> None:
         """Enter a run among those that are gone; what the archive has of it stays in lists."""
@@ -82,6 +75,19 @@ class Recorder:
         )
         db.execute("DELETE FROM run_index WHERE run = ? AND archived = 0", (run,))
         db.execute("UPDATE run_index SET live = 0 WHERE run = ?", (run,))
+
+
+def _update(db: sqlite3.Connection, known: _Known, summary: bytes, done: bool) -> None:
+    face = face_of(known.own, summary)
+    # A run that goes on after its end is not what the archive has of it.
+    db.execute(
+        "UPDATE run_index SET done = ?, started_at = ?, finished_at = ?, version = ?,"
+        " archived = archived AND ? WHERE born = ?",
+        (done, face.started_at, face.finished_at, next_number(db), done, known.born),
+    )
+    if face.labels != known.labels:
+        _write_labels(db, known.born, face.labels)
+        known.labels = face.labels
 
 
 def next_number(db: sqlite3.Connection) -> int:

@@ -5,7 +5,7 @@ This is what a new database gets. One that exists is brought here by the steps o
 
 from __future__ import annotations
 
-VERSION = 4
+VERSION = 5
 """The schema's number, kept in the database as `user_version`."""
 
 OBJECTS: tuple[str, ...] = (
@@ -65,6 +65,28 @@ DUE_TIMES: tuple[str, ...] = (
     "CREATE INDEX which_due_times_are_open ON due_times (at) WHERE closed = 0",
 )
 """The ledger of due times of CronWorkflows. Since version 3."""
+
+DELETIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE artifact_deletions (
+        run TEXT NOT NULL,
+        node TEXT NOT NULL,
+        name TEXT NOT NULL,
+        namespace TEXT NOT NULL,
+        deletion BLOB NOT NULL,
+        state TEXT NOT NULL,
+        tries INTEGER NOT NULL,
+        due_at REAL NOT NULL,
+        error TEXT NOT NULL,
+        PRIMARY KEY (run, node, name)
+    ) WITHOUT ROWID
+    """,
+    """
+    CREATE INDEX which_artifact_deletions_are_due
+    ON artifact_deletions (due_at) WHERE state = 'wanted'
+    """,
+)
+"""The ledger of artifact deletions; its rows outlive their run. Since version 4."""
 
 CATALOGUE: tuple[str, ...] = (
     """
@@ -148,7 +170,7 @@ CATALOGUE: tuple[str, ...] = (
 )
 """Lists of runs: `run_index` and `run_labels` follow the runs; `gone_runs` remembers for a while
 what was removed. The archive, with Argo's names. The tokens of the server, hashed. Since
-version 4."""
+version 5."""
 
 ENTER_RUNS: tuple[str, ...] = (
     """
@@ -229,5 +251,6 @@ STATEMENTS: tuple[str, ...] = (
     "CREATE INDEX which_requests_has_this_run ON requests (run, id)",
     *OBJECTS,
     *DUE_TIMES,
+    *DELETIONS,
     *CATALOGUE,
 )

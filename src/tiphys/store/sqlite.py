@@ -17,6 +17,7 @@ from tiphys.errors import Conflict, Corrupt, LostOwnership, NotFound, Permanent
 from tiphys.messages import Event, Input
 from tiphys.model.ids import RunId
 from tiphys.ports import Changes, Clock, RunRow
+from tiphys.store.deletions import SqliteDeletions
 from tiphys.store.ledger import SqliteLedger
 from tiphys.store.migrations import bring_up_to_date
 from tiphys.store.owners import Owner, is_alive, wake
@@ -55,6 +56,7 @@ class SqliteStore:
         self.ledger = SqliteLedger(home, self._writer, self._read)
         self.catalogue = SqliteCatalogue(self._writer, self._read)
         self.tokens = SqliteTokens(self._writer, self._read)
+        self.deletions = SqliteDeletions(self._writer, self._read)
 
     def close(self) -> None:
         """Finish writing and close."""
@@ -82,8 +84,8 @@ class SqliteStore:
 
     # ------------------------------------------------------------------------------ journal
 
-    async def create(self, row: RunRow, first: Event) -> None:
-        """Add a run with its first event, unowned. Raises Conflict if its name is taken."""
+    async def create(self, row: RunRow, first: Event, *more: Event) -> None:
+        """Add a run with its first events, unowned. Raises Conflict if its name is taken."""
 
         def work(db: sqlite3.Connection) -> None:
             taken = db.execute(
@@ -92,13 +94,16 @@ class SqliteStore:
             if taken:
                 raise Conflict(f'workflows.argoproj.io "{row.name}" already exists')
             db.execute(
-                "INSERT INTO runs VALUES (?, ?, ?, ?, 0, '', 0, ?, 1, 0, ?, ?, ?)",
+                "INSERT INTO runs VALUES (?, ?, ?, ?, 0, '', 0, ?, ?, 0, ?, ?, ?)",
                 (
                     *(row.run, row.namespace, row.name, row.created_at, row.runtime),
-                    *(row.document, row.summary, row.extras),
+                    *(1 + len(more), row.document, row.summary, row.extras),
                 ),
             )
-            db.execute("INSERT INTO events VALUES (?, 1, ?)", (row.run, _ENCODER.encode([first])))
+            insert = "INSERT INTO events VALUES (?, ?, ?)"
+            db.execute(insert, (row.run, 1, _ENCODER.encode([first])))
+            if more:
+                db.execute(insert, (row.run, 1 + len(more), _ENCODER.encode([*more])))
             self._recorder.created(db, row)
 
         await self._writer.do(work)
@@ -165,6 +170,9 @@ class SqliteStore:
                 raise LostOwnership(f"run {run} has another owner")
             db.execute("INSERT INTO events VALUES (?, ?, ?)", (run, last, data))
             db.executemany(
+                "DELETE FROM nodes WHERE run = ? AND node = ?", [(run, key) for key in changes.gone]
+            )
+            db.executemany(
                 "INSERT INTO nodes VALUES (?, ?, ?)"
                 " ON CONFLICT (run, node) DO UPDATE SET data = excluded.data",
                 [(run, node, row) for node, row in changes.nodes],
@@ -223,6 +231,25 @@ class SqliteStore:
         number, owner = await self._writer.do(work)
         if owner:
             wake(self._home, owner)
+        return number
+
+    async def reopen(self, run: RunId, item: Input, summary: bytes) -> int:
+        """Keep a request for a run that has ended, its summary, and let it be claimed again."""
+        data = _ENCODER.encode(item)
+
+        def work(db: sqlite3.Connection) -> int:
+            cursor = db.execute(
+                "UPDATE runs SET done = 0, owner = '', summary = ? WHERE uid = ? AND done = 1",
+                (summary, run),
+            )
+            if cursor.rowcount != 1:
+                raise Conflict(f"run {run} has not ended")
+            inserted = db.execute("INSERT INTO requests (run, data) VALUES (?, ?)", (run, data))
+            self._recorder.reopened(db, run, summary)
+            return int(inserted.lastrowid or 0)
+
+        number = await self._writer.do(work)
+        self.catalogue.ring()
         return number
 
     async def pending(self, run: RunId, after: int) -> Sequence[tuple[int, Input]]:

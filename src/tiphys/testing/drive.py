@@ -18,6 +18,9 @@ from tiphys.compile.admit import Admitted, admit
 from tiphys.engine.run import Run
 from tiphys.engine.status import document_of, extras, node_status, summary
 from tiphys.errors import UserError
+from tiphys.locks import queue
+from tiphys.locks.book import Key, News, name_of
+from tiphys.locks.memory_book import MemoryBook
 from tiphys.messages import (
     Answer,
     Answered,
@@ -28,6 +31,7 @@ from tiphys.messages import (
     CacheWanted,
     ClearTimer,
     Command,
+    DropJobs,
     Event,
     Granted,
     Input,
@@ -38,6 +42,7 @@ from tiphys.messages import (
     JobStarted,
     KeepWanted,
     Kept,
+    LocksWanted,
     Question,
     Release,
     SetTimer,
@@ -48,7 +53,7 @@ from tiphys.messages import (
 )
 from tiphys.model.arguments import Outputs
 from tiphys.model.base import JsonObject
-from tiphys.model.ids import NodeId
+from tiphys.model.ids import NodeId, RunId
 from tiphys.runtime.simulated import Outcome, report_of, under_way
 from tiphys.service.documents import Source, load
 from tiphys.service.submit import named
@@ -98,6 +103,7 @@ class World:
     jobs: dict[NodeId, Job] = field(default_factory=dict)
     timers: dict[str, float] = field(default_factory=dict)
     caches: dict[tuple[str, str], Outputs | None] = field(default_factory=dict)
+    book: MemoryBook = field(default_factory=lambda: MemoryBook({"other/d": 2}))
     _due: list[tuple[float, int, NodeId | str | Input]] = field(default_factory=list)
     _count: int = 0
 
@@ -114,6 +120,9 @@ class World:
                     self._start(command.job)
                 case StopJob():
                     self._stop(command.job)
+                case DropJobs():
+                    for job in command.jobs:
+                        self.jobs.pop(job, None)
                 case SetTimer():
                     self.timers[command.timer] = command.at
                     self.at(command.at, f"timer {command.timer}")
@@ -122,7 +131,7 @@ class World:
                 case Ask():
                     self._answer(command.question)
                 case Release():
-                    pass
+                    self._tell(queue.release(self.book, Key(RunId(_UID), command.question)))
 
     def _start(self, spec: JobSpec) -> None:
         if spec.id in self.jobs:
@@ -142,17 +151,27 @@ class World:
             self.at(end, spec.id)
 
     def _answer(self, question: Question) -> None:
-        """Grant every lock; know of caches what was kept in them."""
-        answer: Answer = Granted()
-        if isinstance(question, KeepWanted):
-            self.caches[question.cache, question.key] = question.outputs
-            answer = Kept()
-        elif isinstance(question, CacheWanted):
-            known = (question.cache, question.key) in self.caches
-            answer = CacheMissed()
-            if known:
+        """Give locks by their rules (semaphores let two in), and what was kept in caches."""
+        match question:
+            case LocksWanted():
+                limits = {name_of(lock): 2 for lock in question.locks}
+                self._tell(queue.ask(self.book, question, limits))
+                return
+            case KeepWanted():
+                self.caches[question.cache, question.key] = question.outputs
+                answer: Answer = Kept()
+            case CacheWanted() if (question.cache, question.key) in self.caches:
                 answer = CacheHit(self.caches[question.cache, question.key])
-        self.at(self.now, Answered(at=self.now, question=question.question, answer=answer))
+            case CacheWanted():
+                answer = CacheMissed()
+            case _:
+                answer = Granted()
+        self._tell([News(question.run, question.question, answer)])
+
+    def _tell(self, news: Iterable[News]) -> None:
+        for item in news:
+            said = Answered(at=self.now, question=item.question, answer=item.answer)
+            self.at(self.now, said)
 
     def report(self, report: JobReport) -> None:
         """Say something of a job, now."""
@@ -182,8 +201,8 @@ class World:
         return TimerFired(at=self.now, timer=timer)
 
     def _end(self, key: NodeId) -> Input | None:
-        job = self.jobs[key]
-        if job.ends_at != self.now:
+        job = self.jobs.get(key)
+        if job is None or job.ends_at != self.now:
             return None
         job.ends_at = None
         return JobReported(at=self.now, report=self._last_report(job))

@@ -382,6 +382,22 @@ class RuntimeContract:
             assert list(await here.runtime.present(RUN)) == []
             assert [p async for p in here.runtime.logs(RUN, job.id, False)] == []
 
+    async def test_a_job_can_run_anew_once_it_is_forgotten(self, world: World) -> None:
+        async with Session(world, world.open()) as here:
+            failed = await here.run(job_of(world, "again", Act(code=3)))
+            assert failed.phase == "Failed"
+            await here.runtime.forget(RUN, failed.job)
+            await here.runtime.forget(RUN, NodeId("unknown"))
+            await here.runtime.start(job_of(world, "again", Act()))
+            assert (await here.wait(JobFinished, failed.job, 2)).phase == "Succeeded"
+
+    async def test_what_runs_of_a_forgotten_job_is_killed(self, world: World) -> None:
+        async with Session(world, world.open()) as here:
+            job = job_of(world, "lives", Act(hangs=True))
+            await here.runtime.start(job)
+            await here.runtime.forget(RUN, job.id)
+            assert list(await here.runtime.present(RUN)) == []
+
     async def test_a_finished_job_is_reported_again_after_a_restart(self, world: World) -> None:
         if not world.real:
             pytest.skip("nothing of a simulated job outlives its runtime")

@@ -21,6 +21,7 @@ from tiphys.messages import (
     NodeProgressed,
     NodeSet,
     ResumeRequested,
+    RetryRequested,
     RunAdmitted,
     RunStarted,
     StopRequested,
@@ -96,6 +97,39 @@ class JournalContract:
         assert await store.load(ONE) == (None, [first_of()], 1)
         assert await store.find("default", ONE) == row_of()
         assert list(await store.claimable()) == [row_of()]
+
+    async def test_a_run_may_begin_with_several_events(self, home: Home) -> None:
+        store = home.open("a")
+        await store.create(row_of(), first_of(), STARTED, STARTED)
+        assert await store.load(ONE) == (None, [first_of(), STARTED, STARTED], 3)
+        epoch = await store.claim(ONE, "a")
+        assert epoch is not None
+        assert await store.append(ONE, 3, epoch, changes_of(STARTED)) == 4
+
+    async def test_a_commit_removes_the_rows_of_nodes_that_are_gone(self, home: Home) -> None:
+        store = home.open("a")
+        epoch = await driven(store, "a")
+        old, kept = (NodeId("old"), b"1"), (NodeId("kept"), b"2")
+        await store.append(ONE, 1, epoch, Changes([STARTED], [old, kept], b"{}", False))
+        gone = Changes([STARTED], [(NodeId("new"), b"3")], b"{}", False, gone=[old[0]])
+        await store.append(ONE, 2, epoch, gone)
+        assert sorted(await store.nodes(ONE)) == [b"2", b"3"]
+
+    async def test_a_run_that_has_ended_is_opened_again(self, home: Home) -> None:
+        one, other = home.open("a"), home.open("b")
+        epoch = await driven(one, "a")
+        with pytest.raises(Conflict, match="not ended"):
+            await other.reopen(ONE, RetryRequested(at=1.0), b"{}")
+        await one.append(ONE, 1, epoch, changes_of(STARTED, done=True))
+        assert list(await other.claimable()) == []
+        number = await other.reopen(ONE, RetryRequested(at=2.0), b'{"open":1}')
+        with pytest.raises(Conflict, match="not ended"):
+            await other.reopen(ONE, RetryRequested(at=3.0), b"{}")
+        row = await other.find(None, ONE)
+        assert (row.done, row.owner, row.summary) == (False, "", b'{"open":1}')
+        assert [item.run for item in await other.claimable()] == [ONE]
+        assert await other.claim(ONE, "b") == epoch + 1
+        assert list(await other.pending(ONE, 0)) == [(number, RetryRequested(at=2.0))]
 
     async def test_a_name_is_taken_once_in_a_namespace(self, home: Home) -> None:
         store = home.open("a")

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from tiphys.artifacts.local import LocalDriver
 from tiphys.artifacts.raw import RawDriver
-from tiphys.artifacts.registry import Drivers
-from tiphys.errors import NotFound, Permanent, Unsupported
-from tiphys.model.artifacts import Artifact, LocalArtifact, RawArtifact, S3Artifact
+from tiphys.artifacts.registry import BUILTIN, Drivers
+from tiphys.errors import NotFound, Permanent, Unsupported, UserError
+from tiphys.model.artifacts import (
+    LOCATIONS,
+    Artifact,
+    HTTPArtifact,
+    LocalArtifact,
+    PluginArtifact,
+    RawArtifact,
+    S3Artifact,
+)
 from tiphys.ports import Entry
 
 pytestmark = pytest.mark.anyio
@@ -109,10 +119,33 @@ def test_a_driver_is_made_once_and_unknown_types_are_refused(tmp_path):
     drivers = Drivers({"local": {"root": tmp_path}})
     assert drivers(at("x")) is drivers(at("y"))
     with pytest.raises(Unsupported, match="Unsupported artifact driver for s"):
-        drivers(Artifact(name="s", s3=S3Artifact(key="x", bucket="b", endpoint="e")))
-    broken = Drivers({}, {"local": "tiphys.no_such_module:Driver"})
+        drivers(Artifact(name="s"))
+    broken = Drivers({}, paths={"local": "tiphys.no_such_module:Driver"})
     with pytest.raises(Permanent, match="cannot be loaded"):
         broken(at("x"))
+
+
+@pytest.mark.parametrize(
+    ("where", "package", "extra"),
+    [
+        (Artifact(name="s", s3=S3Artifact(key="x", bucket="b", endpoint="e")), "obstore", "s3"),
+        (Artifact(name="h", http=HTTPArtifact(url="http://x")), "aiohttp", "http"),
+        (Artifact(name="p", plugin=PluginArtifact(name="p", key="k")), "grpcio", "plugin"),
+    ],
+)
+def test_a_missing_package_is_named_with_its_extra(monkeypatch, where, package, extra):
+    for name in [name for name in sys.modules if name.startswith("tiphys.artifacts.")]:
+        if name.rpartition(".")[2] not in ("registry", "credentials", "masked", "local", "raw"):
+            monkeypatch.delitem(sys.modules, name)
+    for module in ("obstore", "aiohttp", "grpc"):
+        monkeypatch.setitem(sys.modules, module, None)
+    text = f"need the package {package}, .*: pip install 'tiphys\\[{extra}\\]'"
+    with pytest.raises(UserError, match=text):
+        Drivers({})(where)
+
+
+def test_every_kind_of_artifact_has_a_driver():
+    assert BUILTIN.keys() == set(LOCATIONS)
 
 
 async def test_a_key_without_a_bucket_is_in_the_default_repository(tmp_path):

@@ -7,6 +7,7 @@ import gzip
 import io
 import os
 import stat
+import struct
 import tarfile
 import zipfile
 from pathlib import Path
@@ -151,6 +152,57 @@ def test_hostile_zips_are_refused(tmp_path, name):
     with pytest.raises(Permanent, match="Illegal file path"):
         unpack(tmp_path / "packed", tmp_path / "in" / "out", ZIP)
     assert below(tmp_path) == {"in", "packed"}
+
+
+def special(name, kind):
+    """Return a zip member whose mode says that it is a link, a device or a pipe."""
+    info = zipfile.ZipInfo(name)
+    info.create_system = 3
+    info.external_attr = (kind | 0o777) << 16
+    return info
+
+
+@pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFCHR, stat.S_IFBLK, stat.S_IFIFO])
+def test_what_is_special_in_a_zip_comes_out_as_a_file(tmp_path, kind):
+    (tmp_path / "in").mkdir()
+    with zipfile.ZipFile(tmp_path / "packed", "w") as out:
+        out.writestr(special("x", kind), "/etc/passwd")
+        out.writestr("y", "1")
+    unpack(tmp_path / "packed", tmp_path / "in/out", ZIP)
+    assert stat.S_ISREG((tmp_path / "in/out/x").lstat().st_mode)
+    assert (tmp_path / "in/out/x").read_text() == "/etc/passwd"
+
+
+def test_nothing_is_written_behind_a_link_of_a_zip(tmp_path):
+    (tmp_path / "in").mkdir()
+    with zipfile.ZipFile(tmp_path / "packed", "w") as out:
+        out.writestr(special("link", stat.S_IFLNK), str(tmp_path))
+        out.writestr("link/evil", "1")
+    with pytest.raises(Permanent, match="cannot unpack"):
+        unpack(tmp_path / "packed", tmp_path / "in/out", ZIP)
+    assert below(tmp_path) == {"in", "packed"}
+
+
+def test_a_zip_that_lies_about_its_size_is_broken(tmp_path):
+    with zipfile.ZipFile(tmp_path / "packed", "w", zipfile.ZIP_DEFLATED) as out:
+        out.writestr("zeros", b"\0" * 1_000_000)
+    content = (tmp_path / "packed").read_bytes()
+    (tmp_path / "packed").write_bytes(content.replace(struct.pack("<I", 1_000_000), b"\x0a\0\0\0"))
+    with pytest.raises(Permanent, match="cannot unpack"):
+        unpack(tmp_path / "packed", tmp_path / "out", ZIP)
+    assert below(tmp_path) == {"packed"}
+
+
+def test_a_zip_with_a_password_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "packed", "w") as out:
+        out.writestr("x", "1")
+    content = bytearray((tmp_path / "packed").read_bytes())
+    content[6] |= 1  # the flag in the member's header, and in the directory
+    content[content.index(b"PK\x01\x02") + 8] |= 1
+    (tmp_path / "packed").write_bytes(content)
+    with pytest.raises(Permanent, match=r"cannot unpack: .*password"):
+        unpack(tmp_path / "packed", tmp_path / "out", ZIP)
+    assert below(tmp_path) == {"packed"}
 
 
 def test_bombs_are_refused(tmp_path):

@@ -6,7 +6,6 @@ import asyncio
 import json
 
 import pytest
-from tests.contract.tiny_objects import TinyObjects
 
 from tiphys.errors import Conflict, NotFound, Transient
 from tiphys.locks.cache import CacheAnswers, collect_garbage
@@ -15,6 +14,7 @@ from tiphys.model.arguments import Outputs, Parameter
 from tiphys.model.ids import NodeId, RunId
 from tiphys.model.times import time_text
 from tiphys.ports import ObjectRef
+from tiphys.store.objects import MemoryObjects
 from tiphys.testing.clock import BEGINNING, JumpingClock, run
 
 RUN = RunId("run")
@@ -25,7 +25,7 @@ OUTPUTS = Outputs(parameters=(Parameter(name="o", value="7"),), exit_code="0")
 
 class Cache:
     def __init__(self, objects=None, namespace: str = "") -> None:
-        self.objects = objects or TinyObjects()
+        self.objects = objects or MemoryObjects(JumpingClock())
         self.clock = JumpingClock()
         self.answerer = CacheAnswers(self.objects, self.clock, namespace)
 
@@ -75,11 +75,11 @@ class Cache:
         return await self.objects.get(MEMO)
 
 
-class Busy(TinyObjects):
+class Busy(MemoryObjects):
     """Somebody else is faster, so many times."""
 
     def __init__(self, times: int, error: Exception) -> None:
-        super().__init__()
+        super().__init__(JumpingClock())
         self.times = times
         self.error = error
 

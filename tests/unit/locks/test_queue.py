@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.contract.tiny_objects import TinyObjects
-
 from tiphys.locks import queue
 from tiphys.locks.book import Key
 from tiphys.locks.memory import MemoryLocks
 from tiphys.locks.memory_book import MemoryBook
 from tiphys.messages import Awaited, Granted
 from tiphys.model.ids import RunId
+from tiphys.store.objects import MemoryObjects
 from tiphys.testing.answerer_contract import MUTEX, OTHER, SEMAPHORE, locks
 from tiphys.testing.clock import JumpingClock, run
 
@@ -58,7 +57,7 @@ def test_a_book_forgets_all_of_those_who_left():
 
 def test_an_asker_that_is_cancelled_does_not_swallow_what_others_are_due():
     async def main():
-        held = MemoryLocks(TinyObjects(), JumpingClock())
+        held = MemoryLocks(MemoryObjects(JumpingClock()), JumpingClock())
         await held.ask(locks("a", MUTEX))
         await held.ask(locks("b", MUTEX))
         stream = held.watch(RunId("run-b"))
@@ -75,7 +74,7 @@ def test_an_asker_that_is_cancelled_does_not_swallow_what_others_are_due():
 
 def test_when_the_lookout_leaves_another_looks_for_changed_limits():
     async def main():
-        objects = TinyObjects()
+        objects = MemoryObjects(JumpingClock())
         held = MemoryLocks(objects, JumpingClock())
         await objects.create(config_map(1))
         for name in ("a", "b", "c"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from tests.contract.tiny_objects import TinyObjects
 
 from tiphys.errors import EngineBug
 from tiphys.locks.cache import CacheAnswers
@@ -13,6 +12,7 @@ from tiphys.locks.memory import MemoryLocks
 from tiphys.locks.router import Router
 from tiphys.messages import CacheMissed, CacheWanted, Granted
 from tiphys.model.ids import RunId
+from tiphys.store.objects import MemoryObjects
 from tiphys.testing.answerer_contract import MUTEX, locks, room
 from tiphys.testing.clock import JumpingClock, run
 
@@ -21,7 +21,7 @@ LOOK = CacheWanted(question="look", run=RUN, namespace="ns", cache="memo", key="
 
 
 def router() -> Router:
-    objects, clock = TinyObjects(), JumpingClock()
+    objects, clock = MemoryObjects(JumpingClock()), JumpingClock()
     return Router([MemoryLocks(objects, clock), CacheAnswers(objects, clock)])
 
 

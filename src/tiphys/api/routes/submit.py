@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import Final
 
 from tiphys.api.call import Body, Call
@@ -11,7 +13,10 @@ from tiphys.api.routes.workflows import BASE, created
 from tiphys.api.routing import Answer, Routes, Says, needs
 from tiphys.errors import UserError
 from tiphys.service.create import Creation, DryRun
-from tiphys.service.submit import Overrides, parse_parameters
+from tiphys.model.codec import convert
+from tiphys.model.meta import OwnerReference
+from tiphys.service.artifact_keys import parse_artifacts
+from tiphys.service.submit import Overrides, parse_pairs, parse_parameters
 
 _RESOURCES: Final = {
     "workflowtemplate": "workflowtemplates",
@@ -21,6 +26,8 @@ _RESOURCES: Final = {
     "cronworkflow": "cronworkflows",
     "cronwf": "cronworkflows",
 }
+
+_UPLOAD: Final = re.compile(r"uploads/[a-z0-9.-]+/[0-9a-f-]{36}/[^/\0]+")
 
 
 def register(routes: Routes) -> None:
@@ -40,7 +47,7 @@ async def submit(call: Call) -> Answer:
     place = "" if resource == "clusterworkflowtemplates" else call.namespace
     await require(call, "get", resource, place)
     options = body.part("submitOptions")
-    how = Creation(call.namespace, person_of(call.principal), _dry_run(options), _overrides(options))
+    how = Creation(call.namespace, person_of(call.principal), _dry_run(options), _overrides(options, call.namespace))
     return await created(call, await call.services.creator.submit(kind, name, how))
 
 
@@ -50,26 +57,31 @@ def _dry_run(options: Body) -> DryRun:
     return "server" if options.flag("serverDryRun") else ""
 
 
-def _overrides(options: Body) -> Overrides:
+def _overrides(options: Body, namespace: str) -> Overrides:
     """Return what a person wants otherwise. Raises UserError."""
+    owner = options.get("ownerReference")
     return Overrides(
         name=options.text("name"),
         generate_name=options.text("generateName"),
         entrypoint=options.text("entryPoint"),
         parameters=parse_parameters(options.texts("parameters")),
-        labels=_pairs(options.text("labels")),
+        labels=parse_pairs(options.text("labels")),
+        annotations=parse_pairs(options.text("annotations"), "annotations"),
+        artifacts=_artifacts(options.texts("artifacts"), namespace),
         service_account=options.text("serviceAccount"),
         priority=options.number("priority"),
+        pod_priority_class_name=options.text("podPriorityClassName"),
+        owner_reference=None if owner is None else convert(owner, OwnerReference),
     )
 
 
-def _pairs(text: str) -> list[tuple[str, str]]:
-    found = []
-    for part in filter(None, text.split(",")):
-        name, equals, value = part.partition("=")
-        if not equals:
-            raise UserError(
-                f"expected labels of the form: NAME1=VALUE2,NAME2=VALUE2. Received: {text}"
-            )
-        found.append((name, value))
+def _artifacts(texts: Sequence[str], namespace: str) -> list[tuple[str, str]]:
+    """Return artifacts with the keys of uploads: no others, or a key could be anybody's file.
+
+    Raises UserError.
+    """
+    found = parse_artifacts(texts)
+    for name, key in found:
+        if not _UPLOAD.fullmatch(key) or key.split("/")[1] != namespace:
+            raise UserError(f"artifact {name}: {key!r} is not the key of an upload")
     return found

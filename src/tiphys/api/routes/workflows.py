@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tiphys.api import documents
 from tiphys.api.call import Call
 from tiphys.api.fields import parse_fields
@@ -14,6 +16,7 @@ from tiphys.model.workflow import Workflow
 from tiphys.ports import RunRow
 from tiphys.service.create import Creation
 from tiphys.service.selection import selection
+from tiphys.service.submit import Overrides
 
 BASE = "/api/v1/workflows/{namespace}"
 _NO_LIST = (
@@ -93,9 +96,13 @@ async def create_workflow(call: Call) -> Answer:
     return await created(call, await call.services.creator.create(workflow, creation(call)))
 
 
-def creation(call: Call) -> Creation:
-    """Return how the caller creates workflows."""
-    return Creation(call.namespace, person_of(call.principal), dry_run(call))
+def creation(
+    call: Call, namespace: str = "", parameters: Sequence[tuple[str, str]] = ()
+) -> Creation:
+    """Return how the caller creates workflows, in the namespace of the path if none is given."""
+    overrides = Overrides(parameters=parameters)
+    place = namespace or call.namespace
+    return Creation(place, person_of(call.principal), dry_run(call), overrides)
 
 
 async def created(call: Call, made: RunRow | JsonObject) -> Answer:

@@ -82,7 +82,7 @@ def _attempt(run: Run, node: Node) -> None:
     boundary = node if node.boundary is None else run.node(node.boundary)
     if node.message:  # the wait before this attempt is over, even if there is no room yet
         run.emit(NodePhaseChanged(at=run.at, node=node.id, phase="Running"))
-    is_first = not frame.attempts  # it takes the place that was found for the node
+    is_first = not (frame.attempts or frame.again)  # it takes the place that was found for the node
     if not (is_first or node.keeps_place or run.gates.has_room(run, node, boundary)):
         return
     number = len(frame.attempts)

@@ -30,9 +30,9 @@ def react(run: Run, node: Node) -> None:
     if frame is None or frame.open:
         return
     groups = run.template(node).groups
-    if frame.cursor >= 0:
-        group = run.node(run.state.id_of(f"{node.name}[{frame.cursor}]"))
-        if group.phase in BAD:
+    for index in (*(slot[0] for slot in frame.queue), frame.cursor):
+        group = run.state.find(f"{node.name}[{index}]")
+        if group is not None and group.phase in BAD:
             _end(run, node, "Failed", group.message)
             return
     if frame.cursor + 1 < len(groups):

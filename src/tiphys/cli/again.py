@@ -1,0 +1,155 @@
+"""`tiphys retry` and `tiphys resubmit`: workflows that have ended, once more."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tiphys.cli.selecting import selected, selector_option
+from tiphys.cli.session import (
+    Session,
+    is_asynchronous,
+    parameter_option,
+    runtime_option,
+    settings_option,
+    with_session,
+    write,
+)
+from tiphys.errors import UserError
+
+if TYPE_CHECKING:
+    from tiphys.app import Local
+    from tiphys.ports import RunRow
+
+
+def _after_options(command: click.decorators.FC) -> click.decorators.FC:
+    """Add the options that say what is shown, and what is done afterwards."""
+    for option in reversed(
+        (
+            click.option("-o", "--output", type=click.Choice(["name", "json", "yaml", "wide"])),
+            click.option("--log", "logs", is_flag=True, help="Show its logs until it ends."),
+            click.option(
+                "-w", "--wait", "waits", is_flag=True, help="Wait for the end; exit 1 if it failed."
+            ),
+            click.option("--watch", "watches", is_flag=True, help="Watch until the end."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@click.command()
+@click.argument("names", nargs=-1)
+@parameter_option("parameters")
+@selector_option
+@click.option(
+    "--node-field-selector",
+    "selector",
+    default="",
+    help="With --restart-successful: nodes to run again although they succeeded.",
+)
+@click.option("--restart-successful", is_flag=True, help="Run the selected nodes again, too.")
+@_after_options
+@settings_option
+@with_session
+@is_asynchronous
+async def retry(
+    session: Session,
+    names: tuple[str, ...],
+    parameters: tuple[str, ...],
+    labels: str,
+    selector: str,
+    restart_successful: bool,
+    **after: Any,
+) -> int:
+    """Go on with workflows that failed: what succeeded is kept. @latest is the newest.
+
+    With -p loops are expanded anew.
+    """
+    from tiphys.app import local
+    from tiphys.service.again import RetryOptions
+    from tiphys.service.submit import parse_parameters
+
+    _check(after)
+    if not names and not labels:
+        raise click.UsageError("requires either node field selector or workflow")
+    options = RetryOptions(restart_successful, selector, parse_parameters(parameters))
+    with local(session.settings) as home:
+        rows = await selected(session, home, names, labels)
+        for row in rows:
+            await home.repeater.retry(row, options)
+        return await _afterwards(session, home, rows, after)
+
+
+@click.command()
+@click.argument("names", nargs=-1)
+@parameter_option("parameters")
+@selector_option
+@click.option("--memoized", is_flag=True, help="Do not repeat what succeeded.")
+@click.option("--priority", type=int, hidden=True)
+@_after_options
+@settings_option
+@runtime_option
+@with_session
+@is_asynchronous
+async def resubmit(
+    session: Session,
+    names: tuple[str, ...],
+    parameters: tuple[str, ...],
+    labels: str,
+    memoized: bool,
+    priority: int | None,  # noqa: ARG001 - Argo takes it and does nothing with it
+    **after: Any,
+) -> int:
+    """Run workflows anew under another name; @latest is the newest.
+
+    With --memoized what a failed workflow did well is taken over.
+    """
+    from tiphys.app import local
+    from tiphys.service.again import ResubmitOptions
+    from tiphys.service.submit import parse_parameters
+
+    _check(after)
+    options = ResubmitOptions(memoized, parse_parameters(parameters))
+    with local(session.settings) as home:
+        rows = []
+        for row in await selected(session, home, names, labels):
+            runtime = session.settings.runtime
+            wanted = row if runtime == "auto" else dataclasses.replace(row, runtime=runtime)
+            rows.append(await home.repeater.resubmit(wanted, options))
+        return await _afterwards(session, home, rows, after)
+
+
+def _check(after: dict[str, Any]) -> None:
+    if after["waits"] and after["watches"]:
+        raise UserError("--wait cannot be combined with --watch")
+
+
+async def _afterwards(
+    session: Session, home: Local, rows: list[RunRow], after: dict[str, Any]
+) -> int:
+    """Show the workflows; of a single one also what becomes of it."""
+    from tiphys.cli import printing
+    from tiphys.cli.background import ensure_engine
+    from tiphys.cli.logs import follow_logs
+    from tiphys.cli.render import Style
+    from tiphys.cli.wait import wait_for, watch_one
+
+    output = after["output"]
+    if rows:
+        ensure_engine(session)
+    for row in rows:
+        fresh = await home.store.find(row.namespace, row.name)
+        workflow = await home.viewer.whole(fresh)
+        write(printing.one(workflow, output, Style(colour=session.colour)))
+    if len(rows) != 1:
+        return 0
+    if after["logs"]:
+        await follow_logs(session, home, rows[0])
+    if after["watches"]:
+        await watch_one(session, home, rows[0].name)
+    if after["waits"]:
+        return await wait_for(session, home, [rows[0].name], quiet=output is not None)
+    return 0

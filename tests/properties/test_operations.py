@@ -1,0 +1,83 @@
+"""What must hold when people act on a workflow that has ended, or while it runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+
+import pytest
+from tests.properties.programs import Program, make
+from tests.properties.watched import People, WatchedDriver, drive_watched, go_to_end
+
+from tiphys.engine.phases import BAD
+from tiphys.messages import JobSpec, RetryRequested
+from tiphys.runtime.simulated import Outcome
+
+SEEDS = range(120)
+MOST_RETRIES = 5
+
+
+class Mending(Program):
+    """A program whose jobs succeed from some moment on."""
+
+    is_mended = False
+
+    def say(self, job: JobSpec) -> Outcome:
+        told = super().say(job)
+        return replace(told, code=0, error="", lost=False) if self.is_mended else told
+
+
+def mending(seed: int, timing: bool = False) -> Mending:
+    program = make(seed, timing)
+    return Mending(program.seed, program.document)
+
+
+def mend(program: Mending) -> None:
+    object.__setattr__(program, "is_mended", True)
+
+
+def broken(driver: WatchedDriver) -> list[str]:
+    """Return the nodes that failed for a reason that no job can mend."""
+    state = driver.run.state
+    bad = [node for node in state.nodes.values() if node.phase in BAD]
+    return [
+        node.name for node in bad if node.kind in {"Skipped", "Suspend"} or node.phase == "Error"
+    ]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_retry_of_what_failed_succeeds_when_its_jobs_do(seed):
+    program = mending(seed)
+    driver = drive_watched(program)
+    mend(program)
+    if driver.run.state.phase == "Succeeded":
+        return
+    was_neutral = set(driver.run.state.failed)
+    driver.retry(RetryRequested(at=driver.world.now))
+    go_to_end(driver, crashes=Random(seed))
+    state = driver.run.state
+    assert state.done
+    if not broken(driver):
+        again = [key for key in state.failed if key not in was_neutral]
+        assert state.phase == "Succeeded" or not again
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_whatever_people_do_a_run_that_is_retried_ends(seed):
+    program = mending(seed, timing=True)
+    rng = Random(seed)
+    people = People(rng)
+    driver = drive_watched(program, crashes=Random(-seed), people=people)
+    for round_ in range(MOST_RETRIES):
+        assert driver.run.state.done
+        assert not driver.run.state.jobs
+        nodes = [*driver.run.state.nodes]
+        chosen = rng.sample(nodes, min(len(nodes), rng.choice((0, 0, 1, 3))))
+        parameters = (("w", rng.choice("vwx")),) if rng.random() < 0.3 else ()
+        if round_ == MOST_RETRIES - 1:
+            mend(program)
+        driver.retry(
+            RetryRequested(at=driver.world.now, nodes=tuple(chosen), parameters=parameters)
+        )
+        go_to_end(driver, crashes=rng, people=people)
+    assert driver.run.state.done
