@@ -4,6 +4,7 @@ PYTHON ?= python3
 CORPUS ?= ../shared/conformance
 DEMO_HOME ?= build/demo
 FUZZ_SECONDS ?= 600
+SEEDS ?= 5000
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -13,7 +14,7 @@ PRODUCT := $(wildcard tools/build_launcher.py src/tiphys/executor/launcher.c)
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup fmt lint type test conformance e2e bench docs check demo fuzz emulators
+.PHONY: help setup fmt lint type test conformance e2e bench docs check demo fuzz soak emulators
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z0-9]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -49,6 +50,10 @@ emulators: ## install the emulator of Azure's store that some tests need (with n
 
 fuzz: $(READY) ## feed every language nonsense, ten minutes each (FUZZ_SECONDS)
 	$(BIN)/python -m tests.unit.expr.fuzzing --seconds $(FUZZ_SECONDS)
+
+soak: $(READY) ## try ten thousand random programs and a thousand runs with faults (SEEDS)
+	$(PYTEST) -n auto tests/properties --seeds $(SEEDS)
+	$(PYTEST) -n auto tests/faults/test_engine_dies.py --seeds 500
 
 fmt: $(READY) ## format and sort imports
 	$(BIN)/ruff check --select I --fix src tests tools benchmarks

@@ -25,13 +25,16 @@ from tiphys.controller.engine import Engine
 from tiphys.controller.loop import Ports
 from tiphys.controller.serving import serve
 from tiphys.errors import Permanent, UserError
+from tiphys.executor.volumes import Places
 from tiphys.ports import Answerer, Objects, RunRow, Runtime
 from tiphys.runtime.images import ImageRule
 from tiphys.runtime.local import LocalRuntime
 from tiphys.runtime.process import ProcessRuntime
+from tiphys.runtime.setup import FEATURES, Setup
 from tiphys.runtime.slots import Slots, default_slots
 from tiphys.service.again import Repeater
 from tiphys.service.cron import CronChildren, CronWorkflows
+from tiphys.service.explain import Explainer
 from tiphys.service.operations import Operator
 from tiphys.service.submit import Submitter
 from tiphys.service.view import Viewer
@@ -94,6 +97,7 @@ class Local:
     operator: Operator
     repeater: Repeater
     viewer: Viewer
+    explainer: Explainer
     slots: Slots
     objects: Objects
     crons: CronWorkflows
@@ -211,18 +215,23 @@ def _runtime(home: Local, name: str) -> LocalRuntime:
         home.drivers,
         home.clock,
         slots=home.slots,
-        images=[
-            ImageRule(
-                pattern=item.pattern,
-                root=item.root,
-                bin=item.bin,
-                visible=item.visible,
-                entrypoint=item.entrypoint,
-                cmd=item.cmd,
-            )
-            for item in settings.images
-        ],
-        environ=passed_on(settings.environ),
+        setup=Setup(
+            images=[
+                ImageRule(
+                    pattern=item.pattern,
+                    root=item.root,
+                    bin=item.bin,
+                    visible=item.visible,
+                    entrypoint=item.entrypoint,
+                    cmd=item.cmd,
+                )
+                for item in settings.images
+            ],
+            environ=passed_on(settings.environ),
+            objects=home.objects,
+            places=Places(str(settings.home / "volumes"), settings.host_paths),
+            unpacked=settings.home / "images",
+        ),
     )
 
 
@@ -270,13 +279,9 @@ def features(settings: Settings, name: str) -> frozenset[str]:
         from tiphys.runtime.simulated import SimulatedRuntime
 
         return SimulatedRuntime.capabilities.features
-    kind: type[LocalRuntime] = ProcessRuntime
-    if name == "sandbox":
-        from tiphys.runtime.sandbox import SandboxRuntime
-
-        kind = SandboxRuntime
     beside = {"data", "http", "resource", *(("plugin",) if settings.plugins else ())}
-    return kind.capabilities.features | beside
+    lacks = set() if settings.host_paths else {"volumes.hostPath"}
+    return (FEATURES - lacks) | beside
 
 
 def passed_on(environ: Mapping[str, str]) -> dict[str, str]:
@@ -323,6 +328,7 @@ def local(settings: Settings, *, drives: bool = False) -> Iterator[Local]:
             operator=Operator(store, store, clock),
             repeater=Repeater(store, store, store, submitter, clock),
             viewer=Viewer(store),
+            explainer=Explainer(store, store),
             slots=Slots(settings.slots or default_slots()),
             objects=objects,
             crons=CronWorkflows(objects),

@@ -23,19 +23,9 @@ from tiphys.model.templates import Template
 Phase: TypeAlias = Literal[
     "Pending", "Running", "Succeeded", "Skipped", "Failed", "Error", "Omitted"
 ]
-Kind: TypeAlias = Literal[
-    "Pod",
-    "Container",
-    "HTTP",
-    "Plugin",
-    "Steps",
-    "StepGroup",
-    "DAG",
-    "TaskGroup",
-    "Retry",
-    "Suspend",
-    "Skipped",
-]
+_Waiting: TypeAlias = Literal["Steps", "StepGroup", "DAG", "TaskGroup", "Retry"]
+_Single: TypeAlias = Literal["Pod", "Container", "HTTP", "Plugin", "Suspend", "Skipped"]
+Kind: TypeAlias = Literal[_Waiting, _Single]
 Strategy: TypeAlias = Literal["Stop", "Terminate"]
 Stage: TypeAlias = Literal["", "lock", "cache"]
 """What a node waits for before its work begins: its locks, what its cache knows, or nothing."""
@@ -486,13 +476,17 @@ class QuestionSettled(Message, frozen=True):
 
 
 class LockAwaited(Message, frozen=True):
-    """A lock cannot be had yet, and who has it. Without a node the whole workflow waits."""
+    """A lock cannot be had yet, and who has it. Without a node the whole workflow waits.
+
+    `at` is 0.0 where the time was not kept.
+    """
 
     question: str
     message: str
     key: str = ""
     blocked: tuple[Blocked, ...] = ()
     node: NodeId | None = None
+    at: float = 0.0
 
 
 class LocksReleased(Message, frozen=True):
@@ -566,10 +560,11 @@ class NodeSettled(Message, frozen=True):
 
 
 class OutputsSupplied(Message, frozen=True):
-    """Someone supplied output parameters of a suspend node."""
+    """Someone supplied output parameters of a suspend node; `at` is 0.0 if not kept."""
 
     node: NodeId
     outputs: Outputs
+    at: float = 0.0
 
 
 class RetryScheduled(Message, frozen=True):
@@ -581,10 +576,16 @@ class RetryScheduled(Message, frozen=True):
 
 
 class WaitStarted(Message, frozen=True):
-    """Something cannot go on, and why; nodes it concerns may not exist yet."""
+    """A node cannot go on, and why; those it would add do not exist yet.
+
+    `hook` is the hook of the node that cannot be run yet, "" if the node itself waits. Said once
+    for each wait. `at` is 0.0 where the time was not kept.
+    """
 
     node: NodeId
     reason: str
+    hook: str = ""
+    at: float = 0.0
 
 
 class GlobalOutputSet(Message, frozen=True):

@@ -7,7 +7,7 @@ of `tiphys.errors` at their own edge, and never retry: the caller does.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -73,8 +73,10 @@ class Runtime(Protocol):
         """Yield the state of every job started or adopted here, then each change, once."""
         ...
 
-    def logs(self, run: RunId, job: NodeId, follow: bool) -> AsyncIterator[bytes]:
-        """Yield what the job wrote (standard output and error together), in pieces."""
+    def logs(
+        self, run: RunId, job: NodeId, follow: bool, container: str = "main"
+    ) -> AsyncIterator[bytes]:
+        """Yield what a container wrote (standard output and error together), in pieces."""
         ...
 
     async def close(self) -> None:
@@ -357,6 +359,10 @@ class Journal(Protocol):
         """Return the latest snapshot, the events after it and the last sequence number."""
         ...
 
+    async def history(self, run: RunId) -> Sequence[Event]:
+        """Return all events of a run, whatever snapshots there are. Raises NotFound."""
+        ...
+
     async def append(self, run: RunId, after: int, epoch: int, changes: Changes) -> int:
         """Commit in one transaction and return the new last sequence number.
 
@@ -569,6 +575,10 @@ class Catalogue(Protocol):
 
     async def listed(self, run: RunId) -> Listed:
         """Return one workflow by its uid, live or archived. Raises NotFound."""
+        ...
+
+    async def counts(self, label: str) -> Mapping[str, int]:
+        """Return how many live workflows have each value of a label."""
         ...
 
     async def number(self) -> int:

@@ -26,9 +26,9 @@ RUNTIMES = ("auto", "sandbox", "process", "simulated")
 class Image:
     """What an image name means here: `pattern` matches the repository name without registry or tag.
 
-    `root` is "host" or a directory with an unpacked image; `bin` are directories put first on
-    PATH, `visible` others that the programs in them need; `entrypoint` and `cmd` stand in for the
-    image's own.
+    `root` is "host", a directory or tar file with an image's files, or "podman:<image>"; `bin` are
+    directories put first on PATH, `visible` others that the programs in them need; `entrypoint` and
+    `cmd` stand in for the image's own.
     """
 
     pattern: str
@@ -71,7 +71,8 @@ class Settings:
     run at once, of all workflows that one process drives (0: by the number of processors).
     `namespace` is where documents without one go. `parallelism` and `namespace_parallelism` limit
     the workflows at work at once, in all and in each namespace (0: any number). `idle_seconds` is
-    how long a background engine waits for more work.
+    how long a background engine waits for more work. `host_paths` are the directories of this
+    machine that workflows may mount.
     """
 
     home: Path
@@ -82,6 +83,7 @@ class Settings:
     namespace_parallelism: int = 0
     idle_seconds: float = _IDLE_SECONDS
     images: tuple[Image, ...] = ()
+    host_paths: tuple[str, ...] = ()
     http: Http = field(default_factory=Http)
     plugins: tuple[Plugin, ...] = ()
     environ: Mapping[str, str] = field(default_factory=dict)
@@ -95,6 +97,7 @@ SETTINGS = (
     "namespace_parallelism",
     "idle_seconds",
     "images",
+    "host_paths",
     "http",
     "plugins",
 )
@@ -134,6 +137,7 @@ def load_settings(
         namespace_parallelism=int(given.number("namespace_parallelism", 0, int)),
         idle_seconds=float(given.number("idle_seconds", _IDLE_SECONDS, int | float)),
         images=tuple(_image(given, index, base) for index in range(len(given.items("images")))),
+        host_paths=tuple(str((base / item).resolve()) for item in given.texts("host_paths")),
         http=_http(given),
         plugins=tuple(_plugin(given, index, base) for index in range(len(given.items("plugins")))),
         environ=environ,
@@ -241,11 +245,15 @@ def _image(file: _File, index: int, base: Path) -> Image:
     if not entry.text("pattern"):
         raise entry.wrong('every entry of "images" needs a pattern')
     root = entry.text("root") or "host"
-    if root != "host" and not (base / root).is_dir():
-        raise entry.wrong(f'"root" is "host" or a directory; there is no directory {root}', "root")
+    is_place = root != "host" and not root.startswith("podman:")
+    if is_place and not (base / root).exists():
+        reason = (
+            f'"root" is "host", a directory, a tar file or "podman:<image>"; no {root} is there'
+        )
+        raise entry.wrong(reason, "root")
     return Image(
         pattern=entry.text("pattern"),
-        root=root if root == "host" else str((base / root).resolve()),
+        root=str((base / root).resolve()) if is_place else root,
         bin=tuple(str((base / item).resolve()) for item in entry.texts("bin")),
         visible=tuple(str((base / item).resolve()) for item in entry.texts("visible")),
         entrypoint=entry.texts("entrypoint"),

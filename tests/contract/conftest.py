@@ -2,6 +2,8 @@
 
 import pytest
 
+pytest.register_assert_rewrite("tiphys.testing.pod_contract", "tiphys.testing.runtime_contract")
+
 
 @pytest.fixture
 def anyio_backend() -> str:

@@ -25,10 +25,11 @@ from tiphys.model.artifacts import (
 )
 from tiphys.model.containers import Container, EnvVar
 from tiphys.model.templates import ScriptTemplate, Template
-from tiphys.runtime import local as local_runtimes
+from tiphys.runtime import ending, files
 from tiphys.runtime.images import ImageRule, repository
 from tiphys.runtime.process import ProcessRuntime
 from tiphys.runtime.sandbox import SandboxRuntime
+from tiphys.runtime.setup import Setup
 from tiphys.testing.runtime_contract import (
     RUN,
     Act,
@@ -173,7 +174,7 @@ async def test_the_last_valid_progress_is_reported(world):
 
 
 async def test_progress_is_reported_while_a_job_runs(world, monkeypatch):
-    monkeypatch.setattr(local_runtimes, "PROGRESS_SECONDS", 0.02)
+    monkeypatch.setattr(ending, "PROGRESS_SECONDS", 0.02)
     text = "echo 1/4 > $ARGO_PROGRESS_FILE; while :; do sleep 600; done"
     job = shell(world, "p", text)
     async with Session(world, world.open()) as here:
@@ -198,7 +199,7 @@ async def test_progress_is_reported_while_a_job_runs(world, monkeypatch):
 )
 def test_the_last_line_of_a_progress_file_counts(tmp_path, content, wanted):
     (tmp_path / "progress").write_bytes(content)
-    assert local_runtimes.last_progress(str(tmp_path / "progress")) == wanted
+    assert files.last_progress(str(tmp_path / "progress")) == wanted
 
 
 async def test_usage_is_measured(world):
@@ -605,7 +606,9 @@ async def test_an_image_rule_brings_its_own_programs(sandbox, tmp_path):
         job_of(sandbox, "i", EMPTY, capture_result=True), Template(name="i", container=main)
     )
     for made in (SandboxRuntime, ProcessRuntime):
-        runtime = made(tmp_path / made.name, sandbox.drivers, sandbox.clock, images=[rule])
+        runtime = made(
+            tmp_path / made.name, sandbox.drivers, sandbox.clock, setup=Setup(images=[rule])
+        )
         async with Session(sandbox, runtime) as here:
             assert (await here.run(job)).outputs.result == "say a b"
 
@@ -626,7 +629,9 @@ async def test_an_unpacked_image_is_the_root(sandbox, tmp_path):
     job = _with(
         job_of(sandbox, "i", EMPTY, capture_result=True), Template(name="i", container=main)
     )
-    runtime = SandboxRuntime(tmp_path / "runs", sandbox.drivers, sandbox.clock, images=[rule])
+    runtime = SandboxRuntime(
+        tmp_path / "runs", sandbox.drivers, sandbox.clock, setup=Setup(images=[rule])
+    )
     async with Session(sandbox, runtime) as here:
         done = await here.run(job)
     assert done.outputs.result.startswith("inside")

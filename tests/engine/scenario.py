@@ -58,10 +58,16 @@ def load() -> list[Any]:
 
 def drive(scenario: dict[str, Any]) -> Driver:
     """Return a scenario's run at its end, or where it waits for ever."""
+    driver = prepared(scenario)
+    driver.to_end()
+    return driver
+
+
+def prepared(scenario: dict[str, Any]) -> Driver:
+    """Return a scenario's run before its beginning."""
     driver = Driver(admitted(_text(scenario)), lambda job: _outcome(scenario, job))
     for request in scenario.get("requests", []):
         driver.world.at(BEGINNING + request["at"], _request(request))
-    driver.to_end()
     return driver
 
 

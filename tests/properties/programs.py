@@ -62,6 +62,7 @@ class Program:
             lost=0.27 <= fate < 0.30,
             result=rng.choice(RESULTS),
             parameters={"o": rng.choice(("1", "2", "x y", "[1]"))},
+            waiting="ContainerCreating" if rng.random() < 0.1 else "",
         )
 
 
@@ -119,21 +120,25 @@ class _Maker:
             template["synchronization"] = locks
         if self.timing and self.chance(0.15):
             template["memoize"] = {
-                "key": self.rng.choice(("k", "{{inputs.parameters.p}}")),
+                "key": self.rng.choice(("k", "k", "no_key", "{{workflow.parameters.w}}")),
                 "maxAge": self.rng.choice(("1h", "")),
                 "cache": {"configMap": {"name": "cache"}},
             }
 
     def pause(self) -> None:
         seconds = str(self.rng.choice((0, 1, 3)))
-        self.templates.append({"name": "pause", "suspend": {"duration": seconds}})
+        template: dict[str, Any] = {"name": "pause", "suspend": {"duration": seconds}}
+        self.guards(template)
+        self.templates.append(template)
         self.leaves.append(_Made("pause", False))
 
     def ask(self) -> None:
         """Add a node that waits for a person (or, sometimes, for a time without an answer)."""
         suspend = {"duration": "2"} if self.chance(0.5) else {}
         outputs = {"parameters": [{"name": "o", "valueFrom": {"supplied": {}}}]}
-        self.templates.append({"name": "ask", "suspend": suspend, "outputs": outputs})
+        template = {"name": "ask", "suspend": suspend, "outputs": outputs}
+        self.guards(template)
+        self.templates.append(template)
         self.leaves.append(_Made("ask", True))
 
     def retry(self) -> dict[str, Any]:

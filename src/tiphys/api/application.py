@@ -45,6 +45,8 @@ class _Seen:
     """What is known of a request when it has been answered."""
 
     principal: Principal | None = None
+    endpoint: Endpoint | None = None
+    code: int = 0
     held: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
     """Released when the response has gone, however it went."""
 
@@ -65,7 +67,7 @@ class Application:
         request = Request(scope, receive)
         address = request.client.host if request.client else ""
         free, headers = self._rates.take(address)
-        seen = _Seen()
+        seen, began = _Seen(), self.services.clock.now()
         async with seen.held:
             if free:
                 response = await self._answer(request, seen)
@@ -74,8 +76,14 @@ class Application:
             response.headers.update({**headers, **self._cross()})
             path, status = scope["path"], response.status_code
             self.services.audit.note(seen.principal, request.method, path, status, address)
+            self._count(seen, self.services.clock.now() - began)
             with contextlib.suppress(ClientDisconnect):
                 await response(scope, receive, send)
+
+    def _count(self, seen: _Seen, seconds: float) -> None:
+        if seen.endpoint is not None:
+            kind = "server_stream" if seen.endpoint.says.streams else "unary"
+            self.services.metrics.handled(seen.endpoint.label, kind, seen.code, seconds)
 
     def _cross(self) -> dict[str, str]:
         if not self._allow_origin:
@@ -94,11 +102,13 @@ class Application:
         if found is None:
             return _unknown(path)
         endpoint, params = found
+        seen.endpoint = endpoint
         framing = Framing(request.headers.get("accept", "") == "text/event-stream")
         try:
             return await self._call(request, endpoint, params, seen)
         except Exception as exc:  # noqa: BLE001 - the edge of the API: everything becomes an answer
             errors.note(exc, f"{endpoint.method} {endpoint.path}")
+            _, seen.code = errors.status_of(exc)
             return _refusal(exc, endpoint, framing)
 
     async def _call(

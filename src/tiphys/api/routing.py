@@ -119,6 +119,13 @@ class Endpoint:
         """Return the parts of the path."""
         return self.path.split("/")[1:]
 
+    @property
+    def label(self) -> str:
+        """Return what metrics call it: the resource, a slash, and what is done."""
+        words = [part for part in self.segments if part and not part.startswith("{")]
+        resource = words[2] if words[:2] == ["api", "v1"] and len(words) > 2 else words[0] if words else "root"
+        return f"{resource}/{self.handler.__name__}"
+
 
 @dataclass(slots=True)
 class Routes:

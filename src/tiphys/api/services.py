@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tiphys.api.audit import Audit
+from tiphys.api.metrics import Metrics
 from tiphys.model.base import JsonObject
 from tiphys.ports import Auth, Catalogue, Clock, Logins, Objects, Queries, RunRow
 from tiphys.service.again import Repeater
@@ -81,9 +82,7 @@ class Services:
     downloads: Downloads
     sync_limits: SyncLimits
     forget: Callable[[RunRow], Awaitable[None]]
-    settled: Callable[[RunRow], Awaitable[None]]
-    """Returns when the owner of a run has answered what was asked of it, or soon after."""
-    metrics: Callable[[], bytes]
+    metrics: Metrics
     healthy: Callable[[], Awaitable[str]]
     """Returns what is wrong with the engine, "" if it works."""
     limits: Limits = field(default_factory=Limits)

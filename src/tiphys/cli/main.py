@@ -22,6 +22,7 @@ COMMANDS: Final[dict[str, str]] = {
     "cron": "tiphys.cli.cron:cron",
     "delete": "tiphys.cli.operations:delete",
     "engine": "tiphys.cli.background:engine",
+    "explain": "tiphys.cli.explain:explain",
     "expr": "tiphys.cli.expr:expr",
     "get": "tiphys.cli.get:get",
     "lint": "tiphys.cli.lint:lint",
@@ -46,6 +47,7 @@ COMMANDS: Final[dict[str, str]] = {
 HELP: Final[dict[str, str]] = {
     "cron": "Start workflows by the clock.",
     "delete": "Forget workflows and all that belongs to them.",
+    "explain": "Tell why a workflow or a node is as it is.",
     "expr": "Show what an expression yields.",
     "get": "Show a workflow and its tree.",
     "lint": "Check files without running them.",

@@ -96,6 +96,7 @@ def _wait(run: Run, name: str, asked: Asked, answer: Awaited) -> None:
                 key=answer.key,
                 blocked=answer.blocked,
                 node=asked.node,
+                at=run.at,
             )
         )
 

@@ -77,7 +77,8 @@ def _small(state: State, program: Program, event: Event) -> None:
             node.message = event.message
             frame_of(node).until = event.until
         case WaitStarted():
-            frame_of(state.nodes[event.node]).waiting = event.reason
+            waits = state.hook_waits if event.hook else state.waits
+            waits[event.node] = event.reason
         case NodeProgressed():
             nodes.progress_to(state, state.nodes[event.node], event.progress)
         case OutputsSupplied():
@@ -96,6 +97,8 @@ def _question(
     match event:
         case QuestionAsked():
             state.questions[event.question.question] = Asked(event.question, event.node)
+            if event.node is not None:
+                state.waits.pop(event.node, None)
         case QuestionSettled() if event.held:
             asked = state.questions[event.question]
             asked.held, asked.blocked = True, ()

@@ -106,6 +106,7 @@ def _enter(state: State, event: NodeAdded, node: Node) -> None:
     """Take the node's slot off its owner's queue, or count it as one more to wait for."""
     if event.hook_of is not None:
         state.nodes[event.hook_of].hooks_open += 1
+        state.hook_waits.pop(event.hook_of, None)
     if event.owner is None:
         return
     owner = state.nodes[event.owner]
@@ -118,8 +119,8 @@ def _enter(state: State, event: NodeAdded, node: Node) -> None:
     elif owner.kind == "Retry":
         frame.attempts.append(node.id)
         frame.until = 0.0
-        frame.waiting = ""
         frame.open += 1
+        state.waits.pop(owner.id, None)
     else:
         _fill(state, frame, event, node.id)
 
@@ -136,7 +137,9 @@ def _fill(state: State, frame: Frame, event: NodeAdded, key: NodeId) -> None:
         made.insert(place, key)
     frame.head += 1
     if frame.head == len(frame.queue):
-        frame.queue, frame.head, frame.waiting = [], 0, ""
+        frame.queue, frame.head = [], 0
+        if event.owner is not None:
+            state.waits.pop(event.owner, None)
 
 
 def _new_frame(program: Program, state: State, node: Node) -> Frame:
@@ -259,6 +262,7 @@ def advance(state: State, program: Program, event: NodeAdvanced, touch: Touch) -
     node.waiting_for = node.message = ""
     node.memo = event.memo or node.memo
     if not event.stage:
+        state.waits.pop(node.id, None)
         if node.kind in FRAMES and node.frame is None:
             node.frame = _new_frame(program, state, node)
         template = program.templates[node.template]
@@ -301,6 +305,7 @@ def end(state: State, program: Program, event: NodeDone, touch: Touch) -> None:
         node.usage = event.usage
     state.live.pop(node.id, None)
     state.daemons.pop(node.id, None)
+    state.waits.pop(node.id, None)
     node.daemoned, node.pod_ip = False, ""
     if node.id in state.jobs:
         if event.settled:
@@ -344,6 +349,8 @@ def has_hooks(program: Program, state: State, node: Node) -> bool:
 def settle(state: State, program: Program, node: Node, touch: Touch) -> None:
     """A fulfilled node is over with its hooks: tell who waits for it."""
     node.settled = True
+    if state.hook_waits:
+        state.hook_waits.pop(node.id, None)
     if node.hook_of is not None:
         state.nodes[node.hook_of].hooks_open -= 1
         touch(node.hook_of)

@@ -1,7 +1,7 @@
 """Parallelism inside a run: which frames may add nodes, and which wait for room.
 
 A frame that finds no room is remembered here, and touched again when a node that counted ends.
-What is remembered follows from the state (a frame with slots left waits), so it is not stored.
+That it waits, and why, is an event, said once for each wait; who is remembered follows from it.
 
 Source: reference/engine.md 2.7.
 """
@@ -28,22 +28,21 @@ class Gates:
         self._for_boundary: dict[NodeId, dict[NodeId, bool]] = {}
         self._freed: list[NodeId] = []
 
-    def has_room(self, run: Run, frame: Node, boundary: Node) -> bool:
-        """Return whether `frame` may add a node now; if not, it is touched when it may."""
+    def has_room(self, run: Run, frame: Node, boundary: Node, hook: str = "") -> bool:
+        """Return whether `frame` may add a node now; if not, it is touched when it may.
+
+        `hook` is the hook of `frame` that the room is for.
+        """
         if not _workflow_has_room(run):
-            self._wait(run, frame, "the workflow's parallelism")
+            _wait(run, frame, hook, "the workflow's parallelism")
             self._for_workflow[frame.id] = True
             return False
         limit = run.template(boundary).parallelism if boundary.template else None
         if limit is not None and boundary.active >= limit:
-            self._wait(run, frame, f"the parallelism of {boundary.display_name}")
+            _wait(run, frame, hook, f"the parallelism of {boundary.display_name}")
             self._for_boundary.setdefault(boundary.id, {})[frame.id] = True
             return False
         return True
-
-    def _wait(self, run: Run, frame: Node, reason: str) -> None:
-        if frame.frame is not None and not frame.frame.waiting:
-            run.emit(WaitStarted(node=frame.id, reason=f"waiting for room under {reason}"))
 
     def note(self, run: Run, event: Event) -> None:
         """Remember that a node ended, which may have made room."""
@@ -82,17 +81,24 @@ class Gates:
 def _waited_for(run: Run, node: Node) -> list[NodeId]:
     """Return the boundaries in which a node, or a hook of it, may wait for room.
 
-    Whether a hook waits is not stored: its node is touched once too often rather than never.
+    A node that may wait is touched once too often rather than never.
     """
     found: list[NodeId] = []
     if node.stage and not node.fulfilled:
         found.append(node.boundary or node.id)
-    if not node.fulfilled and node.frame is not None and node.frame.waiting:
+    elif node.id in run.state.waits:
         is_inner = node.kind in {"StepGroup", "TaskGroup", "Retry"}
         found.append((node.boundary if is_inner else None) or node.id)
     if not node.settled and node.boundary is not None and has_hooks(run.program, run.state, node):
         found.append(node.boundary)
     return found
+
+
+def _wait(run: Run, node: Node, hook: str, place: str) -> None:
+    known = run.state.hook_waits if hook else run.state.waits
+    if node.id not in known:
+        reason = f"waiting for room under {place}"
+        run.emit(WaitStarted(node=node.id, reason=reason, hook=hook, at=run.at))
 
 
 def _workflow_has_room(run: Run) -> bool:

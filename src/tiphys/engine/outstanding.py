@@ -52,6 +52,8 @@ def _job(run: Run, node: Node) -> list[Command]:
 
 def _timers(run: Run, node: Node) -> list[Command]:
     try:
+        if node.stage:
+            return []
         if node.kind == "Suspend":
             at = ends_at(run, node)
             return [] if at is None else [SetTimer(timer=f"suspend:{node.id}", at=at)]

@@ -34,6 +34,7 @@ def reopen(state: State, program: Program, event: RunReopened) -> None:
     state.phase = state.message = state.shutdown = ""
     state.started_at = state.finished_at = 0.0
     state.deadline_passed, state.questions = False, {}
+    state.waits, state.hook_waits = {}, {}
     state.reopened = True
     state.rebind = bool(event.parameters)
     state.parameters = {**state.parameters, **dict(event.parameters)}

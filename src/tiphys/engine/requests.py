@@ -80,7 +80,7 @@ def resume(run: Run, by: str = "") -> None:
     if run.state.suspend:
         run.emit(SuspendSet(at=run.at, suspend=False))
     for node in _live(run):
-        if node.kind == "Suspend":
+        if node.kind == "Suspend" and not node.stage:
             _resume_node(run, node, by)
     run.touch_live()
 
@@ -100,7 +100,7 @@ def node_set(run: Run, item: NodeSet) -> None:
     """Answer suspend nodes. Nodes that do not wait are left alone."""
     for key in item.nodes:
         node = run.state.nodes.get(key)
-        if node is None or node.fulfilled or node.kind != "Suspend":
+        if node is None or node.fulfilled or node.kind != "Suspend" or node.stage:
             continue
         if item.outputs:
             _supply(run, node, item.outputs)
@@ -123,7 +123,7 @@ def _supply(run: Run, node: Node, values: dict[str, str]) -> None:
     )
     supplied = msgspec.structs.replace(outputs, parameters=parameters)
     if supplied != node.outputs:
-        run.emit(OutputsSupplied(node=node.id, outputs=supplied))
+        run.emit(OutputsSupplied(node=node.id, outputs=supplied, at=run.at))
 
 
 def timer_fired(run: Run, timer: str) -> None:

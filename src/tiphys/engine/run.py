@@ -48,6 +48,7 @@ from tiphys.messages import (
     NodeRebound,
     NodeSet,
     OutputsSupplied,
+    QuestionAsked,
     ResumeRequested,
     RetryRequested,
     RetryScheduled,
@@ -58,6 +59,7 @@ from tiphys.messages import (
     StopRequested,
     SuspendRequested,
     TimerFired,
+    WaitStarted,
 )
 from tiphys.model.base import Json
 from tiphys.model.ids import NodeId
@@ -74,6 +76,7 @@ _OF_A_NODE = (
     NodeRebound,
     OutputsSupplied,
     RetryScheduled,
+    WaitStarted,
 )
 
 
@@ -174,7 +177,10 @@ class Run:
     def emit(self, event: Event) -> None:
         """Record a decision and apply it."""
         self._events.append(event)
+        waiting = _owner_that_waits(self.state, event) if self.state.waits else None
         evolve(self.state, self.program, event, self.touch)
+        if waiting is not None and waiting not in self.state.waits:
+            self.changed[waiting] = True
         self.gates.note(self, event)
         self._note(event)
         if isinstance(event, DaemonReady) and self.state.questions:
@@ -199,7 +205,7 @@ class Run:
                 self.changed[parent] = True
         elif isinstance(event, _OF_A_NODE):
             self.changed[event.node] = True
-        if isinstance(event, LockAwaited) and event.node:
+        if isinstance(event, LockAwaited | QuestionAsked) and event.node:
             self.changed[event.node] = True
         if isinstance(event, RunImported | RunReopened):
             self._anew(event)
@@ -314,6 +320,13 @@ class Run:
         """Return the clock and the seed for evaluations that belong to a node's name."""
         seed = hashlib.sha256(f"{self.state.run} {name}".encode()).digest()
         return Context(now=datetime.fromtimestamp(self.at, UTC), seed=seed)
+
+
+def _owner_that_waits(state: State, event: Event) -> NodeId | None:
+    """Return the node that waited for room until the event, if it may wait no longer."""
+    if isinstance(event, NodeAdded) and event.owner in state.waits:
+        return event.owner
+    return None
 
 
 def _nobody(_: NodeId) -> None:

@@ -39,7 +39,6 @@ class Frame(msgspec.Struct, omit_defaults=True, gc=False):
     target: str = ""
     attempts: list[NodeId] = []
     until: float = 0.0
-    waiting: str = ""
     again: bool = False
 
     def next_slot(self) -> Slot | None:
@@ -123,6 +122,7 @@ class State(msgspec.Struct, omit_defaults=True, kw_only=True):
     Failed and Error nodes. `used` are the template keys called so far. `done_units` and
     `all_units` are the two numbers of the workflow's progress. `questions` are those that are not
     answered for good, and the locks held, by their names. `daemons` are the nodes that serve.
+    `waits` says why a node waits for room, `hook_waits` why a hook of it does.
     `reopened`: the run had ended and has not started again yet; `dropping` are the jobs of which
     nothing may be left when it does. `parameters` are those it was given then. `rebind`: nodes
     that go on have to look at their inputs again.
@@ -147,6 +147,8 @@ class State(msgspec.Struct, omit_defaults=True, kw_only=True):
     output_artifacts: dict[str, Artifact] = {}
     questions: dict[str, Asked] = {}
     daemons: dict[NodeId, bool] = {}
+    waits: dict[NodeId, str] = {}
+    hook_waits: dict[NodeId, str] = {}
     active_pods: int = 0
     done_units: int = 0
     all_units: int = 0

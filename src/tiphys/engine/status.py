@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tiphys.engine.clock import rfc3339
+from tiphys.engine.nodes.suspend import ends_at
+from tiphys.engine.resolving import CallError
 from tiphys.engine.state import Asked, Node, State
 from tiphys.messages import LocksWanted
 from tiphys.model.arguments import Inputs, Outputs, Parameter
@@ -67,6 +69,7 @@ def node_status(run: Run, node: Node) -> NodeStatus:
         memoization_status=_memo(node),
         synchronization_status=_waits(node),
         usage=_usage(node),
+        waiting_reason=_waiting(run, node),
     )
 
 
@@ -83,6 +86,17 @@ def _memo(node: Node) -> MemoizationStatus | None:
 
 def _waits(node: Node) -> NodeSynchronizationStatus | None:
     return NodeSynchronizationStatus(waiting=node.waiting_for) if node.waiting_for else None
+
+
+def _waiting(run: Run, node: Node) -> str:
+    """Return why a node waits, "" if it does not or its message says so."""
+    if node.kind == "Suspend" and node.phase == "Running":
+        try:
+            until = ends_at(run, node)
+        except CallError:
+            return ""
+        return "waiting for a person" if until is None else f"waiting until {rfc3339(until)}"
+    return run.state.waits.get(node.id, "") or run.state.hook_waits.get(node.id, "")
 
 
 def _template_name(run: Run, node: Node, call: Call | None) -> str:

@@ -17,10 +17,12 @@ from msgspec.structs import replace
 
 from tiphys.errors import Permanent, TiphysError
 from tiphys.executor import archive, contract
+from tiphys.executor.ends import PodEnd, Verdict, member_ends, pod_verdict
 from tiphys.executor.layout import Layout
+from tiphys.executor.members import MAIN, main_container, mains_of, name_of
 from tiphys.executor.stage import clean_path
 from tiphys.executor.transfers import RETRY, DriverOf, Retry, Transfers
-from tiphys.messages import JobFinished, JobSpec
+from tiphys.messages import ContainerReported, JobFinished, JobSpec
 from tiphys.model.arguments import Outputs, Parameter
 from tiphys.model.artifacts import Artifact, ArtifactLocation, LocalArtifact
 from tiphys.ports import Stored
@@ -32,7 +34,6 @@ _DEADLINE_TEXTS: Final = {
     b"seconds": "Pod was active on the node longer than the specified deadline",
     b"at": "Step exceeded its deadline",
 }
-Verdict = tuple[Literal["Succeeded", "Failed", "Error"], str]
 
 
 @dataclass(slots=True)
@@ -52,17 +53,20 @@ def needs_saving(job: JobSpec) -> bool:
     return bool(job.template.outputs.artifacts) or job.archive_logs
 
 
-def capture_now(job: JobSpec, layout: Layout, code: int, ended_at: float) -> JobFinished:
-    """Return the final report of a job without artifacts; `ended_at` is used if none is known."""
+def capture_now(job: JobSpec, layout: Layout, end: int | PodEnd, ended_at: float) -> JobFinished:
+    """Return the final report of a job without artifacts.
+
+    `end` is the command's exit code or how the pod ended; `ended_at` is used if no time is known.
+    """
     found = _Captured()
     _capture_values(job, layout, found)
-    return _report(job, layout, code, ended_at, found)
+    return _report(job, layout, end, ended_at, found)
 
 
 async def capture(
     job: JobSpec,
     layout: Layout,
-    code: int,
+    end: int | PodEnd,
     ended_at: float,
     drivers: DriverOf,
     retry: Retry = RETRY,
@@ -84,16 +88,17 @@ async def capture(
             "".join(f"{text}; " for text in failures) if failures[1:] else failures[0]
         )
     if job.archive_logs:
-        await _save_log(job, layout, transfers, found)
+        for name in sorted({name_of(job, container) for container in mains_of(job)}):
+            await _save_log(job, layout, transfers, found, name)
     contract.write_stored(layout.directory, found.stored)
-    return _report(job, layout, code, ended_at, found)
+    return _report(job, layout, end, ended_at, found)
 
 
 # ------------------------------------------------------------------------- result, parameters
 
 
 def _capture_values(job: JobSpec, layout: Layout, found: _Captured) -> None:
-    if job.capture_result:
+    if job.capture_result and (job.template.container_set is None or main_container(job)):
         found.result = read_result(f"{layout.directory}/{contract.STDOUT}")
     try:
         for parameter in job.template.outputs.parameters:
@@ -178,11 +183,13 @@ def _pack(source: Path, packed: Path, artifact: Artifact, name: str) -> None:
     archive.pack(source, packed, artifact.archive, name)
 
 
-async def _save_log(job: JobSpec, layout: Layout, transfers: Transfers, found: _Captured) -> None:
-    log = Path(layout.directory, contract.COMBINED)
+async def _save_log(
+    job: JobSpec, layout: Layout, transfers: Transfers, found: _Captured, name: str
+) -> None:
+    log = Path(layout.directory, contract.log_of(name))
     if not log.exists():
         return
-    artifact = log_artifact(job)
+    artifact = log_artifact(job, name)
     try:
         found.stored[artifact.name] = await transfers.save(log, artifact)
     except (TiphysError, OSError) as exc:
@@ -191,19 +198,19 @@ async def _save_log(job: JobSpec, layout: Layout, transfers: Transfers, found: _
         found.artifacts.append(artifact)
 
 
-def log_artifact(job: JobSpec) -> Artifact:
-    """Return `main-logs`, at `<key_prefix>/main.log` of the template's archive location.
+def log_artifact(job: JobSpec, container: str = MAIN) -> Artifact:
+    """Return `<container>-logs`, at `<key_prefix>/<container>.log` of the archive location.
 
     Source: reference/executor.md 6.4.
     """
     where = job.template.archive_location or ArtifactLocation()
-    key = f"{job.key_prefix}/main.log"
+    key = f"{job.key_prefix}/{container}.log"
     for name in ("s3", "gcs", "oss", "plugin", "local"):
         if (location := getattr(where, name)) is not None:
-            return Artifact(name="main-logs", **{name: replace(location, key=key)})
+            return Artifact(name=f"{container}-logs", **{name: replace(location, key=key)})
     if where.azure is not None:
-        return Artifact(name="main-logs", azure=replace(where.azure, blob=key))
-    return Artifact(name="main-logs", local=LocalArtifact(key=key))
+        return Artifact(name=f"{container}-logs", azure=replace(where.azure, blob=key))
+    return Artifact(name=f"{container}-logs", local=LocalArtifact(key=key))
 
 
 # ------------------------------------------------------------------------------------ verdict
@@ -225,14 +232,19 @@ def verdict(code: int, deadline: str, termination: str, errors: list[str]) -> Ve
 
 
 def _report(
-    job: JobSpec, layout: Layout, code: int, ended_at: float, found: _Captured
+    job: JobSpec, layout: Layout, end: int | PodEnd, ended_at: float, found: _Captured
 ) -> JobFinished:
-    deadline = termination = ""
-    if code or job.deadline_seconds is not None or job.deadline_at is not None:
+    deadline = ""
+    if end != 0 or job.deadline_seconds is not None or job.deadline_at is not None:
         deadline = deadline_text(layout.directory)
-    if code and not deadline:
-        termination = termination_text(layout)
-    phase, message = verdict(code, deadline, termination, found.errors)
+    members: tuple[ContainerReported, ...] = ()
+    if isinstance(end, PodEnd):
+        phase, message = pod_verdict(end, deadline, found.errors)
+        members, code = member_ends(job, end), end.main_code
+    else:
+        termination = termination_text(layout) if end and not deadline else ""
+        phase, message = verdict(end, deadline, termination, found.errors)
+        code = end
     measured = contract.read_usage(layout.directory)
     measured = measured or contract.UsageFile(ended_at, ended_at)
     return JobFinished(
@@ -243,11 +255,12 @@ def _report(
             parameters=tuple(found.parameters),
             artifacts=tuple(found.artifacts),
             result=found.result,
-            exit_code=str(code),
+            exit_code=None if code is None else str(code),
         ),
         usage=measured.usage(),
         started_at=measured.started_at,
         finished_at=measured.finished_at,
+        containers=members,
     )
 
 

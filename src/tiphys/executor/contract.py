@@ -18,9 +18,21 @@ has one (reference/executor.md 2). Who writes, what, and when:
 | `deadline` | launcher, before it kills | `seconds` or `at`: which deadline passed |
 | `usage` | launcher, at the end | JSON: cpu, memory, wall time, start, end |
 | `ctr/main/exitcode` | launcher, last, by rename | decimal, no newline |
+| `volumes/<name>/` | engine, before the start | a volume that lives as long as the pod |
+| `argo/progress` | a pod's programs (sandbox) | `progress` of all its containers |
+| `shm/` | a pod's programs (sandbox) | `/dev/shm` of all its containers |
 | `outputs/` | engine, while capturing | packed artifacts on their way to the repository |
 | `stored` | engine, after capturing | JSON: size and SHA-256 of each artifact, by its name |
 | `report` | engine, by rename | the final JobReport, JSON: the job is over |
+
+A pod of several containers has one pod launcher (`pod/`) instead. It holds the same lock and writes
+`pid`, `deadline` and `usage` alike, `ctr/<container>/` for each container, and besides:
+
+| name | writer | content |
+| --- | --- | --- |
+| `bell` | engine, before the start | a pipe: a byte in it says that `events` has grown |
+| `events` | pod launcher | JSON lines: the pod runs, a daemon is ready, a container changed |
+| `ended` | pod launcher, last, by rename | JSON: how every container ended |
 
 What follows from it, for an engine that finds the directory: `report` -> say it again; lock held
 -> a launcher lives, watch it; `exitcode` -> capture now; `pid` -> the launcher was killed, the
@@ -58,6 +70,12 @@ USAGE: Final = "usage"
 OUTPUTS: Final = "outputs"
 STORED: Final = "stored"
 REPORT: Final = "report"
+VOLUMES: Final = "volumes"
+SHARED: Final = "argo"
+SHM: Final = "shm"
+EVENTS: Final = "events"
+BELL: Final = "bell"
+ENDED: Final = "ended"
 
 CANNOT_START: Final = 64
 """The exit code of a command that could not be started, as Argo's emissary gives it."""
@@ -133,6 +151,11 @@ def read_file(path: str, limit_bytes: int = 1 << 20) -> bytes | None:
         return None
     finally:
         os.close(fd)
+
+
+def log_of(container: str) -> str:
+    """Return the file of a container's log."""
+    return f"ctr/{container}/combined"
 
 
 def try_lock(directory: str) -> int | None:

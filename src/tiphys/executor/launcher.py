@@ -132,7 +132,7 @@ class Launcher:
         read_fd, write_fd = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self.wake_fd = read_fd
         signal.set_wakeup_fd(write_fd, warn_on_full_buffer=False)
-        for number in _forwarded() | {signal.SIGCHLD}:
+        for number in forwarded() | {signal.SIGCHLD}:
             signal.signal(number, lambda *_: None)
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
 
@@ -152,9 +152,9 @@ class Launcher:
         try:
             os.chdir(self.cwd)
         except OSError as exc:
-            text = f"failed to start command: chdir {self.cwd}: {_reason(exc.errno or 0)}"
+            text = f"failed to start command: chdir {self.cwd}: {reason_of(exc)}"
             raise StartError(text) from exc
-        program = find_command(self.command[0])
+        program = find_command(self.command[0], os.environ.get("PATH", ""))
         failed_read, failed_write = os.pipe2(os.O_CLOEXEC)
         output = -1
         if self.captures:
@@ -197,10 +197,10 @@ class Launcher:
         """Send a signal to the command's group; inside the sandbox if it is in one."""
         if self.in_sandbox and number != signal.SIGKILL:
             inside = children_of(self.child)
-            if inside and _kill(-inside[0], number):
+            if inside and kill(-inside[0], number):
                 return
-        if not _kill(-self.child, number):
-            _kill(self.child, number)
+        if not kill(-self.child, number):
+            kill(self.child, number)
 
     def begin_end(self) -> None:
         """SIGTERM now, SIGKILL after the grace; a second call may shorten the wait."""
@@ -240,11 +240,11 @@ class Launcher:
 
     def sweep(self) -> None:
         """Kill what the command left; a killed process's children become ours."""
-        _kill(-self.child, signal.SIGKILL)
+        kill(-self.child, signal.SIGKILL)
         while (found := self.reap(os.WNOHANG)) is not None:
             if not found:
                 for pid in children_of(os.getpid()):
-                    _kill(pid, signal.SIGKILL)
+                    kill(pid, signal.SIGKILL)
                 self.reap(0)
 
     # ------------------------------------------------------------------------------ the wait
@@ -321,17 +321,20 @@ def children_of(pid: int) -> list[int]:
         return []
 
 
-def find_command(name: str) -> str:
-    """Return the program's path. Raises StartError with the texts of Go's LookPath."""
+def find_command(name: str, path: str) -> str:
+    """Return the program's path, looked up in `path` as in PATH.
+
+    Raises StartError with the texts of Go's LookPath.
+    """
     if "/" in name:
         problem = _why_not(name)
         if problem:
             raise StartError(f'failed to find name in PATH: exec: "{name}": {problem}')
         return name
-    for folder in os.environ.get("PATH", "").split(":") if name else ():
-        path = f"{folder}/{name}"
-        if folder and not _why_not(path):
-            return path
+    for folder in path.split(":") if name else ():
+        program = f"{folder}/{name}"
+        if folder and not _why_not(program):
+            return program
     raise StartError(
         f'failed to find name in PATH: exec: "{name}": executable file not found in $PATH'
     )
@@ -341,17 +344,23 @@ def _why_not(path: str) -> str:
     try:
         os.stat(path)
     except OSError as exc:
-        return f"stat {path}: {_reason(exc.errno or 0)}"
+        return f"stat {path}: {reason_of(exc)}"
     if os.path.isdir(path):
         return "is a directory"
     return "" if os.access(path, os.X_OK, effective_ids=True) else "permission denied"
+
+
+def reason_of(exc: OSError) -> str:
+    """Return why a call failed, in Go's words."""
+    return _reason(exc.errno or 0)
 
 
 def _reason(number: int) -> str:
     return _GO_REASONS.get(number, os.strerror(number))
 
 
-def _kill(pid: int, number: int) -> bool:
+def kill(pid: int, number: int) -> bool:
+    """Send a signal; False if nobody could be reached."""
     try:
         os.kill(pid, number)
     except (ProcessLookupError, PermissionError):
@@ -359,7 +368,8 @@ def _kill(pid: int, number: int) -> bool:
     return True
 
 
-def _forwarded() -> set[int]:
+def forwarded() -> set[int]:
+    """Return the signals that are handed on to the command."""
     taken = {signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD, signal.SIGURG, signal.SIGPIPE}
     faults = {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT}
     return {int(number) for number in signal.valid_signals() - taken - faults}

@@ -11,12 +11,14 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
 from tiphys.errors import Permanent
 from tiphys.executor import contract
+from tiphys.executor.members import MAIN
 from tiphys.messages import JobSpec
 
 _MAX_LINKS: Final = 40
@@ -25,12 +27,38 @@ _BEFORE: Final = r"(?<![\w./})-])"
 _AFTER: Final = r"(?![\w-]|\.\w)"
 
 
-class Layout:
-    """The common part: the job directory and its `root/`."""
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A directory or file of ours at an absolute path of a container.
 
-    def __init__(self, directory: str) -> None:
+    `volume` is the directory that `source` must lie in, "" if nobody could make it lie elsewhere.
+    """
+
+    path: str
+    source: str
+    read_only: bool = False
+    volume: str = ""
+
+
+class Layout:
+    """The common part: the job directory and the root of one container, `root/` for main.
+
+    `mounts` are what lies in volumes; a path below one of them is in the volume, not in the root.
+    """
+
+    def __init__(self, directory: str, mounts: Sequence[Mount] = (), name: str = MAIN) -> None:
         self.directory = directory
-        self.root = f"{directory}/{contract.ROOT}"
+        self.name = name
+        self.own = directory if name == MAIN else f"{directory}/ctr/{name}"
+        self.root = f"{self.own}/{contract.ROOT}"
+        self.mounts = sorted(mounts, key=lambda mount: len(mount.path), reverse=True)
+
+    def mounted(self, path: str) -> str | None:
+        """Return where `path` is in a volume, None if it is in none."""
+        for mount in self.mounts:
+            if path == mount.path or path.startswith(mount.path.rstrip("/") + "/"):
+                return mount.source + path[len(mount.path.rstrip("/")) :]
+        return None
 
     def text(self, value: str) -> str:
         """Return a text of the template as the job must see it."""
@@ -51,6 +79,9 @@ class Layout:
     def folders(self) -> Iterable[str]:
         """Return the directories that the job may expect and that nobody else makes."""
         return ()
+
+    def link(self, mount: Mount) -> None:
+        """Make a mount seen, where nothing else does."""
 
     @property
     def script(self) -> str:
@@ -76,9 +107,14 @@ class RootedLayout(Layout):
     """
 
     def __init__(
-        self, directory: str, readonly: Mapping[str, str], links: Mapping[str, str]
+        self,
+        directory: str,
+        readonly: Mapping[str, str],
+        links: Mapping[str, str],
+        mounts: Sequence[Mount] = (),
+        name: str = MAIN,
     ) -> None:
-        super().__init__(directory)
+        super().__init__(directory, mounts, name)
         self.readonly = readonly
         self._links = links
 
@@ -120,6 +156,8 @@ class RootedLayout(Layout):
         return self._place(done)
 
     def _place(self, path: str) -> str:
+        if self.mounts and (volume := self.mounted(path)) is not None:
+            return volume
         mine = self.root + path
         if os.path.lexists(mine) and path not in self.readonly:
             return mine
@@ -132,8 +170,10 @@ class RootedLayout(Layout):
 class MappedLayout(Layout):
     """No root of its own: declared paths are replaced, all others are the host's."""
 
-    def __init__(self, directory: str, job: JobSpec) -> None:
-        super().__init__(directory)
+    def __init__(
+        self, directory: str, job: JobSpec, mounts: Sequence[Mount] = (), name: str = MAIN
+    ) -> None:
+        super().__init__(directory, mounts, name)
         self._job = job
 
     @cached_property
@@ -145,19 +185,19 @@ class MappedLayout(Layout):
         `/mnt/out/x`.
         """
         found = {
-            contract.POD_TERMINATION_LOG: f"{self.directory}/{contract.TERMINATION_LOG}",
+            contract.POD_TERMINATION_LOG: self.termination_log,
             contract.POD_PROGRESS: f"{self.directory}/{contract.PROGRESS}",
         }
-        if self._job.template.script is not None:
+        if self._job.template.script is not None and self.name == MAIN:
             found[contract.POD_SCRIPT] = f"{self.directory}/{contract.SCRIPT}"
-        for declared in declared_paths(self._job):
-            path = clean(declared)
+        declared = declared_paths(self._job) if self.name == MAIN else ()
+        for path in (*map(clean, declared), *(mount.path for mount in self.mounts)):
             missing = path
             while len(parent := posixpath.dirname(missing)) > 1 and not os.path.lexists(parent):
                 missing = parent
             if path != "/":
-                found[missing] = self.root + missing
-                found[path] = self.root + path
+                for name in (missing, path):
+                    found[name] = self.mounted(name) or self.root + name
         return found
 
     def text(self, value: str) -> str:
@@ -183,6 +223,13 @@ class MappedLayout(Layout):
         parents = {posixpath.dirname(path) for path in mapped}
         return [self.root + parent for parent in parents if os.path.isdir(parent)]
 
+    def link(self, mount: Mount) -> None:
+        """Put a link where a job that is in the directory above will look."""
+        place = self.root + mount.path
+        if not os.path.lexists(place):
+            os.makedirs(os.path.dirname(place), exist_ok=True)
+            os.symlink(mount.source, place)
+
     def host(self, path: str) -> str:
         """Return the mapped path, or the host's own."""
         path = part = clean(path)
@@ -204,7 +251,7 @@ class MappedLayout(Layout):
     @property
     def termination_log(self) -> str:
         """The job's own message replaces the launcher's, as in Argo: last one wins."""
-        return f"{self.directory}/{contract.TERMINATION_LOG}"
+        return f"{self.own}/{contract.TERMINATION_LOG}"
 
 
 def declared_paths(job: JobSpec) -> Iterator[str]:
@@ -216,16 +263,6 @@ def declared_paths(job: JobSpec) -> Iterator[str]:
     for parameter in template.outputs.parameters:
         if parameter.value_from is not None and parameter.value_from.path.startswith("/"):
             yield parameter.value_from.path
-    yield from mounts(job)
-
-
-def mounts(job: JobSpec) -> Iterator[str]:
-    """Yield the paths at which the main container mounts volumes."""
-    main = job.template.container or job.template.script
-    for mount in main.volume_mounts if main is not None else ():
-        path = mount.get("mountPath")
-        if isinstance(path, str) and path.startswith("/"):
-            yield path
 
 
 def clean(path: str) -> str:

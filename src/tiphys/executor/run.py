@@ -1,4 +1,4 @@
-"""The command: command line, environment, working directory, and the start of the launcher.
+"""The start of the launcher, and the look for the command that it will run.
 
 Nothing here goes through a shell: command lines are lists from the template to the kernel.
 """
@@ -7,27 +7,27 @@ from __future__ import annotations
 
 import os
 import posixpath
-import re
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Final
 
 from tiphys.errors import Permanent
-from tiphys.executor import contract
+from tiphys.executor.config import NOTHING, Values
 from tiphys.executor.layout import Layout
+from tiphys.executor.members import name_of
 from tiphys.messages import JobSpec
 from tiphys.model.containers import Container
 
 LOCK_FD: Final = 3
 """The descriptor under which the launcher inherits the lock."""
 STANDARD_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_NO_DEADLINE: Final = "0001-01-01T00:00:00Z"
-_REFERENCE: Final = re.compile(r"\$\$|\$\(([A-Za-z_.-][A-Za-z0-9_.-]*)\)")
+_PLAN_FD: Final = 4
+_SPARE_FD: Final = 255
+_POD: Final = Path(__file__).with_name("pod")
 _FALLBACK: Final = Path(__file__).with_name("launcher.py")
 
 
@@ -39,6 +39,25 @@ class Launch:
     env: Mapping[str, str]
     cwd: str
     flags: str = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One container of a job, and what its command is made from; None: a pod without main.
+
+    `waits` says that other containers run first, so that its command may not be there yet.
+    """
+
+    job: JobSpec
+    container: Container | None
+    layout: Layout
+    values: Values = NOTHING
+    waits: bool = False
+
+    @property
+    def name(self) -> str:
+        """The container's name."""
+        return name_of(self.job, self.container)
 
 
 class CannotStart(Permanent):
@@ -55,100 +74,6 @@ def find_launcher() -> tuple[str, ...]:
 def python_launcher() -> tuple[str, ...]:
     """Return the command that starts the Python launcher."""
     return (sys.executable, "-I", "-S", str(_FALLBACK))
-
-
-@dataclass(frozen=True, slots=True)
-class Defaults:
-    """What an image runs by itself; nobody knows that of an image that is not `known`."""
-
-    entrypoint: Sequence[str] = ()
-    cmd: Sequence[str] = ()
-    known: bool = True
-
-
-_NO_DEFAULTS: Final = Defaults()
-
-
-def main_container(job: JobSpec) -> Container | None:
-    """Return the container that is called `main`; None for kinds of template without one."""
-    return job.template.container or job.template.script
-
-
-def command_line(job: JobSpec, layout: Layout, image: Defaults = _NO_DEFAULTS) -> list[str]:
-    """Return the command as the job must see it.
-
-    A script's file is the last argument; its `args` are not used, as in Argo. Raises Permanent if
-    the template leaves it to an unknown image what to run.
-    Source: reference/kubernetes.md 3.4; conformance/README.md, "Executing local: run".
-    """
-    main = main_container(job)
-    if main is None:
-        return ["true"]
-    if not main.command and not image.known:
-        raise Permanent(
-            f'what the image "{main.image}" runs is not known on this machine: set `command`, or '
-            "map the image to its entrypoint in the settings file"
-        )
-    words = list(main.command or image.entrypoint)
-    if job.template.script is not None:
-        if job.template.script.source:
-            return [*map(layout.text, words), layout.told(contract.POD_SCRIPT)]
-        return [layout.text(word) for word in words] or ["true"]
-    words += main.args or (() if main.command else image.cmd)
-    return [layout.text(word) for word in words] or ["true"]
-
-
-def environment(job: JobSpec, layout: Layout, base: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables of main: `base`, Argo's own, the template's.
-
-    Source: reference/kubernetes.md 3.5.
-    """
-    env = {
-        **base,
-        "ARGO_CONTAINER_NAME": "main",
-        "ARGO_NODE_ID": job.id,
-        "ARGO_WORKFLOW_NAME": job.workflow,
-        "ARGO_INCLUDE_SCRIPT_OUTPUT": "true" if job.capture_result else "false",
-        "ARGO_DEADLINE": _time(job.deadline_at),
-        "ARGO_PROGRESS_FILE": layout.told(contract.POD_PROGRESS),
-        "ARGO_PROGRESS_PATCH_TICK_DURATION": "1m0s",
-        "ARGO_PROGRESS_FILE_TICK_DURATION": "3s",
-    }
-    main = main_container(job)
-    for variable in main.env if main is not None else ():
-        value = variable.value
-        if variable.value_from is not None:
-            value = _field(job, variable.value_from.get("fieldRef"))
-        env[variable.name] = layout.text(expand(value, env))
-    return env
-
-
-def _time(at: float | None) -> str:
-    if at is None:
-        return _NO_DEADLINE
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _field(job: JobSpec, reference: object) -> str:
-    """Return what a fieldRef names, of the few fields that a local job has."""
-    path = reference.get("fieldPath") if isinstance(reference, dict) else None
-    known = {"metadata.name": job.pod_name, "metadata.namespace": job.namespace}
-    return known.get(path, "") if isinstance(path, str) else ""
-
-
-def expand(text: str, env: Mapping[str, str]) -> str:
-    """Replace `$(NAME)` by the variable, `$$` by `$`; unknown names stay.
-
-    Source: Kubernetes third_party/forked/golang/expansion, Expand.
-    """
-    if "$" not in text:
-        return text
-
-    def one(match: re.Match[str]) -> str:
-        name = match.group(1)
-        return "$" if name is None else env.get(name, match.group())
-
-    return _REFERENCE.sub(one, text)
 
 
 def find_in(layout: Layout, name: str, path: str, cwd: str) -> None:
@@ -212,6 +137,34 @@ def spawn(job: JobSpec, directory: str, launch: Launch, lock_fd: int) -> int:
         setsigmask=_CATCHABLE,
         setsigdef=_IGNORED_BY_PYTHON,
     )
+
+
+def spawn_pod(directory: str, plan: bytes, lock_fd: int) -> int:
+    """Start the pod launcher and return its process id; it inherits the lock and the plan.
+
+    The plan holds secret values, so it is handed over in memory and never is a file.
+    Raises OSError if the system cannot start another process.
+    """
+    plan_fd = os.memfd_create("plan", os.MFD_CLOEXEC)
+    try:
+        with open(plan_fd, "wb", closefd=False) as file:
+            file.write(plan)
+        return os.posix_spawn(
+            sys.executable,
+            (sys.executable, "-I", "-S", str(_POD), directory, str(LOCK_FD), str(_PLAN_FD)),
+            {},
+            file_actions=(
+                # First out of the way of each other, whatever numbers they have.
+                (os.POSIX_SPAWN_DUP2, lock_fd, _SPARE_FD),
+                (os.POSIX_SPAWN_DUP2, plan_fd, _PLAN_FD),
+                (os.POSIX_SPAWN_DUP2, _SPARE_FD, LOCK_FD),
+                (os.POSIX_SPAWN_CLOSE, _SPARE_FD),
+            ),
+            setsigmask=_CATCHABLE,
+            setsigdef=_IGNORED_BY_PYTHON,
+        )
+    finally:
+        os.close(plan_fd)
 
 
 _CATCHABLE: Final = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}

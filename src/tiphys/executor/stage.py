@@ -18,7 +18,7 @@ import msgspec
 
 from tiphys.errors import NotFound, Permanent, TiphysError
 from tiphys.executor import archive, contract
-from tiphys.executor.layout import Layout, mounts
+from tiphys.executor.layout import Layout
 from tiphys.executor.transfers import RETRY, DriverOf, Retry, Transfers
 from tiphys.messages import JobSpec
 from tiphys.model.artifacts import Artifact, location_type
@@ -34,7 +34,7 @@ def has_inputs(job: JobSpec) -> bool:
 def prepare(job: JobSpec, layout: Layout) -> None:
     """Fill the (existing) job directory with all but the input artifacts."""
     os.makedirs(layout.root, exist_ok=True)
-    contract.write_file(f"{layout.directory}/{contract.TEMPLATE}", _encode(job.template), 0o444)
+    _write_template(f"{layout.directory}/{contract.TEMPLATE}", _encode(job.template))
     script = job.template.script
     if script is not None and script.source:
         path = layout.script
@@ -43,8 +43,17 @@ def prepare(job: JobSpec, layout: Layout) -> None:
         os.chmod(path, 0o755)  # noqa: S103 - a script must run for whoever the job is
     for folder in layout.folders():
         make_folder(folder)
-    for mount in mounts(job):
-        make_folder(layout.host(mount))
+    for mount in layout.mounts:
+        layout.link(mount)
+
+
+def _write_template(path: str, content: bytes) -> None:
+    """Write the read-only template; an engine that was killed may have left one."""
+    try:
+        contract.write_file(path, content, 0o444)
+    except PermissionError:
+        os.unlink(path)
+        contract.write_file(path, content, 0o444)
 
 
 def make_folder(path: str) -> None:

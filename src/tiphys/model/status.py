@@ -99,7 +99,7 @@ class NodeUsage(Model, frozen=True, kw_only=True):
 
 
 class NodeStatus(Model, frozen=True, kw_only=True):
-    """One entry of `status.nodes`."""
+    """One entry of `status.nodes`. Ours, beside Argo's fields: `usage` and `waiting_reason`."""
 
     id: str = always("")
     name: str = always("")
@@ -130,6 +130,7 @@ class NodeStatus(Model, frozen=True, kw_only=True):
     failed_pod_restarts: Int32 | None = None
     restarting_pod_uid: str = field(default="", name="restartingPodUID")
     usage: NodeUsage | None = None
+    waiting_reason: str = ""
 
 
 class WorkflowStatus(Model, frozen=True, kw_only=True):

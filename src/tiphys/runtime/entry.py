@@ -11,8 +11,10 @@ from contextlib import suppress
 from typing import Final, Literal
 
 from tiphys.executor import contract
+from tiphys.executor.config import NOTHING, Values
 from tiphys.executor.layout import Layout
 from tiphys.messages import JobReport, JobSpec
+from tiphys.runtime.bell import Bell
 
 _KILL_ROUNDS: Final = 10
 State = Literal["waiting", "staging", "running", "capturing", "over"]
@@ -21,13 +23,16 @@ State = Literal["waiting", "staging", "running", "capturing", "over"]
 class Entry:
     """A job as its runtime knows it.
 
-    `pidfd` watches the launcher, which is our child only if `is_child`.
+    `pidfd` watches the launcher, which is our child only if `is_child`. `values` is None while it
+    is not known what its configuration says; until then `layout` knows nothing of its volumes.
     """
 
     __slots__ = (
+        "bell",
         "directory",
         "grace",
         "is_child",
+        "is_pod",
         "layout",
         "pid",
         "pidfd",
@@ -36,6 +41,7 @@ class Entry:
         "started_told",
         "state",
         "task",
+        "values",
     )
 
     def __init__(self, spec: JobSpec, directory: str, layout: Layout) -> None:
@@ -46,10 +52,18 @@ class Entry:
         self.pid = 0
         self.pidfd = -1
         self.is_child = False
+        self.is_pod = False
+        self.values: Values | None = NOTHING
+        self.bell: Bell | None = None
         self.started_told = False
         self.grace: float | None = None
         self.progress = ""
         self.task: asyncio.Task[None] | None = None
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether the job refers to something that nobody has looked up yet."""
+        return self.values is None
 
 
 class Reports:

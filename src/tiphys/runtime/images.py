@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final
 
-from tiphys.executor.run import Defaults
+from tiphys.executor.env import Defaults
 
 HOST: Final = "host"
 
@@ -22,8 +22,9 @@ HOST: Final = "host"
 class ImageRule:
     """Applies to images whose repository name matches `pattern` (as in a shell: `*`, `?`, `[]`).
 
-    `root` is "host" or a directory with an unpacked image. `bin` comes first on PATH. `bin` and
-    `visible` (whatever the programs in `bin` need besides) are shown read-only in a sandbox.
+    `root` is "host" or an image's files: a directory, a tar file or `podman:<image>` (roots.py).
+    `bin` comes first on PATH. `bin` and `visible` (whatever the programs in `bin` need besides) are
+    shown read-only in a sandbox.
     """
 
     pattern: str = "*"

@@ -21,6 +21,7 @@ from typing import Final, Literal
 
 from tiphys.errors import Permanent, TiphysError
 from tiphys.executor import contract
+from tiphys.executor.members import MAIN
 from tiphys.messages import (
     JobFinished,
     JobLost,
@@ -171,10 +172,12 @@ class InlineRuntime:
         """Yield the state of every job started here, then each change, once."""
         return self._reports.watch()
 
-    async def logs(self, run: RunId, job: NodeId, follow: bool) -> AsyncIterator[bytes]:
+    async def logs(
+        self, run: RunId, job: NodeId, follow: bool, container: str = MAIN
+    ) -> AsyncIterator[bytes]:
         """Yield what the job wrote; with `follow` until it is over."""
         entry = self._entries.get(job)
-        path = f"{self._root}/{run}/{job}/{contract.COMBINED}"
+        path = f"{self._root}/{run}/{job}/{contract.log_of(container)}"
         done = 0
         while True:
             more = follow and entry is not None and not entry.over.is_set()
@@ -306,6 +309,6 @@ def _read_from(path: str, offset: int) -> bytes:
 
 
 def _remove(directory: str) -> None:
-    from tiphys.runtime.local import remove_tree
+    from tiphys.runtime.files import remove_tree
 
     remove_tree(directory)

@@ -1,9 +1,11 @@
 """A job as plain processes in a directory: no isolation.
 
-The working directory is the pod's own. Paths that the template declares (artifact paths, output
-parameter paths, volume mounts, the script) are replaced in command, args, env and script by paths
-in the job directory, so that parallel steps do not collide; any other path is the host's. The
-environment is PATH, HOME, LANG, TMPDIR and USER, Argo's variables, and the template's.
+The working directory is the pod's own, one for each container. Paths that the template declares
+(artifact paths, output parameter paths, volume mounts, the script) are replaced in command, args,
+env, probes and script by paths in the job directory, so that parallel steps do not collide; any
+other path is the host's. So a program finds a volume only by a path that the template spells out,
+and `readOnly` is not enforced. The environment is PATH, HOME, LANG, TMPDIR and USER, Argo's
+variables, and the template's.
 """
 
 from __future__ import annotations
@@ -12,9 +14,11 @@ import os
 import shutil
 from typing import Final
 
-from tiphys.executor import run
-from tiphys.executor.layout import Layout, MappedLayout
+from tiphys.executor import env, run
+from tiphys.executor.layout import Layout, MappedLayout, Mount
+from tiphys.executor.members import name_of
 from tiphys.messages import JobSpec
+from tiphys.model.containers import Container
 from tiphys.runtime.local import LocalRuntime
 
 _PASSED_ON: Final = ("HOME", "LANG", "USER")
@@ -25,37 +29,42 @@ class ProcessRuntime(LocalRuntime):
 
     name = "process"
 
-    def layout(self, job: JobSpec, directory: str) -> Layout:
+    def layout_of(
+        self, job: JobSpec, directory: str, container: Container | None, mounts: tuple[Mount, ...]
+    ) -> Layout:
         """Return a layout that maps what the template declares."""
-        return MappedLayout(directory, job)
+        return MappedLayout(directory, job, mounts, name_of(job, container))
 
-    def launch(self, job: JobSpec, layout: Layout) -> run.Launch:
+    def launch(self, member: run.Member) -> run.Launch:
         """Return the command itself."""
-        main = run.main_container(job)
-        rule = self._images.rule(main.image if main is not None else "")
-        env = self._base(layout, rule.bin)
-        command = run.command_line(job, layout, rule.defaults)
+        job, layout, container = member.job, member.layout, member.container
+        rule = self._images.rule(container.image if container is not None else "")
+        own = env.environment(job, container, layout, member.values)
+        variables = {**self._base(layout, rule.bin), **own}
+        command = env.command_line(job, container, layout, own, rule.defaults)
+        path = variables["PATH"]
         command[0] = run.known_here(
-            command[0], lambda name: shutil.which(name, path=env["PATH"]) is not None
+            command[0], lambda name: shutil.which(name, path=path) is not None
         )
         return run.Launch(
             command,
-            run.environment(job, layout, env),
-            self._working_directory(main.working_dir if main is not None else "", layout),
+            variables,
+            self._working_directory(container.working_dir if container else "", layout),
             "r" if job.capture_result else "-",
         )
 
     def _base(self, layout: Layout, first: tuple[str, ...]) -> dict[str, str]:
-        path = self._environ.get("PATH") or run.STANDARD_PATH
-        env = {name: self._environ[name] for name in _PASSED_ON if name in self._environ}
-        env.setdefault("HOME", layout.root)
-        env["PATH"] = ":".join((*first, path))
-        env["TMPDIR"] = layout.root
-        return env
+        given = self._setup.environ
+        base = {name: given[name] for name in _PASSED_ON if name in given}
+        base.setdefault("HOME", layout.root)
+        base["PATH"] = ":".join((*first, given.get("PATH") or run.STANDARD_PATH))
+        base["TMPDIR"] = layout.root
+        return base
 
     def _working_directory(self, wanted: str, layout: Layout) -> str:
         """A directory that the host has is the host's; any other is made in the pod's own."""
         if not wanted or wanted == "/":
+            os.makedirs(layout.root, exist_ok=True)
             return layout.root
         place = layout.host(wanted)
         if not os.path.isdir(place):

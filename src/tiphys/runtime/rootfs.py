@@ -74,8 +74,11 @@ class Rootfs:
             self.readonly.pop(path, None)
             self.links.pop(path, None)
 
-    def arguments(self) -> Iterator[str]:
-        """Yield bubblewrap's arguments, short paths first, so that a mount never hides another."""
+    def arguments(self, links: bool = True) -> Iterator[str]:
+        """Yield bubblewrap's arguments, short paths first, so that a mount never hides another.
+
+        Without `links` they are in the root already: bubblewrap makes a link only once.
+        """
         for path, real in sorted(self.readonly.items()):
             if path not in _SECRETS:
                 yield from ("--ro-bind", real, path)
@@ -83,8 +86,15 @@ class Rootfs:
             for path in _SECRETS:
                 if os.access(path, os.R_OK):
                     yield from _hidden(path)
-        for path, target in self.links.items():
+        for path, target in self.links.items() if links else ():
             yield from ("--symlink", target, path)
+
+    def make_links(self, root: str) -> None:
+        """Make the links in a root that more than one sandbox will have."""
+        for path, target in self.links.items():
+            if not os.path.lexists(root + path):
+                os.makedirs(os.path.dirname(root + path), exist_ok=True)
+                os.symlink(target, root + path)
 
 
 def _hidden(path: str) -> tuple[str, ...]:

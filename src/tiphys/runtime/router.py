@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 
+from tiphys.executor.members import MAIN
 from tiphys.messages import JobReport, JobSpec
 from tiphys.model.ids import NodeId, RunId
 from tiphys.model.phases import TemplateType
@@ -69,11 +70,13 @@ class RouterRuntime:
                 reader.cancel()
             await asyncio.gather(*readers, return_exceptions=True)
 
-    async def logs(self, run: RunId, job: NodeId, follow: bool) -> AsyncIterator[bytes]:
+    async def logs(
+        self, run: RunId, job: NodeId, follow: bool, container: str = MAIN
+    ) -> AsyncIterator[bytes]:
         """Yield what the job wrote; logs of jobs that were not started here are files of pods."""
         known = self._homes.get(job)
         runtime = self._pods if known is None else known[1]
-        async for piece in runtime.logs(run, job, follow):
+        async for piece in runtime.logs(run, job, follow, container):
             yield piece
 
     async def close(self) -> None:

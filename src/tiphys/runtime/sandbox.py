@@ -16,27 +16,29 @@ import os
 import posixpath
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from tiphys.executor import contract, run
-from tiphys.executor.layout import Layout, RootedLayout, mounts
+from tiphys.executor import contract, env, run
+from tiphys.executor.fields import host_name
+from tiphys.executor.layout import Layout, Mount, RootedLayout
+from tiphys.executor.members import containers_of, is_pod, main_container, name_of
 from tiphys.executor.stage import make_folder
 from tiphys.executor.transfers import DriverOf
 from tiphys.messages import JobSpec
+from tiphys.model.containers import Container
 from tiphys.ports import Clock
 from tiphys.runtime.images import HOST, ImageRule
 from tiphys.runtime.local import LocalRuntime
 from tiphys.runtime.rootfs import Rootfs, empty_folders, rootfs
+from tiphys.runtime.roots import ImageRoots
+from tiphys.runtime.setup import Setup
 from tiphys.runtime.slots import Slots
 
-_MAX_HOSTNAME: Final = 63
-_ISOLATION: Final = (
-    *("--unshare-user", "--uid", "0", "--gid", "0"),
-    *("--unshare-pid", "--unshare-ipc", "--unshare-uts"),
-    *("--die-with-parent", "--new-session"),
-)
+_ALONE: Final = ("--unshare-ipc", "--unshare-uts")
+_ISOLATION: Final = ("--unshare-user", "--unshare-pid", "--die-with-parent", "--new-session")
+_ROOT: Final = ("--uid", "0", "--gid", "0")
 _TEST_SECONDS: Final = 20.0
 _REMEDY: Final = (
     "allow user namespaces: `sysctl -w user.max_user_namespaces=15000`, on Debian also "
@@ -50,7 +52,19 @@ def available(bwrap: str = "bwrap") -> str | None:
     program = shutil.which(bwrap)
     if program is None:
         return "bubblewrap is not installed: install the package `bubblewrap` (the command `bwrap`)"
-    command = [program, *_ISOLATION, "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev"]
+    command = [
+        program,
+        *_ROOT,
+        *_ALONE,
+        *_ISOLATION,
+        "--ro-bind",
+        "/",
+        "/",
+        "--proc",
+        "/proc",
+        "--dev",
+        "/dev",
+    ]
     try:
         done = subprocess.run(
             [*command, "true"],
@@ -72,6 +86,8 @@ class SandboxRuntime(LocalRuntime):
 
     name = "sandbox"
 
+    shares_namespaces = True
+
     def __init__(
         self,
         root: Path,
@@ -79,56 +95,94 @@ class SandboxRuntime(LocalRuntime):
         clock: Clock,
         *,
         slots: Slots | int | None = None,
-        images: Sequence[ImageRule] = (),
-        environ: Mapping[str, str] | None = None,
+        setup: Setup | None = None,
     ) -> None:
-        super().__init__(root, drivers, clock, slots=slots, images=images, environ=environ)
+        super().__init__(root, drivers, clock, slots=slots, setup=setup)
         self._bwrap = shutil.which("bwrap") or "/usr/bin/bwrap"
         self._bases: dict[ImageRule, tuple[Rootfs, tuple[str, ...]]] = {}
         self._commands: set[tuple[ImageRule, str, str]] = set()
+        self._has_roots = any(rule.root != HOST for rule in self._setup.images)
+        self._roots = ImageRoots(self._setup.unpacked or self._root.parent / "images")
 
-    def layout(self, job: JobSpec, directory: str) -> Layout:
-        """Return a layout in which the job's paths lie below its root."""
-        shown, _ = self._shown(job)
-        return RootedLayout(directory, shown.readonly, shown.links)
+    def layout_of(
+        self, job: JobSpec, directory: str, container: Container | None, mounts: tuple[Mount, ...]
+    ) -> Layout:
+        """Return a layout in which the container's paths lie below its root or in its volumes."""
+        if is_pod(job):
+            mounts = (*mounts, Mount(contract.POD_PROGRESS, _progress(directory)))
+        shown, _ = self._shown(job, container, mounts)
+        name = name_of(job, container)
+        return RootedLayout(directory, shown.readonly, shown.links, mounts, name)
 
-    def launch(self, job: JobSpec, layout: Layout) -> run.Launch:
+    def launch(self, member: run.Member) -> run.Launch:
         """Return the command inside bubblewrap. Raises CannotStart if there is no such command."""
-        main = run.main_container(job)
-        rule = self._rule(job)
-        host = job.pod_name[:_MAX_HOSTNAME].strip("-.") or "pod"
+        job, layout, container = member.job, member.layout, member.container
+        rule = self._rule(container)
+        host = host_name(job)
         path = ":".join((*rule.bin, run.STANDARD_PATH))
-        base = {"PATH": path, "HOME": "/root", "HOSTNAME": host}
-        env = run.environment(job, layout, base)
-        cwd = (main.working_dir if main is not None else "") or "/"
+        own = env.environment(job, container, layout, member.values)
+        variables = {"PATH": path, "HOME": "/root", "HOSTNAME": host, **own}
+        cwd = (container.working_dir if container is not None else "") or "/"
         self._make_folders(layout, cwd)
-        command = run.command_line(job, layout, rule.defaults)
-        command[0] = self._stand_in(job, layout, command[0], env.get("PATH", ""), cwd)
-        self._check(job, layout, command[0], env.get("PATH", ""), cwd)
-        _, arguments = self._shown(job)
+        command = env.command_line(job, container, layout, own, rule.defaults)
+        command[0] = self._stand_in(rule, layout, command[0], variables.get("PATH", ""), cwd)
+        try:
+            self._check(member, command[0], variables.get("PATH", ""), cwd)
+        except run.CannotStart:
+            if not member.waits:  # else it may be there when its turn comes
+                raise
+        shown, arguments = self._shown(job, container, layout.mounts)
+        isolation = (*run_as(job, container), *_ALONE, "--hostname", host)
+        mounted = _mounted(layout.mounts)
+        if is_pod(job):
+            shown.make_links(layout.root)
+            arguments = _arguments(shown, links=False)
+            isolation = run_as(job, container)  # the rest is its launcher's, for all containers
+            mounted = (*_shared(layout.directory), *mounted)
         return run.Launch(
             [
-                *(self._bwrap, *_ISOLATION, "--hostname", host, "--bind", layout.root, "/"),
-                *(*arguments, *_mounted(job, layout), "--chdir", cwd, "--"),
+                *(self._bwrap, *isolation, *_ISOLATION, "--bind", layout.root, "/"),
+                *(*arguments, *mounted, "--chdir", cwd, "--"),
                 *command,
             ],
-            env,
+            variables,
             "/",
             "rs" if job.capture_result else "s",
         )
 
-    def _rule(self, job: JobSpec) -> ImageRule:
-        main = run.main_container(job)
-        return self._images.rule(main.image if main is not None else "")
+    def _rule(self, container: Container | None) -> ImageRule:
+        rule = self._images.rule(container.image if container is not None else "")
+        return self._roots.known(rule) if self._has_roots else rule
 
-    def _shown(self, job: JobSpec) -> tuple[Rootfs, tuple[str, ...]]:
-        """Return what the job sees of the host, and the arguments that say so."""
-        rule = self._rule(job)
+    def _lacks_image(self, _job: JobSpec) -> bool:
+        """Tell whether an image of the job's has to be unpacked or mounted first."""
+        return self._has_roots and any(self._roots.lacks(rule) for rule in self._rules(_job))
+
+    async def _make_images(self, _job: JobSpec) -> None:
+        """Unpack or mount the images of a job. Raises a TiphysError."""
+        for rule in self._rules(_job):
+            await self._roots.make(rule)
+
+    def _rules(self, job: JobSpec) -> Iterator[ImageRule]:
+        for container in containers_of(job):
+            yield self._images.rule(container.image)
+
+    def _shown(
+        self, job: JobSpec, container: Container | None, mounts: Sequence[Mount]
+    ) -> tuple[Rootfs, tuple[str, ...]]:
+        """Return what a container sees of the host, and the arguments that say so."""
+        rule = self._rule(container)
+        if self._has_roots and self._roots.lacks(rule):
+            return Rootfs(), ()  # until it is made
         if rule not in self._bases:
             made = rootfs(rule)
             self._bases[rule] = made, _arguments(made)
         base, arguments = self._bases[rule]
-        paths = [item for item in _own_paths(job) if base.covers(base.canonical(item[0]))]
+        own = [
+            *(_own_paths(job) if container is main_container(job) else ()),
+            *((mount.path, True) for mount in mounts),
+        ]
+        paths = [item for item in own if base.covers(base.canonical(item[0]))]
         if not paths:
             return base, arguments
         made = base.copy()
@@ -141,12 +195,12 @@ class SandboxRuntime(LocalRuntime):
         if not os.path.isdir(place):
             make_folder(place)
 
-    def _stand_in(self, job: JobSpec, layout: Layout, name: str, path: str, cwd: str) -> str:
+    def _stand_in(self, rule: ImageRule, layout: Layout, name: str, path: str, cwd: str) -> str:
         """Return the program to run: the host rarely keeps programs where an image does.
 
         A path the host does not have (`/usr/local/bin/python`) is looked up by its last part.
         """
-        if self._rule(job).root != HOST:
+        if rule.root != HOST:
             return name
 
         def exists(program: str) -> bool:
@@ -161,35 +215,64 @@ class SandboxRuntime(LocalRuntime):
         last = posixpath.basename(name)
         return name if exists(name) or not exists(last) else last
 
-    def _check(self, job: JobSpec, layout: Layout, name: str, path: str, cwd: str) -> None:
+    def _check(self, member: run.Member, name: str, path: str, cwd: str) -> None:
         """Look for the command as the emissary does; bubblewrap would only exit with 1.
 
         What was found in a read-only part is remembered: it will be there for the next job.
         """
-        key = (self._rule(job), path, name)
+        key = (self._rule(member.container), path, name)
         if key in self._commands:
             return
-        run.find_in(layout, name, path, cwd)
-        if "/" not in name and not job.template.inputs.artifacts:
+        run.find_in(member.layout, name, path, cwd)
+        if "/" not in name and not (member.layout.mounts or member.job.template.inputs.artifacts):
             self._commands.add(key)
 
 
-def _arguments(shown: Rootfs) -> tuple[str, ...]:
+def _arguments(shown: Rootfs, links: bool = True) -> tuple[str, ...]:
     log = "/var/run/argo/termination-log"
     return (
-        *shown.arguments(),
+        *shown.arguments(links),
         *empty_folders(),
         *("--proc", "/proc", "--dev", "/dev", "--symlink", log, contract.POD_TERMINATION_LOG),
     )
 
 
-def _mounted(job: JobSpec, layout: Layout) -> Iterator[str]:
-    """Yield the arguments that make each volume a mount of its own, as programs may expect."""
-    for path in mounts(job):
-        place = layout.follow(path)
-        if not os.path.isdir(place):
-            make_folder(place)
-        yield from ("--bind", place, path)
+def run_as(job: JobSpec, container: Container | None) -> tuple[str, ...]:
+    """Return the user and group that the job believes to be: root, or what its context asks for.
+
+    Outside it is the user who runs the engine in any case.
+    """
+    whole = job.template.security_context
+    own = container.security_context if container is not None else None
+    if whole is None and own is None:
+        return _ROOT
+    given = {**(whole or {}), **(own or {})}
+    user, group = given.get("runAsUser"), given.get("runAsGroup")
+    return (
+        *("--uid", str(user if isinstance(user, int) else 0)),
+        *("--gid", str(group if isinstance(group, int) else 0)),
+    )
+
+
+def _progress(directory: str) -> str:
+    return f"{directory}/{contract.SHARED}/{contract.PROGRESS}"
+
+
+def _shared(directory: str) -> tuple[str, ...]:
+    """Make what all containers of a pod have in common, and return the arguments that show it."""
+    for name in (contract.SHARED, contract.SHM):
+        os.makedirs(f"{directory}/{name}", exist_ok=True)
+    with open(_progress(directory), "ab"):
+        pass  # only what exists can be mounted
+    return ("--bind", f"{directory}/{contract.SHM}", "/dev/shm")  # noqa: S108 - the pod's own
+
+
+def _mounted(mounts: Sequence[Mount]) -> tuple[str, ...]:
+    """Return the arguments that make each volume a mount of its own, short paths first."""
+    if not mounts:
+        return ()
+    each = (("--ro-bind" if m.read_only else "--bind", m.source, m.path) for m in reversed(mounts))
+    return tuple(word for words in each for word in words)
 
 
 def _own_paths(job: JobSpec) -> Iterator[tuple[str, bool]]:
@@ -198,8 +281,6 @@ def _own_paths(job: JobSpec) -> Iterator[tuple[str, bool]]:
     for artifact in template.inputs.artifacts:
         if artifact.path.startswith("/"):
             yield artifact.path, True
-    for mount in mounts(job):
-        yield mount, True
     for artifact in template.outputs.artifacts:
         if artifact.path.startswith("/"):
             yield artifact.path, False

@@ -25,6 +25,7 @@ from tiphys.messages import (
     JobReport,
     JobSpec,
     JobStarted,
+    JobWaiting,
     Phase,
     Usage,
 )
@@ -69,8 +70,8 @@ class Outcome:
     names of output parameters and artifacts it does not make. `error` makes it an Error with that
     message, `failure` Failed with exactly that one; `lost` lets it vanish without a result. A
     `stubborn` one ignores SIGTERM. A daemon serves from its start until it is stopped, or for
-    `seconds` if there are any. `containers` are the ends of a container set's containers where
-    they are not as the exit code says.
+    `seconds` if there are any. While it is `waiting` it says why. `containers` are the ends of a
+    container set's containers where they are not as the exit code says.
     """
 
     seconds: float = 0.0
@@ -85,6 +86,7 @@ class Outcome:
     stubborn: bool = False
     progress: tuple[str, ...] = ()
     log: bytes = b""
+    waiting: str = ""
     containers: Mapping[str, tuple[Phase, str]] = field(default_factory=dict)
 
 
@@ -124,7 +126,6 @@ class SimulatedRuntime:
         now = self._clock.now()
         item = _Job(job, self._outcome(job), now)
         self._jobs[job.id] = item
-        self._reports.put(JobStarted(job.id, now, self.name))
         for report in under_way(job, item.outcome, now):
             self._reports.put(report)
         end = _natural_end(item)
@@ -175,10 +176,12 @@ class SimulatedRuntime:
         """Yield each report once."""
         return self._reports.watch()
 
-    async def logs(self, run: RunId, job: NodeId, follow: bool) -> AsyncIterator[bytes]:
-        """Yield the log that the script gives; with `follow` end when the job is over."""
+    async def logs(
+        self, run: RunId, job: NodeId, follow: bool, container: str = "main"
+    ) -> AsyncIterator[bytes]:
+        """Yield the log that the script gives main; with `follow` end when the job is over."""
         item = self._jobs.get(job)
-        if item is None or item.spec.run != run:
+        if item is None or item.spec.run != run or container != "main":
             return
         if item.outcome.log:
             yield item.outcome.log
@@ -226,7 +229,10 @@ def _natural_end(item: _Job) -> End:
 
 
 def under_way(job: JobSpec, outcome: Outcome, at: float) -> Iterator[JobReport]:
-    """Yield what is said of a job that has just started."""
+    """Yield what is said of a job until it ends."""
+    if outcome.waiting:
+        yield JobWaiting(job.id, outcome.waiting)
+    yield JobStarted(job.id, at, SimulatedRuntime.name)
     for container in _container_names(job):
         yield ContainerReported(job.id, container, "Running")
     if job.template.daemon:

@@ -20,6 +20,7 @@ from tiphys.ports import Clock, Intake, Queries, RunRow, Runtime
 
 _PATIENCE_SECONDS = 10.0
 _POLL_SECONDS = 0.05
+_SETTLING_SECONDS = 2.0
 _PLAIN = re.compile(r"[\w.=-]+")
 
 
@@ -63,6 +64,12 @@ class Operator:
                 )
         if not row.done:
             await self.intake.post(row.run, ResumeRequested(self.clock.now()))
+
+    async def settled(self, row: RunRow) -> None:
+        """Return when all that was asked of a run has been answered, or after a moment."""
+        patience = self.clock.now() + _SETTLING_SECONDS
+        while self.clock.now() < patience and await self.intake.pending(row.run, 0):
+            await self.clock.sleep_until(self.clock.now() + _POLL_SECONDS)
 
     async def _until_over(self, row: RunRow, runtime: Runtime) -> None:
         """Kill what runs of a terminated run until its owner has seen it all."""

@@ -118,6 +118,11 @@ class MemoryStore:
         wanted = [data for last, data in stored.commits if last > after or last == 1]
         return state, [event for data in wanted for event in _EVENTS.decode(data)], stored.seq
 
+    async def history(self, run: RunId) -> Sequence[Event]:
+        """Return all events of a run, whatever snapshots there are. Raises NotFound."""
+        stored = self._memory.find(run)
+        return [event for _, data in stored.commits for event in _EVENTS.decode(data)]
+
     async def append(self, run: RunId, after: int, epoch: int, changes: Changes) -> int:
         """Commit in one transaction and return the new last sequence number."""
         stored = self._memory.owned(run, epoch)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import msgspec
@@ -90,6 +91,11 @@ class MemoryCatalogue:
         if entry is None:
             raise NotFound("not found")
         return entry.item
+
+    async def counts(self, label: str) -> Mapping[str, int]:
+        """Return how many live workflows have each value of a label."""
+        entries = (entry for entry in self._shelf.entries.values() if entry.item.live)
+        return Counter(e.face.labels[label] for e in entries if label in e.face.labels)
 
     async def number(self) -> int:
         """Return the number of the last change."""

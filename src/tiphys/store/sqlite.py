@@ -145,11 +145,14 @@ class SqliteStore:
         last = self._read("SELECT seq FROM runs WHERE uid = ?", (run,))
         if not last or not rows:
             raise NotFound(f"there is no run {run}")
-        try:
-            events = [event for (data,) in rows for event in _EVENTS.decode(data)]
-        except msgspec.MsgspecError as exc:
-            raise Corrupt(f"the journal of run {run} cannot be read: {exc}") from exc
-        return (snapshot[0][1] if snapshot else None), events, int(last[0][0])
+        return (snapshot[0][1] if snapshot else None), _decoded(run, rows), int(last[0][0])
+
+    async def history(self, run: RunId) -> Sequence[Event]:
+        """Return all events of a run, whatever snapshots there are. Raises NotFound."""
+        rows = self._read("SELECT data FROM events WHERE run = ? ORDER BY last", (run,))
+        if not rows:
+            raise NotFound(f"there is no run {run}")
+        return _decoded(run, rows)
 
     async def append(self, run: RunId, after: int, epoch: int, changes: Changes) -> int:
         """Commit in one transaction and return the new last sequence number."""
@@ -373,3 +376,11 @@ def _prepare(path: Path) -> sqlite3.Connection:
     db.execute("COMMIT")
     path.chmod(0o600)
     return db
+
+
+def _decoded(run: RunId, rows: Sequence[tuple[Any, ...]]) -> list[Event]:
+    """Return the events of commits. Raises Corrupt."""
+    try:
+        return [event for (data,) in rows for event in _EVENTS.decode(data)]
+    except msgspec.MsgspecError as exc:
+        raise Corrupt(f"the journal of run {run} cannot be read: {exc}") from exc

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -116,6 +116,15 @@ class SqliteCatalogue:
             if item := self._entry(row):
                 return item
         raise NotFound("not found")
+
+    async def counts(self, label: str) -> Mapping[str, int]:
+        """Return how many live workflows have each value of a label."""
+        rows = self._read(
+            "SELECT l.value, COUNT(*) FROM run_labels l JOIN run_index i ON i.born = l.born"
+            " WHERE l.name = ? AND i.live = 1 GROUP BY l.value",
+            (label,),
+        )
+        return {str(value): int(count) for value, count in rows}
 
     # ------------------------------------------------------------------------------ changes
 

@@ -169,6 +169,11 @@ class CatalogueContract:
         listing = await stock.catalogue.page(Filter(), Page(5, 0, counts=True))
         assert (listing.more, listing.remaining) == (False, 0)
 
+    async def test_live_workflows_are_counted_by_label(self, stock: Stock) -> None:
+        await add(stock, row_of("a", app="x"), row_of("b", app="x"), row_of("c", app="y"))
+        assert await stock.catalogue.counts("app") == {"x": 2, "y": 1}
+        assert await stock.catalogue.counts("none") == {}
+
     async def test_every_change_has_a_number_that_grows(self, stock: Stock) -> None:
         start = await stock.catalogue.number()
         await add(stock, row_of("a"), row_of("b"))

@@ -36,10 +36,10 @@ from tiphys.messages import (
     Granted,
     Input,
     JobLost,
+    JobProgressed,
     JobReport,
     JobReported,
     JobSpec,
-    JobStarted,
     KeepWanted,
     Kept,
     LocksWanted,
@@ -143,10 +143,9 @@ class World:
         if limit is not None and self.now + limit < end:
             end, code, message = self.now + limit, _STOPPED, _DEADLINE
         self.jobs[spec.id] = Job(spec, outcome, self.now, end, code, message)
-        if outcome.seconds or spec.template.daemon:
-            self.report(JobStarted(spec.id, self.now, "simulated"))
         for report in under_way(spec, outcome, self.now):
-            self.report(report)
+            if outcome.seconds or spec.template.daemon or isinstance(report, JobProgressed):
+                self.report(report)  # one that takes no time is over before it was seen
         if end < math.inf:
             self.at(end, spec.id)
 

@@ -98,7 +98,7 @@ def shell_script(act: Act) -> str:
     if act.hangs:
         lines += ["echo ready", "while :; do sleep 600; done"]
     if act.killed_by:
-        lines += [f"kill -{act.killed_by} $$"]
+        lines += [f"kill -{act.killed_by} $$$$"]
     return "\n".join([*lines, f"exit {act.code}"])
 
 

@@ -234,6 +234,7 @@ class JournalContract:
         event = NodeProgressed(node=NodeId("n"), progress="1/2")
         last = await store.append(ONE, last, epoch, changes_of(event))
         assert await store.load(ONE) == (b"state", [first_of(), event], last)
+        assert await store.history(ONE) == [first_of(), STARTED, event]
 
     async def test_a_snapshot_under_an_old_epoch_is_refused(self, home: Home) -> None:
         store = home.open("a")
@@ -362,7 +363,12 @@ class QueriesContract:
         await store.append(ONE, 1, epoch, Changes([STARTED], [node], b"{}", False))
         await store.snapshot(ONE, 2, epoch, b"state")
         await store.delete(ONE)
-        for question in (store.load(ONE), store.version(ONE), store.find(None, ONE)):
+        for question in (
+            store.load(ONE),
+            store.history(ONE),
+            store.version(ONE),
+            store.find(None, ONE),
+        ):
             with pytest.raises(NotFound):
                 await question
         assert not [*await store.nodes(ONE), *await store.pending(ONE, 0)]

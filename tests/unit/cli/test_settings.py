@@ -39,7 +39,7 @@ WRONG = {
     "images: [a]\n": 's.yaml:1:10: every entry of "images" is a mapping with a pattern',
     "images: [{root: host}]\n": 's.yaml:1:10: every entry of "images" needs a pattern',
     "images: [{pattern: a, root: nope}]\n": (
-        's.yaml:1:29: "root" is "host" or a directory; there is no directory nope'
+        's.yaml:1:29: "root" is "host", a directory, a tar file or "podman:<image>"; no nope'
     ),
     "images: [{pattern: a, path: /bin}]\n": (
         's.yaml:1:29: unknown setting "path" of an image; known are pattern, root, bin,'

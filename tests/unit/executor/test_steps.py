@@ -8,8 +8,9 @@ import pytest
 from tests.unit.executor.test_layout import job
 
 from tiphys.errors import Permanent
-from tiphys.executor import capture, contract, run, stage
+from tiphys.executor import capture, contract, env, run, stage
 from tiphys.executor.layout import Layout, MappedLayout
+from tiphys.executor.members import main_container
 from tiphys.messages import JobLost
 from tiphys.model.artifacts import Artifact, ArtifactLocation, GCSArtifact, S3Artifact
 from tiphys.model.containers import Container, EnvVar
@@ -25,7 +26,8 @@ def with_template(template, **more):
 
 def words(template, entrypoint=(), cmd=()):
     spec = with_template(template)
-    return run.command_line(spec, Layout("/dir"), run.Defaults(entrypoint, cmd))
+    main = main_container(spec)
+    return env.command_line(spec, main, Layout("/dir"), {}, env.Defaults(entrypoint, cmd))
 
 
 def test_the_command_line_follows_the_rules_of_images():
@@ -45,7 +47,9 @@ def test_the_command_line_follows_the_rules_of_images():
 def test_what_an_unknown_image_runs_is_not_guessed():
     spec = with_template(Template(container=Container(image="x", args=("rm", "-rf", "/"))))
     with pytest.raises(Permanent, match='what the image "x" runs is not known'):
-        run.command_line(spec, Layout("/dir"), run.Defaults(known=False))
+        env.command_line(
+            spec, spec.template.container, Layout("/dir"), {}, env.Defaults(known=False)
+        )
 
 
 def test_python_answers_to_its_short_name_where_only_the_long_one_is():
@@ -66,18 +70,19 @@ def test_a_script_is_the_last_word():
     [("$(A)", "x"), ("$$(A)", "$(A)"), ("$(NO)", "$(NO)"), ("$A $ $(", "$A $ $("), ("$$", "$")],
 )
 def test_variables_are_expanded_as_kubernetes_does(text, wanted):
-    assert run.expand(text, {"A": "x"}) == wanted
+    assert env.expand(text, {"A": "x"}) == wanted
 
 
 def test_the_deadline_is_told_in_argos_format():
     spec = with_template(
         Template(container=Container(image="x", env=(EnvVar(name="Z", value="1"),)))
     )
-    env = run.environment(spec, Layout("/dir"), {"PATH": "/bin"})
-    assert env["ARGO_DEADLINE"] == "0001-01-01T00:00:00Z"
-    assert (env["PATH"], env["Z"]) == ("/bin", "1")
+    made = env.environment(spec, spec.template.container, Layout("/dir"))
+    assert made["ARGO_DEADLINE"] == "0001-01-01T00:00:00Z"
+    assert made["Z"] == "1"
     late = job(deadline_at=1_700_000_000.0)
-    assert run.environment(late, Layout("/d"), {})["ARGO_DEADLINE"] == "2023-11-14T22:13:20Z"
+    told = env.environment(late, late.template.container, Layout("/d"))
+    assert told["ARGO_DEADLINE"] == "2023-11-14T22:13:20Z"
 
 
 def test_the_script_is_staged_executable_and_the_template_beside_it(tmp_path):

@@ -48,7 +48,7 @@ async def _row(call: Call) -> RunRow:
 
 async def _after(call: Call, row: RunRow) -> Answer:
     """Return a workflow once what was asked of it has been done, or soon after."""
-    await call.services.settled(row)
+    await call.services.operator.settled(row)
     return await shown(call, row)
 
 

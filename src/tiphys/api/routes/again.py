@@ -45,7 +45,7 @@ async def retry(call: Call) -> Answer:
     )
     row = await call.services.workflows.row(call.namespace, call.name)
     await call.services.repeater.retry(row, options)
-    await call.services.settled(row)
+    await call.services.operator.settled(row)
     return await shown(call, row)
 
 

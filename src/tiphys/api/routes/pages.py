@@ -51,7 +51,8 @@ async def root(call: Call) -> Answer:
 
 async def metrics(call: Call) -> Answer:
     """Return the metrics."""
-    return Response(call.services.metrics(), headers={"Content-Type": _METRICS_TYPE})
+    text = await call.services.metrics.text()
+    return Response(text, headers={"Content-Type": _METRICS_TYPE})
 
 
 def _document(routes: Routes) -> Handler:

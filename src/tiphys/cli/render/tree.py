@@ -6,7 +6,7 @@ reference/cli.md 5.2 and 5.3.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from tiphys.cli.render import nodes as cells
@@ -17,6 +17,7 @@ from tiphys.cli.render.table import Line, one_line, render_table
 from tiphys.model.ids import node_id
 
 PADDING = 2
+_GROUPS = {"StepGroup", "TaskGroup"}
 _SEPARATOR = ("", "", "", "", "", "")
 _HEADERS: dict[str, Line] = {
     "default": ("TEMPLATE", "PODNAME", "DURATION", "MESSAGE"),
@@ -68,12 +69,13 @@ def render_tree(workflow: JsonObject, now: float, style: Style) -> str:
 
 def _branch_lines(root: Branch, workflow: JsonObject, now: float, style: Style) -> Iterator[Line]:
     pieces = _UTF8 if style.utf8 else _ASCII
+    reasons = _reasons(workflow["status"]["nodes"])
     pending = [(root, " ", " ")]
     while pending:
         branch, own, below = pending.pop()
         hidden, indents = _is_hidden(branch.node, style)
         if not hidden:
-            yield _row(workflow, branch.node, own, now, style)
+            yield _row(workflow, branch.node, own, now, style, reasons)
         pending += reversed(_children(branch, own, below, (hidden, indents), pieces))
 
 
@@ -111,7 +113,23 @@ def _is_hidden(node: JsonObject, style: Style) -> tuple[bool, bool]:
     return not style.keep(node), False
 
 
-def _row(workflow: JsonObject, node: JsonObject, prefix: str, now: float, style: Style) -> Line:
+def _reasons(nodes: JsonObject) -> dict[str, str]:
+    """Return why nodes wait; what a group waits for stands at its boundary, which has a line."""
+    found = {key: node["waitingReason"] for key, node in nodes.items() if "waitingReason" in node}
+    for key in [*found]:
+        if nodes[key]["type"] in _GROUPS:
+            found.setdefault(nodes[key].get("boundaryID", ""), found[key])
+    return found
+
+
+def _row(
+    workflow: JsonObject,
+    node: JsonObject,
+    prefix: str,
+    now: float,
+    style: Style,
+    reasons: Mapping[str, str],
+) -> Line:
     is_pod = node["type"] == "Pod"
     head = (
         f"{prefix}{cells.icon(node, style)} {node.get('displayName', '')}",
@@ -119,7 +137,7 @@ def _row(workflow: JsonObject, node: JsonObject, prefix: str, now: float, style:
         cells.node_pod_name(workflow, node) if is_pod else "",
         cells.duration(node, now) if is_pod else "",
     )
-    message = one_line(node.get("message") or "")
+    message = one_line(node.get("message") or reasons.get(node["id"], ""))
     host = (node.get("hostNodeName") or "") if is_pod else ""
     if style.form == "wide":
         used = cells.resources(node.get("resourcesDuration")) if is_pod else ""

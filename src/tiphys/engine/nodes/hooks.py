@@ -50,7 +50,7 @@ def _consider(run: Run, node: Node, hook: Hook) -> bool:
     except CallError as exc:
         add_error(run, place, exc.message)
         return True
-    if not run.gates.has_room(run, node, run.node(node.boundary)):
+    if not run.gates.has_room(run, node, run.node(node.boundary), hook.name):
         return False
     _fire(run, node, hook, place)
     return True

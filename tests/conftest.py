@@ -1,0 +1,17 @@
+"""How many random programs and faults are tried: `--seeds` for more than every run can afford."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--seeds", type=int, default=0, help="seeds of each random test")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give a test that takes a `seed` its module's SEEDS, or as many as asked for."""
+    given = any("seed" in mark.args[0] for mark in metafunc.definition.iter_markers("parametrize"))
+    if "seed" in metafunc.fixturenames and hasattr(metafunc.module, "SEEDS") and not given:
+        asked = metafunc.config.getoption("--seeds")
+        metafunc.parametrize("seed", range(asked) if asked else metafunc.module.SEEDS)
