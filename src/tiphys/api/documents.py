@@ -54,7 +54,11 @@ def workflow_list(items: Sequence[JsonObject], metadata: JsonObject, fields: str
     found = wanted.project({"metadata": metadata, "items": whole})
     parts = found.get("items")
     inner = wanted.below("items.")
-    kept = [_typed(item, inner) for item in parts if isinstance(item, dict)] if isinstance(parts, list) else []
+    kept = (
+        [_typed(item, inner) for item in parts if isinstance(item, dict)]
+        if isinstance(parts, list)
+        else []
+    )
     given = found.get("metadata")
     return {"metadata": given if isinstance(given, dict) else {}, "items": [*kept] or None}
 
@@ -73,7 +77,12 @@ def _typed(found: JsonObject, fields: Fields) -> JsonObject:
 
 
 def _complete(found: JsonObject) -> JsonObject:
-    parts = {key: item if isinstance(item := found.get(key), dict) else {} for key in ("metadata", "spec", "status")}
+    parts = {
+        key: item if isinstance(item := found.get(key), dict) else {}
+        for key in ("metadata", "spec", "status")
+    }
     status: JsonObject = {"startedAt": None, "finishedAt": None, **parts["status"]}
-    spec: JsonObject = parts["spec"] if "arguments" in parts["spec"] else {**parts["spec"], "arguments": {}}
+    spec: JsonObject = (
+        parts["spec"] if "arguments" in parts["spec"] else {**parts["spec"], "arguments": {}}
+    )
     return {**found, "metadata": parts["metadata"], "spec": spec, "status": status}

@@ -32,7 +32,9 @@ def credentials_of(request: Request) -> list[str]:
             name, _, value = part.strip().partition("=")
             if name == "authorization" and value:
                 plain = unquote(value.strip('"'))
-                found.append(plain if plain.startswith(("Bearer ", "Basic ")) else f"Bearer {plain}")
+                found.append(
+                    plain if plain.startswith(("Bearer ", "Basic ")) else f"Bearer {plain}"
+                )
     return found
 
 
@@ -89,5 +91,3 @@ def refusal(who: Principal, need: Need, namespace: str) -> str:
 async def identify(auth: Auth, request: Request) -> Principal:
     """Return who asks. Raises Unauthenticated."""
     return await auth.who(credentials_of(request))
-
-

@@ -33,11 +33,10 @@ _TYPES: Final[dict[str, JsonObject]] = {
     "binary": {"type": "string", "format": "binary"},
 }
 _BOOLEANS: Final = frozenset(
-    "force serverDryRun follow previous timestamps watch allowWatchBookmarks sendInitialEvents"
-    " orphanDependents insecureSkipTLSVerifyBackend".split()
+    ["force", "serverDryRun", "follow", "previous", "timestamps", "watch", "allowWatchBookmarks", "sendInitialEvents", "orphanDependents", "insecureSkipTLSVerifyBackend"]
 )
 _NUMBERS: Final = frozenset(
-    "limit timeoutSeconds tailLines limitBytes sinceSeconds seconds nanos gracePeriodSeconds".split()
+    ["limit", "timeoutSeconds", "tailLines", "limitBytes", "sinceSeconds", "seconds", "nanos", "gracePeriodSeconds"]
 )
 
 

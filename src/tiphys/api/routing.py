@@ -123,7 +123,13 @@ class Endpoint:
     def label(self) -> str:
         """Return what metrics call it: the resource, a slash, and what is done."""
         words = [part for part in self.segments if part and not part.startswith("{")]
-        resource = words[2] if words[:2] == ["api", "v1"] and len(words) > 2 else words[0] if words else "root"
+        resource = (
+            words[2]
+            if words[:2] == ["api", "v1"] and len(words) > 2
+            else words[0]
+            if words
+            else "root"
+        )
         return f"{resource}/{self.handler.__name__}"
 
 
@@ -188,5 +194,3 @@ def _variables(pattern: Sequence[str], parts: Sequence[str]) -> dict[str, str] |
         elif wanted != part:
             return None
     return found
-
-

@@ -39,7 +39,9 @@ def grants_of(role: str, namespaces: Sequence[str] = ("*",)) -> tuple[Grant, ...
 def may(who: Principal, verb: str, resource: str, namespace: str) -> bool:
     """Tell whether somebody may; all namespaces ("") are only for who may in all of them."""
     return any(
-        _has(grant.verbs, verb) and _has(grant.resources, resource) and _has(grant.namespaces, namespace)
+        _has(grant.verbs, verb)
+        and _has(grant.resources, resource)
+        and _has(grant.namespaces, namespace)
         for grant in who.grants
     )
 

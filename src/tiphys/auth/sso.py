@@ -166,7 +166,10 @@ class Sso:
         """Return a JSON object that the provider has. Raises Permanent, Unauthenticated."""
         try:
             async with session.request(
-                method, address, allow_redirects=False, **options  # type: ignore[arg-type]  # aiohttp's own words
+                method,
+                address,
+                allow_redirects=False,
+                **options,  # type: ignore[arg-type]  # aiohttp's own words
             ) as answer:
                 data = await answer.content.read(_MOST_BYTES)
                 status = answer.status
@@ -207,7 +210,7 @@ class Sso:
     def _grants(self, claims: JsonObject) -> tuple[Grant, ...]:
         """Return what all rules that are true give together; a rule that fails gives nothing."""
         known: dict[str, Value] = {
-            **{name: "" for name in ("sub", "iss", "email", "name", "preferred_username")},
+            **dict.fromkeys(("sub", "iss", "email", "name", "preferred_username"), ""),
             **{name: item for name, item in claims.items() if isinstance(item, str)},
             "groups": [*_texts(claims.get("groups"))],
         }

@@ -19,6 +19,7 @@ from tiphys.errors import TiphysError
 _OBJECTS: Final = 50_000
 """New objects between two looks for garbage: the usual 700 cost a short command a tenth of it."""
 COMMANDS: Final[dict[str, str]] = {
+    "auth": "tiphys.cli.auth:auth",
     "cron": "tiphys.cli.cron:cron",
     "delete": "tiphys.cli.operations:delete",
     "engine": "tiphys.cli.background:engine",
@@ -34,6 +35,7 @@ COMMANDS: Final[dict[str, str]] = {
     "resume": "tiphys.cli.operations:resume",
     "retry": "tiphys.cli.again:retry",
     "run": "tiphys.cli.run:run",
+    "server": "tiphys.cli.server:server",
     "stop": "tiphys.cli.operations:stop",
     "submit": "tiphys.cli.submit:submit",
     "suspend": "tiphys.cli.operations:suspend",
@@ -45,6 +47,7 @@ COMMANDS: Final[dict[str, str]] = {
 """Verb to `module:command`."""
 
 HELP: Final[dict[str, str]] = {
+    "auth": "Make, list and revoke tokens for the server.",
     "cron": "Start workflows by the clock.",
     "delete": "Forget workflows and all that belongs to them.",
     "explain": "Tell why a workflow or a node is as it is.",
@@ -59,6 +62,7 @@ HELP: Final[dict[str, str]] = {
     "resume": "Let a suspended workflow go on.",
     "retry": "Go on with a workflow that failed.",
     "run": "Run a workflow here, until it ends.",
+    "server": "Serve the REST API of this home.",
     "stop": "End a workflow; its exit handlers run.",
     "submit": "Run a workflow in the background.",
     "suspend": "Start no new steps of a workflow.",

@@ -112,4 +112,3 @@ class Archive:
     def _check(self) -> None:
         if not self.on:
             raise Impossible(OFF)
-

@@ -68,9 +68,7 @@ class Creator:
         if how.dry_run == "client":
             self._check(ready, documents)
             return encode(ready)
-        options = dataclasses.replace(
-            how.overrides, namespace=how.namespace, runtime=self.runtime
-        )
+        options = dataclasses.replace(how.overrides, namespace=how.namespace, runtime=self.runtime)
         prepared = self.submitter.prepare(ready, documents, options)
         if how.dry_run == "server":
             return bare(prepared.row)

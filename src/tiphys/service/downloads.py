@@ -127,7 +127,9 @@ def names_below(where: Artifact, entries: Sequence[Entry]) -> list[str]:
     return sorted(found)
 
 
-def upload_place(template: JsonObject, name: str, namespace: str, file: str) -> tuple[Artifact, str]:
+def upload_place(
+    template: JsonObject, name: str, namespace: str, file: str
+) -> tuple[Artifact, str]:
     """Return where an uploaded file goes, and its key. Raises NotFound, UserError.
 
     One without a location goes to the local repository.

@@ -25,15 +25,13 @@ from tiphys.ports import Catalogue, Clock, Queries, RunRow
 _LOOK_SECONDS: Final = 0.2
 _LONGEST: Final = 1 << 20
 _QUEUE: Final = 1_000
-ReadLog = Callable[[RunRow, NodeId, bool], AsyncIterator[bytes]]
+ReadLog = Callable[[RunRow, NodeId, str, bool], AsyncIterator[bytes]]
+"""Yields what a container of a job wrote; with the flag until the job has ended."""
 
 
 @dataclass(frozen=True, slots=True)
 class LogOptions:
-    """Which lines are wanted. `tail` None is all; `since` is epoch seconds.
-
-    `container` is the only one whose output is kept; of others there is nothing.
-    """
+    """Which lines are wanted. `tail` None is all; `since` is epoch seconds."""
 
     pod: str = ""
     container: str = "main"
@@ -90,8 +88,6 @@ class Logs:
                 yield line
 
     async def _every(self, row: RunRow, options: LogOptions) -> AsyncIterator[Line]:
-        if options.container not in {"", "main"}:
-            return
         if not options.follow or row.done:
             for pod in await self.pods(row):
                 if _wanted(pod, options):
@@ -143,7 +139,9 @@ class Logs:
         self, row: RunRow, pod: _Pod, options: LogOptions, follow: bool
     ) -> AsyncIterator[Line]:
         prefix = f"{pod.started_at[:-1]}.000000000Z " if options.timestamps else ""
-        texts = _lines(self.read(row, pod.node, follow), options.limit_bytes)
+        texts = _lines(
+            self.read(row, pod.node, options.container or "main", follow), options.limit_bytes
+        )
         if options.tail is not None:
             last: deque[str] = deque(maxlen=max(0, options.tail))
             async for text in texts:

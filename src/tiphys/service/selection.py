@@ -150,7 +150,9 @@ def _how(name_filter: str, sign: str) -> Literal["Exact", "Contains", "Prefix", 
         case "Contains" | "Prefix" | "NotEquals":
             return name_filter
         case _:
-            raise UserError(f"nameFilter is Exact, Contains, Prefix or NotEquals, not {name_filter!r}")
+            raise UserError(
+                f"nameFilter is Exact, Contains, Prefix or NotEquals, not {name_filter!r}"
+            )
 
 
 def _one_namespace(path: str, wanted: str) -> str:

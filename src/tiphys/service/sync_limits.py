@@ -156,5 +156,3 @@ def _reference(key: Key) -> ObjectRef:
 def _data(document: JsonObject) -> JsonObject:
     found = document.get("data")
     return found if isinstance(found, dict) else {}
-
-

@@ -64,16 +64,16 @@ class Templates:
         before = token_number(asked.token)
         rest = [item for item in found if not before or version_of(item) < before]
         shown = rest[: asked.limit]
-        more: JsonObject = {"continue": str(version_of(shown[-1]))} if len(rest) > len(shown) else {}
+        more: JsonObject = (
+            {"continue": str(version_of(shown[-1]))} if len(rest) > len(shown) else {}
+        )
         return shown, more
 
     async def get(self, kind: Kind, namespace: str, name: str) -> JsonObject:
         """Return a template. Raises NotFound."""
         return await self.objects.get(_reference(kind, namespace, name))
 
-    async def create(
-        self, template: Template, namespace: str, person: Person | None
-    ) -> JsonObject:
+    async def create(self, template: Template, namespace: str, person: Person | None) -> JsonObject:
         """Check a template and keep it. Raises InvalidDocument, Conflict, UserError."""
         metadata = template.metadata
         labels = forged_removed(metadata.labels) | creator_labels(person)
@@ -82,9 +82,7 @@ class Templates:
         await self.check(ready, namespace)
         return await self.objects.create(encode(ready))
 
-    async def update(
-        self, template: Template, namespace: str, person: Person | None
-    ) -> JsonObject:
+    async def update(self, template: Template, namespace: str, person: Person | None) -> JsonObject:
         """Put a checked template in the place of the stored one.
 
         Raises InvalidDocument, NotFound, Conflict, UserError.
@@ -92,7 +90,9 @@ class Templates:
         metadata = template.metadata
         kind = template.kind
         if not metadata.resource_version:
-            resource = "workflowtemplates" if kind == "WorkflowTemplate" else "clusterworkflowtemplates"
+            resource = (
+                "workflowtemplates" if kind == "WorkflowTemplate" else "clusterworkflowtemplates"
+            )
             raise UserError(
                 f'{resource}.argoproj.io "{metadata.name}" is invalid: metadata.resourceVersion: '
                 "Invalid value: 0: must be specified for an update"

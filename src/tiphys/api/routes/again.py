@@ -111,4 +111,3 @@ def _gone(what: str) -> Finding:
         "the engine could go on from",
         hint="resubmit it without memoization",
     )
-

@@ -100,5 +100,3 @@ async def label_values(call: Call) -> Answer:
 
 def _items(found: list[str]) -> JsonObject:
     return {"items": [*found]} if found else {}
-
-

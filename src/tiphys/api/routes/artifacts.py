@@ -106,7 +106,9 @@ async def browse(call: Call) -> Answer:
     if not isinstance(metadata, dict) or metadata.get("namespace") != call.namespace:
         raise UserError("the workflow is of another namespace")
     artifact, _, path = params["artifact"].partition("/")
-    whole = artifact_of(workflow, params["nodeId"], "inputs" if side == "inputs" else "outputs", artifact)
+    whole = artifact_of(
+        workflow, params["nodeId"], "inputs" if side == "inputs" else "outputs", artifact
+    )
     where = inside(whole, path)
     if params["artifact"].endswith("/"):
         return await _listed(call, where)

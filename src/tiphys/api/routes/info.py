@@ -17,7 +17,9 @@ def register(routes: Routes) -> None:
     """Add the endpoints."""
     says = Says("Read what pages show of this installation.", answer="InfoResponse")
     routes.add("GET", "/api/v1/info", LOGIN, info, says)
-    routes.add("GET", "/api/v1/version", LOGIN, version, Says("Read the version.", answer="Version"))
+    routes.add(
+        "GET", "/api/v1/version", LOGIN, version, Says("Read the version.", answer="Version")
+    )
     says = Says("Read who asks.", answer="GetUserInfoResponse")
     routes.add("GET", "/api/v1/userinfo", LOGIN, user_info, says)
     says = Says("Note that a page was opened.", body=("name:string",))

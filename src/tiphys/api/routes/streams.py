@@ -111,4 +111,3 @@ def _not_negative(number: int, name: str) -> int:
     if number < 0:
         raise UserError(f"{name} must be greater than or equal to 0")
     return number
-

@@ -12,10 +12,10 @@ from tiphys.api.routes.asking import person_of
 from tiphys.api.routes.workflows import BASE, created
 from tiphys.api.routing import Answer, Routes, Says, needs
 from tiphys.errors import UserError
-from tiphys.service.create import Creation, DryRun
 from tiphys.model.codec import convert
 from tiphys.model.meta import OwnerReference
 from tiphys.service.artifact_keys import parse_artifacts
+from tiphys.service.create import Creation, DryRun
 from tiphys.service.submit import Overrides, parse_pairs, parse_parameters
 
 _RESOURCES: Final = {
@@ -47,7 +47,12 @@ async def submit(call: Call) -> Answer:
     place = "" if resource == "clusterworkflowtemplates" else call.namespace
     await require(call, "get", resource, place)
     options = body.part("submitOptions")
-    how = Creation(call.namespace, person_of(call.principal), _dry_run(options), _overrides(options, call.namespace))
+    how = Creation(
+        call.namespace,
+        person_of(call.principal),
+        _dry_run(options),
+        _overrides(options, call.namespace),
+    )
     return await created(call, await call.services.creator.submit(kind, name, how))
 
 

@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from tiphys.api import documents
 from tiphys.api.call import Call
 from tiphys.api.routes.asking import DELETE, GET, LIST, person_of
-from tiphys.api.routing import Answer, Place, Policy, Routes, Says, all_of, everywhere, in_path, needs
+from tiphys.api.routing import (
+    Answer,
+    Place,
+    Policy,
+    Routes,
+    Says,
+    all_of,
+    everywhere,
+    in_path,
+    needs,
+)
 from tiphys.errors import Finding, InvalidDocument
 from tiphys.model.base import JsonObject
 from tiphys.model.codec import encode
