@@ -1,4 +1,7 @@
-"""One request, understood: path, query and body as values. Source: reference/rest-api.md 2.2, 2.3."""
+"""One request, understood: path, query and body as values.
+
+Source: reference/rest-api.md 2.2, 2.3.
+"""
 
 from __future__ import annotations
 

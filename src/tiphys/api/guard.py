@@ -61,7 +61,7 @@ def _hostname(host: str) -> str:
 
 
 async def allow(call: Call, policy: Policy) -> None:
-    """Let a call through if its policy has it. Raises Forbidden, and what finding its place does."""
+    """Let a call through if its policy says so. Raises Forbidden, and what its places raise."""
     for need in policy.needs:
         namespace = await need.where(call)
         if not await call.services.auth.may(call.principal, need.verb, need.resource, namespace):

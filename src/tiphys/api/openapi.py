@@ -5,6 +5,7 @@ OpenAPI 3.1: the schemas are msgspec's, of the structs that the handlers read an
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -33,10 +34,30 @@ _TYPES: Final[dict[str, JsonObject]] = {
     "binary": {"type": "string", "format": "binary"},
 }
 _BOOLEANS: Final = frozenset(
-    ["force", "serverDryRun", "follow", "previous", "timestamps", "watch", "allowWatchBookmarks", "sendInitialEvents", "orphanDependents", "insecureSkipTLSVerifyBackend"]
+    [
+        "force",
+        "serverDryRun",
+        "follow",
+        "previous",
+        "timestamps",
+        "watch",
+        "allowWatchBookmarks",
+        "sendInitialEvents",
+        "orphanDependents",
+        "insecureSkipTLSVerifyBackend",
+    ]
 )
 _NUMBERS: Final = frozenset(
-    ["limit", "timeoutSeconds", "tailLines", "limitBytes", "sinceSeconds", "seconds", "nanos", "gracePeriodSeconds"]
+    [
+        "limit",
+        "timeoutSeconds",
+        "tailLines",
+        "limitBytes",
+        "sinceSeconds",
+        "seconds",
+        "nanos",
+        "gracePeriodSeconds",
+    ]
 )
 
 
@@ -87,9 +108,11 @@ def _parameters(endpoint: Endpoint) -> list[Json]:
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
         for name in names
     ]
-    for name in endpoint.says.query:
-        if name not in names:
-            found.append({"name": name, "in": "query", "schema": _query_type(name)})
+    found += [
+        {"name": name, "in": "query", "schema": _query_type(name)}
+        for name in endpoint.says.query
+        if name not in names
+    ]
     return found
 
 
@@ -100,8 +123,8 @@ def _query_type(name: str) -> JsonObject:
     return {"type": "integer"} if last in _NUMBERS else {"type": "string"}
 
 
-def _body(fields: tuple[str, ...] | Any) -> JsonObject:
-    if fields == ("*",):
+def _body(fields: Sequence[str]) -> JsonObject:
+    if "*" in fields:
         return {}
     properties: JsonObject = {}
     for field in fields:

@@ -27,7 +27,55 @@ if TYPE_CHECKING:
 SECRET: Final = "argo-workflows-webhook-clients"  # noqa: S105 - the name of a Secret
 REFUSED: Final = "failed to process webhook request"
 _GITHUB: Final = frozenset(
-    ["check_run", "check_suite", "code_scanning_alert", "commit_comment", "create", "delete", "dependabot_alert", "deploy_key", "deployment", "deployment_status", "fork", "github_app_authorization", "gollum", "installation", "installation_repositories", "integration_installation", "integration_installation_repositories", "issue_comment", "issues", "label", "member", "membership", "milestone", "meta", "organization", "org_block", "page_build", "ping", "project_card", "project_column", "project", "public", "pull_request", "pull_request_review", "pull_request_review_comment", "push", "release", "repository", "repository_vulnerability_alert", "security_advisory", "status", "team", "team_add", "watch", "workflow_dispatch", "workflow_job", "workflow_run"]
+    [
+        "check_run",
+        "check_suite",
+        "code_scanning_alert",
+        "commit_comment",
+        "create",
+        "delete",
+        "dependabot_alert",
+        "deploy_key",
+        "deployment",
+        "deployment_status",
+        "fork",
+        "github_app_authorization",
+        "gollum",
+        "installation",
+        "installation_repositories",
+        "integration_installation",
+        "integration_installation_repositories",
+        "issue_comment",
+        "issues",
+        "label",
+        "member",
+        "membership",
+        "milestone",
+        "meta",
+        "organization",
+        "org_block",
+        "page_build",
+        "ping",
+        "project_card",
+        "project_column",
+        "project",
+        "public",
+        "pull_request",
+        "pull_request_review",
+        "pull_request_review_comment",
+        "push",
+        "release",
+        "repository",
+        "repository_vulnerability_alert",
+        "security_advisory",
+        "status",
+        "team",
+        "team_add",
+        "watch",
+        "workflow_dispatch",
+        "workflow_job",
+        "workflow_run",
+    ]
 )
 _GITLAB: Final = frozenset(
     f"{name} Hook"
@@ -37,10 +85,49 @@ _GITLAB: Final = frozenset(
     )
 )
 _BITBUCKET: Final = frozenset(
-    ["repo:push", "repo:fork", "repo:updated", "repo:commit_comment_created", "repo:commit_status_created", "repo:commit_status_updated", "issue:created", "issue:updated", "issue:comment_created", "pullrequest:created", "pullrequest:updated", "pullrequest:approved", "pullrequest:unapproved", "pullrequest:fulfilled", "pullrequest:rejected", "pullrequest:comment_created", "pullrequest:comment_updated", "pullrequest:comment_deleted"]
+    [
+        "repo:push",
+        "repo:fork",
+        "repo:updated",
+        "repo:commit_comment_created",
+        "repo:commit_status_created",
+        "repo:commit_status_updated",
+        "issue:created",
+        "issue:updated",
+        "issue:comment_created",
+        "pullrequest:created",
+        "pullrequest:updated",
+        "pullrequest:approved",
+        "pullrequest:unapproved",
+        "pullrequest:fulfilled",
+        "pullrequest:rejected",
+        "pullrequest:comment_created",
+        "pullrequest:comment_updated",
+        "pullrequest:comment_deleted",
+    ]
 )
 _BITBUCKET_SERVER: Final = frozenset(
-    ["repo:refs_changed", "repo:modified", "repo:forked", "repo:comment:added", "repo:comment:edited", "repo:comment:deleted", "pr:opened", "pr:from_ref_updated", "pr:modified", "pr:merged", "pr:declined", "pr:deleted", "pr:reviewer:updated", "pr:reviewer:approved", "pr:reviewer:unapproved", "pr:reviewer:needs_work", "pr:comment:added", "pr:comment:edited", "pr:comment:deleted"]
+    [
+        "repo:refs_changed",
+        "repo:modified",
+        "repo:forked",
+        "repo:comment:added",
+        "repo:comment:edited",
+        "repo:comment:deleted",
+        "pr:opened",
+        "pr:from_ref_updated",
+        "pr:modified",
+        "pr:merged",
+        "pr:declined",
+        "pr:deleted",
+        "pr:reviewer:updated",
+        "pr:reviewer:approved",
+        "pr:reviewer:unapproved",
+        "pr:reviewer:needs_work",
+        "pr:comment:added",
+        "pr:comment:edited",
+        "pr:comment:deleted",
+    ]
 )
 Check = Callable[[Mapping[str, str], bytes, bytes], bool]
 

@@ -64,7 +64,7 @@ class SsoConfig:
 
 @dataclass(frozen=True, slots=True)
 class Sso:
-    """`Logins`, and the check of what they hand out. `trust` is how the provider's TLS is checked."""
+    """`Logins`, and the check of what they hand out. `trust` checks the provider's certificate."""
 
     config: SsoConfig
     sealer: Sealer

@@ -7,9 +7,9 @@ import contextlib
 import logging
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -23,16 +23,17 @@ if TYPE_CHECKING:
 
     from tiphys.app import Serving
 
+_Command = TypeVar("_Command", bound="Callable[..., Any]")
 _MODES = click.Choice(["client", "server", "sso", "hybrid"])
 _GRACE_SECONDS = 3
 _IDLE_SECONDS = 75
 _LOCK_SECONDS = 1.0
 
 
-def _option(name: str, *names: str, **words: Any) -> Any:
+def _option(name: str, *names: str, **words: Any) -> Callable[[_Command], _Command]:
     """Return an option that the environment sets as well, by Argo's name."""
     variable = "ARGO_" + name.lstrip("-").split("/")[0].upper().replace("-", "_")
-    return click.option(*names, name, envvar=variable, show_envvar=True, **words)
+    return click.option(name, *names, envvar=variable, show_envvar=True, **words)
 
 
 @click.command()
@@ -168,7 +169,7 @@ async def _announce(machine: uvicorn.Server, listening: Listening) -> None:
 
 
 async def _hold_engine(home: Path) -> None:
-    """Be the home's engine, so that no command starts another; wait for one that is about to end."""
+    """Be the home's engine, so that no command starts another; wait for one that will end."""
     with contextlib.ExitStack() as stack:
         while not stack.enter_context(only_engine(home)):
             await asyncio.sleep(_LOCK_SECONDS)

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import Final
-
 from tiphys.locks.sql import Write
 from tiphys.locks.tables import STATEMENTS
-
-_WHERE: Final = "WHERE name = ?"
 
 
 class SqlLimitRows:
@@ -24,18 +20,20 @@ class SqlLimitRows:
 
     async def update(self, name: str, limit: int) -> bool:
         """Change a limit; False if there is none."""
-        return await self._change(f"UPDATE sync_limit SET sizelimit = ? {_WHERE}", (limit, name))
+        statement = "UPDATE sync_limit SET sizelimit = ? WHERE name = ?"
+        return await self._change(statement, (limit, name))
 
     async def delete(self, name: str) -> bool:
         """Remove a limit; False if there is none."""
-        return await self._change(f"DELETE FROM sync_limit {_WHERE}", (name,))  # noqa: S608
+        return await self._change("DELETE FROM sync_limit WHERE name = ?", (name,))
 
     async def get(self, name: str) -> int | None:
         """Return a limit, None if there is none."""
 
         def work(db: sqlite3.Connection) -> int | None:
             _prepare(db)
-            row = db.execute(f"SELECT sizelimit FROM sync_limit {_WHERE}", (name,)).fetchone()  # noqa: S608
+            query = "SELECT sizelimit FROM sync_limit WHERE name = ?"
+            row = db.execute(query, (name,)).fetchone()
             return None if row is None else int(row[0])
 
         return await self._write(work)

@@ -83,9 +83,9 @@ class Feed:
                 async for change in self._present(wanted, known):
                     yield change
             async for noted in self._after(after):
-                change = await self._heard(noted, wanted, known, after)
-                if change is not None:
-                    yield change
+                heard = await self._heard(noted, wanted, known, after)
+                if heard is not None:
+                    yield heard
         finally:
             self._watchers -= 1
             if not self._watchers and self._reader is not None:
@@ -162,16 +162,19 @@ class Feed:
                 yield _Noted(change)
                 after = change.item.version
         while True:
-            async with self._condition:
-                await self._condition.wait_for(lambda: self._fault or self._last > after)
-                if self._fault is not None:
-                    raise self._fault
-                if after < self._floor:
-                    raise UserError(f"too old resource version: {after} ({self._floor})")
-                fresh = [noted for noted in self._noted if noted.change.item.version > after]
-                after = self._last
-            for noted in fresh:
+            for noted in await self._fresh(after):
                 yield noted
+                after = noted.change.item.version
+
+    async def _fresh(self, after: int) -> list[_Noted]:
+        """Return the changes after a number; wait for them. Raises UserError if it is too old."""
+        async with self._condition:
+            await self._condition.wait_for(lambda: self._fault or self._last > after)
+            if self._fault is not None:
+                raise self._fault
+            if after < self._floor:
+                raise UserError(f"too old resource version: {after} ({self._floor})")
+            return [noted for noted in self._noted if noted.change.item.version > after]
 
     async def _heard(
         self, noted: _Noted, wanted: Wanted, known: set[str], since: int
@@ -190,7 +193,9 @@ class Feed:
             told = was_known or (item.born <= since and matches)
             return Change("DELETED", document) if told else None
         known.add(row.run)
-        kind: Kind = "MODIFIED" if was_known or item.born <= since else "ADDED"
+        # With a selector it is known what was selected; what comes into it is new to the watcher.
+        older = item.born <= since and not wanted.labels
+        kind: Kind = "MODIFIED" if was_known or older else "ADDED"
         return Change(kind, document)
 
     async def _document(self, noted: _Noted, nodes: bool) -> JsonObject:

@@ -27,7 +27,7 @@ _LIVE: Final = (
     "r.uid, r.namespace, r.name, r.created_at, r.done, r.owner, r.epoch, r.runtime,"
     " r.document, r.summary, r.extras"
 )
-_JOINED: Final = f"SELECT {_ENTRY}, {_LIVE} FROM run_index i LEFT JOIN runs r ON r.uid = i.run"
+_JOINED: Final = f"SELECT {_ENTRY}, {_LIVE} FROM run_index i LEFT JOIN runs r ON r.uid = i.run"  # noqa: S608
 Read = Callable[[str, Sequence[object]], Sequence[tuple[Any, ...]]]
 
 

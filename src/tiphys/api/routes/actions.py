@@ -10,7 +10,7 @@ from tiphys.api.call import Call
 from tiphys.api.routes.workflows import BASE, shown
 from tiphys.api.routing import Answer, Routes, Says, all_of, needs
 from tiphys.errors import UserError
-from tiphys.model.base import JsonObject
+from tiphys.model.base import Json
 from tiphys.ports import RunRow
 from tiphys.service.operations import answer
 
@@ -101,7 +101,7 @@ def _outputs(text: str) -> dict[str, str]:
         return {}
     wrong = "unable to parse output parameter set request"
     try:
-        found: JsonObject = msgspec.json.decode(text)
+        found: Json = msgspec.json.decode(text)
     except msgspec.MsgspecError as exc:
         raise UserError(f"{wrong}: {exc}") from exc
     if not isinstance(found, dict) or not all(isinstance(item, str) for item in found.values()):
