@@ -194,15 +194,14 @@ async def test_what_is_asked_of_a_run_shows_in_the_answer(place):
     assert answer.json["spec"]["suspend"] is True
     answer = await place.client.put(f"{BASE}/a/resume")
     assert "suspend" not in answer.json["spec"]
+    await place.client.put(f"{BASE}/a/terminate")
     await ended(place, "a")
     answer = await place.client.put(f"{BASE}/a/suspend")
     assert (answer.status, answer.json["message"]) == (400, "cannot suspend completed workflows")
 
 
-async def test_a_stopped_workflow_is_retried_and_resubmitted(place):
-    await place.client.post(BASE, {"workflow": workflow("a")})
-    answer = await place.client.put(f"{BASE}/a/terminate")
-    assert answer.json["spec"]["shutdown"] == "Terminate"
+async def test_a_failed_workflow_is_retried_and_resubmitted(place):
+    await place.client.post(BASE, {"workflow": echo("a", "no; exit 1")})
     assert (await ended(place, "a"))["status"]["phase"] == "Failed"
     answer = await place.client.put(f"{BASE}/a/resubmit", {"memoized": False})
     assert answer.status == 200
@@ -210,5 +209,51 @@ async def test_a_stopped_workflow_is_retried_and_resubmitted(place):
     assert answer.json["metadata"]["labels"][label] == "a"
     answer = await place.client.put(f"{BASE}/a/retry", {})
     assert answer.status == 200
-    assert (await place.client.put(f"{BASE}/a/stop", {})).status == 200
-    assert (await ended(place, "a"))["status"]["phase"] == "Failed"
+    answer = await place.client.put(f"{BASE}/a/retry", {"parameters": ["x"]})
+    assert answer.status == 400
+
+
+async def test_a_workflow_ends_when_it_is_told_to(place):
+    for verb, strategy in (("stop", "Stop"), ("terminate", "Terminate")):
+        await place.client.post(BASE, {"workflow": workflow(verb)})
+        answer = await place.client.put(f"{BASE}/{verb}/{verb}")
+        assert answer.json["spec"]["shutdown"] == strategy
+        assert (await ended(place, verb))["status"]["phase"] == "Failed"
+        answer = await place.client.put(f"{BASE}/{verb}/{verb}")
+        assert answer.json["message"].startswith("cannot shutdown a completed workflow")
+
+
+async def test_a_suspend_node_is_answered(place):
+    template = {
+        "name": "main",
+        "suspend": {},
+        "outputs": {"parameters": [{"name": "answer", "valueFrom": {"supplied": {}}}]},
+    }
+    spec = {"entrypoint": "main", "templates": [template]}
+    await place.client.post(BASE, {"workflow": {"metadata": {"name": "ask"}, "spec": spec}})
+    query = "listOptions.fieldSelector=metadata.name=ask"
+    async with place.client.open("GET", WATCH, query=query) as (_, pieces):
+        while not (await frames(pieces, 1))[-1]["result"]["object"]["status"].get("nodes"):
+            pass
+    for body, message in (
+        ({}, "'set' currently only targets suspend nodes"),
+        ({"nodeFieldSelector": "id=none"}, "no suspend nodes matching nodeFieldSelector: id=none"),
+        ({"nodeFieldSelector": "id=ask", "phase": "Running"}, "Running is an invalid phase"),
+        ({"nodeFieldSelector": "id=ask", "outputParameters": "["}, "unable to parse output"),
+        (
+            {"nodeFieldSelector": "id=ask", "outputParameters": '{"other":"x"}'},
+            "node is not expecting output parameter 'other'",
+        ),
+    ):
+        answer = await place.client.put(f"{BASE}/ask/set", body)
+        assert answer.status == 400
+        assert message in answer.json["message"]
+    answer = await place.client.put(f"{BASE}/ask/resume")
+    assert answer.json["message"].startswith("raw output parameter 'answer' has not been set")
+    body = {"nodeFieldSelector": "id=ask", "outputParameters": '{"answer":"yes"}'}
+    assert (await place.client.put(f"{BASE}/ask/set", body)).status == 200
+    body = {"nodeFieldSelector": "id=ask", "phase": "Succeeded", "message": "fine"}
+    assert (await place.client.put(f"{BASE}/ask/set", body)).status == 200
+    node = (await ended(place, "ask"))["status"]["nodes"]["ask"]
+    assert (node["phase"], node["message"]) == ("Succeeded", "fine")
+    assert node["outputs"]["parameters"][0]["value"] == "yes"
