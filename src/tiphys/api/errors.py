@@ -94,7 +94,8 @@ def stream_body_of(error: BaseException) -> JsonObject:
 def note(error: BaseException, what: str) -> None:
     """Log an error that needs a person; those of users are in the access log."""
     status, _ = status_of(error)
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, TimeoutError):
+    ours = not isinstance(error, TimeoutError | Impossible)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR and ours:
         _log.error("%s failed", what, exc_info=error)
 
 
