@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 
 import aiohttp
 import msgspec
@@ -100,10 +100,9 @@ class Sso:
         }
         async with self._session() as session:
             found = await self._discovered(session)
-            login = aiohttp.BasicAuth(self.config.client_id, self.config.client_secret)
-            tokens = await self._json(
-                session, "POST", _text(found, "token_endpoint"), data=form, auth=login
-            )
+            address = _text(found, "token_endpoint")
+            headers = {"Authorization": _basic(self.config.client_id, self.config.client_secret)}
+            tokens = await self._json(session, "POST", address, data=form, headers=headers)
             keys = await self._json(session, "GET", _text(found, "jwks_uri"))
             claims = verify(_text(tokens, "id_token"), keys, self._expected(remembered))
             claims |= await self._user_info(session, tokens, claims)
@@ -227,6 +226,12 @@ def _holds(rule: str, known: Mapping[str, Value], context: Context) -> bool:
         return evaluate_bool(rule, known, context)
     except LanguageError:
         return False
+
+
+def _basic(client: str, secret: str) -> str:
+    """Return how a client shows itself. Source: RFC 6749 2.3.1."""
+    text = f"{quote_plus(client)}:{quote_plus(secret)}"
+    return f"Basic {base64.b64encode(text.encode()).decode()}"
 
 
 def _challenge(verifier: str) -> str:
