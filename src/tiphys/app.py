@@ -13,33 +13,49 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tiphys.artifacts.registry import Drivers
+from tiphys.compile.site import Site
 from tiphys.controller.cron import CronLoop
 from tiphys.controller.cron_ports import CronPorts
-from tiphys.controller.engine import Engine
+from tiphys.controller.engine import SOON_SECONDS, Engine
 from tiphys.controller.loop import Ports
+from tiphys.controller.observers import CustomMetrics
+from tiphys.controller.retention import Retention, Yard, claims_of
 from tiphys.controller.serving import serve
+from tiphys.engine.cleanup import Kept
 from tiphys.errors import Permanent, UserError
 from tiphys.executor.volumes import Places
 from tiphys.model.ids import NodeId
-from tiphys.ports import Answerer, Objects, RunRow, Runtime
+from tiphys.ports import (
+    Answerer,
+    Filter,
+    Listed,
+    NameTest,
+    Objects,
+    Observer,
+    Page,
+    RunRow,
+    Runtime,
+)
 from tiphys.runtime.images import ImageRule
 from tiphys.runtime.local import LocalRuntime
 from tiphys.runtime.process import ProcessRuntime
 from tiphys.runtime.setup import FEATURES, Setup
 from tiphys.runtime.slots import Slots, default_slots
 from tiphys.service.again import Repeater
+from tiphys.service.archive import Archive
 from tiphys.service.cron import CronChildren, CronWorkflows
 from tiphys.service.explain import Explainer
 from tiphys.service.operations import Operator
 from tiphys.service.submit import Submitter
 from tiphys.service.view import Viewer
+from tiphys.service.workflows import Workflows
 from tiphys.settings import Listening, Settings
 from tiphys.store.owners import Owner, is_alive
 from tiphys.store.sqlite import SqliteStore
@@ -109,9 +125,11 @@ class Local:
     slots: Slots
     objects: Objects
     crons: CronWorkflows
+    archive: Archive | None = None
+    """Where workflows that have ended are kept when they are deleted; only a server has one."""
 
-    def engine(self) -> Engine:
-        """Return what drives runs in this process."""
+    def engine(self, observers: Sequence[Observer] = ()) -> Engine:
+        """Return what drives runs in this process, and sees to those that have ended."""
         if self.owner is None:
             raise Permanent("this home was opened to read only")
         from tiphys.locks.rooms import RoomLimits
@@ -125,8 +143,29 @@ class Local:
             owner=self.owner.name,
             limited=bool(room.engine or room.per_namespace),
             bugs=self.settings.home / "bugs",
+            observers=observers,
         )
-        return Engine(ports, self.runtime)
+        return Engine(ports, self.runtime, self.retention())
+
+    def retention(self) -> Retention:
+        """Return what deletes ended runs that have expired, and pods that are not needed."""
+        if self.owner is None:
+            raise Permanent("this home was opened to read only")
+        yard = Yard(
+            self.store,
+            self.store,
+            self.clock,
+            self.owner.name,
+            self.runtime,
+            self.forget,
+            self.delete_claims,
+        )
+        return Retention(yard, Kept(**self.settings.retention))
+
+    async def tidy(self) -> bool:
+        """Delete what is due; tell whether an engine should stay for what will be soon."""
+        due = await self.retention().sweep()
+        return due is not None and due <= self.clock.now() + SOON_SECONDS
 
     def schedules(self) -> CronLoop:
         """Return what keeps the CronWorkflows of this home in step, in this process."""
@@ -166,18 +205,43 @@ class Local:
     async def forget(self, row: RunRow) -> None:
         """Delete a run, its job directories and its artifacts; what runs of it is killed.
 
-        Artifacts lie under the workflow's name, as in Argo, so a workflow of that name in another
-        namespace keeps them.
+        What is archived keeps its artifacts. The rows go last: after a crash it can be done again.
         """
+        kept = self.archive is not None and await self.archive.keep(row)
         runtime = self.runtime(row)
         try:
-            await self.operator.delete(row, runtime, self.store.is_driven(row))
+            await self.operator.clear(row, runtime, self.store.is_driven(row))
         finally:
             await runtime.close()
+        if not kept:
+            await self._drop_artifacts(row)
+        await self.delete_claims(row, claims_of(row))
+        await self.store.delete(row.run)
+
+    async def forget_archived(self, item: Listed) -> None:
+        """Delete what the archive has of a workflow; of one that is gone also its artifacts."""
+        await self.store.catalogue.forget_archived(item.row.run)
+        if not item.live:
+            await self._drop_artifacts(item.row)
+
+    async def _drop_artifacts(self, row: RunRow) -> None:
+        """Delete a workflow's artifacts.
+
+        They lie under its name, as in Argo, so another workflow of that name keeps them.
+        """
         folder = self.settings.home / "artifacts" / row.name
-        shared = any(other.name == row.name for other in await self.store.list(None))
+        alike = Filter(names=[NameTest("Exact", row.name)])
+        listing = await self.store.catalogue.page(alike, Page(2))
+        shared = any(item.row.run != row.run for item in listing.items)
         if not shared and folder.parent == self.settings.home / "artifacts":
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    async def delete_claims(self, row: RunRow, claims: Sequence[str]) -> None:
+        """Delete the volumes that a run made from these of its volumeClaimTemplates."""
+        from tiphys.runtime.claims import delete_claims
+
+        places = Places(str(self.settings.home / "volumes"), self.settings.host_paths)
+        await asyncio.to_thread(delete_claims, places, row.namespace, row.name, claims)
 
     def runtime(self, row: RunRow) -> Runtime:
         """Return the runtime of one run: the one it was submitted for."""
@@ -319,9 +383,21 @@ def prepare_home(home: Path) -> None:
         ) from exc
 
 
+def _site(settings: Settings) -> Site:
+    """Return the rules that hold for every workflow here."""
+    return Site(
+        settings.workflow_defaults, settings.template_referencing, settings.override_allowlist
+    )
+
+
 @contextlib.contextmanager
-def local(settings: Settings, *, drives: bool = False) -> Iterator[Local]:
-    """Open the home of `settings`; with `drives` this process may own runs."""
+def local(
+    settings: Settings, *, drives: bool = False, archives: bool = False
+) -> Iterator[Local]:
+    """Open the home of `settings`; with `drives` this process may own runs.
+
+    With `archives` workflows that have ended are kept in the archive when they are deleted.
+    """
     prepare_home(settings.home)
     with contextlib.ExitStack() as stack:
         owner = None
@@ -332,7 +408,13 @@ def local(settings: Settings, *, drives: bool = False) -> Iterator[Local]:
         stack.callback(store.close)
         clock = SystemClock()
         objects = store.objects(clock)
-        submitter = Submitter(store, clock, partial(features, settings))
+        submitter = Submitter(
+            store,
+            clock,
+            partial(features, settings),
+            _site(settings),
+            store if settings.estimate_durations else None,
+        )
         yield Local(
             settings=settings,
             store=store,
@@ -346,6 +428,9 @@ def local(settings: Settings, *, drives: bool = False) -> Iterator[Local]:
             slots=Slots(settings.slots or default_slots()),
             objects=objects,
             crons=CronWorkflows(objects),
+            archive=Archive(Workflows(store, store.catalogue), store.catalogue, clock)
+            if archives
+            else None,
         )
 
 
@@ -354,8 +439,9 @@ def local(settings: Settings, *, drives: bool = False) -> Iterator[Local]:
 
 @dataclass(slots=True)
 class Health:
-    """What is wrong with what runs beside the API, "" if nothing is."""
+    """What runs beside the API: what is wrong with it ("" for nothing), what it counts."""
 
+    metrics: CustomMetrics
     wrong: str = "the engine has not begun"
 
 
@@ -373,7 +459,8 @@ class Serving:
         self.health.wrong = ""
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(serve(self.home.engine(), self.home.schedules(), math.inf))
+                engine = self.home.engine((self.health.metrics,))
+                group.create_task(serve(engine, self.home.schedules(), math.inf))
                 group.create_task(self.services.archive.keep_up())
         finally:
             self.health.wrong = "the engine has ended"
@@ -386,8 +473,8 @@ def server(settings: Settings, listening: Listening) -> Iterator[Serving]:
     from tiphys.api.table import every_route
 
     check_listening(listening)
-    with local(settings, drives=True) as home:
-        health = Health()
+    with local(settings, drives=True, archives=settings.server.archive) as home:
+        health = Health(CustomMetrics(home.clock))
         services = _services(home, listening, health)
         routes = every_route(listening.open_metrics)
         yield Serving(home, asgi(routes, services, listening.allow_origin), services, health)
@@ -412,7 +499,6 @@ def _services(home: Local, listening: Listening, health: Health) -> Services:
     from tiphys.api.metrics import Metrics
     from tiphys.api.services import Limits, Services
     from tiphys.locks.limit_rows import SqlLimitRows
-    from tiphys.service.archive import Archive
     from tiphys.service.create import Creator
     from tiphys.service.downloads import Downloads
     from tiphys.service.events import Dispatcher
@@ -420,7 +506,6 @@ def _services(home: Local, listening: Listening, health: Health) -> Services:
     from tiphys.service.logs import Logs
     from tiphys.service.sync_limits import SyncLimits
     from tiphys.service.templates import Templates
-    from tiphys.service.workflows import Workflows
 
     store, clock, objects = home.store, home.clock, home.objects
     about = _about(home.settings, listening)
@@ -454,10 +539,18 @@ def _services(home: Local, listening: Listening, health: Health) -> Services:
         downloads=Downloads(home.drivers),
         sync_limits=SyncLimits(objects, SqlLimitRows(store.write)),
         forget=home.forget,
-        metrics=Metrics(store.catalogue, about.version),
+        forget_archived=home.forget_archived,
+        metrics=Metrics(store.catalogue, about.version, (partial(_custom, health.metrics),)),
         healthy=healthy,
         limits=Limits(requests_per_second=listening.requests_per_second),
     )
+
+
+def _custom(metrics: CustomMetrics) -> str:
+    """Return the metrics that workflows define, as text."""
+    from tiphys.controller.observers import exposition
+
+    return exposition(metrics.collect())
 
 
 async def _logs(

@@ -1,5 +1,6 @@
 """Inputs, events and commands: everything that is said to, by and for the engine, on one page.
 
+A list of shapes (limits: table), kept together because whoever reads one looks for the others.
 Inputs say what happened outside and are named in the past tense; events say what was decided and
 are the only thing stored; commands say what is wanted of the world. All are frozen and serialise
 with msgspec; a journal is a list of events, so an event's meaning never changes once released
@@ -353,13 +354,28 @@ Input: TypeAlias = (
 # -------------------------------------------------------------------------------------- events
 
 
+class Estimates(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How long an earlier run of the same template took, in whole seconds: `nodes` by node name."""
+
+    workflow: str
+    seconds: int
+    nodes: dict[str, int] = {}
+
+
 class RunAdmitted(Message, frozen=True, kw_only=True):
-    """The first event: the documents as admitted. The Program is compiled from them again."""
+    """The first event: the documents as admitted. The Program is compiled from them again.
+
+    `defaults` is the spec that lies below that of a workflowTemplateRef. `fault` says why the
+    workflow is an Error before it starts, "" if it is not.
+    """
 
     run: RunId
     created_at: float
     workflow: Json
     documents: list[Json] = []
+    defaults: Json = None
+    fault: str = ""
+    estimates: Estimates | None = None
 
 
 class RunStarted(Message, frozen=True, omit_defaults=True):
@@ -532,7 +548,8 @@ class NodeDone(Message, frozen=True, kw_only=True):
     """A node is fulfilled and will not change any more.
 
     `settled` says that nothing of it runs any longer; otherwise its job is being stopped.
-    `outbound` are the nodes that followers hang on (Steps and DAG).
+    `outbound` are the nodes that followers hang on (Steps and DAG). `resources` is the resource
+    duration of a pod with requests of its own; without it the usage tells.
     """
 
     at: float
@@ -541,6 +558,7 @@ class NodeDone(Message, frozen=True, kw_only=True):
     message: str = ""
     outputs: Outputs | None = None
     usage: Usage | None = None
+    resources: dict[str, int] | None = None
     outbound: tuple[NodeId, ...] = ()
     settled: bool = True
 
@@ -551,6 +569,7 @@ class JobSettled(Message, frozen=True):
     at: float
     node: NodeId
     usage: Usage | None = None
+    resources: dict[str, int] | None = None
 
 
 class NodeSettled(Message, frozen=True):
@@ -594,6 +613,30 @@ class GlobalOutputSet(Message, frozen=True):
     name: str
     value: str | None = None
     artifact: Artifact | None = None
+
+
+class MetricObserved(Message, frozen=True, kw_only=True):
+    """A metric has a value: a gauge's, what a counter grows by, or what a histogram observes.
+
+    With `since` it is a gauge of the seconds since then, until it is observed again or the run is
+    done; `value` says nothing then. `labels` are sorted.
+    """
+
+    at: float
+    kind: Literal["gauge", "counter", "histogram"]
+    name: str
+    help: str
+    labels: tuple[tuple[str, str], ...] = ()
+    value: float = 0.0
+    operation: Literal["Set", "Add", "Sub"] = "Set"
+    buckets: tuple[float, ...] = ()
+    since: float | None = None
+
+
+class MetricFailed(Message, frozen=True):
+    """A metric has no value, and why."""
+
+    message: str
 
 
 class ShutdownSet(Message, frozen=True):
@@ -647,6 +690,8 @@ Event: TypeAlias = (
     | RetryScheduled
     | WaitStarted
     | GlobalOutputSet
+    | MetricObserved
+    | MetricFailed
     | ShutdownSet
     | SuspendSet
     | DeadlinePassed

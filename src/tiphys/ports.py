@@ -65,6 +65,10 @@ class Runtime(Protocol):
         """
         ...
 
+    async def kept(self, run: RunId) -> Sequence[NodeId]:
+        """Return the jobs of a run of which anything remains, over or not."""
+        ...
+
     async def present(self, run: RunId) -> Sequence[NodeId]:
         """Return the jobs of a run of which something still runs, whoever started them."""
         ...
@@ -81,6 +85,14 @@ class Runtime(Protocol):
 
     async def close(self) -> None:
         """Release what the runtime holds; jobs go on running."""
+        ...
+
+
+class Observer(Protocol):
+    """Looks on: what runs decide, once it is stored. What it makes of that is its own affair."""
+
+    def committed(self, run: RunId, events: Sequence[Event]) -> None:
+        """Take note of a commit's events; of a run that is taken up again, of its live gauges."""
         ...
 
 
@@ -314,6 +326,17 @@ class RunRow:
 
 
 @dataclass(frozen=True, slots=True)
+class EndedRow:
+    """A run that has ended, with the little that is needed to see when it is due."""
+
+    run: RunId
+    namespace: str
+    name: str
+    created_at: float
+    summary: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Changes:
     """What one commit writes besides events: node rows and the summary, all JSON.
 
@@ -467,6 +490,14 @@ class Queries(Protocol):
 
     async def list(self, namespace: str | None) -> Sequence[RunRow]:
         """Return all runs, newest first."""
+        ...
+
+    async def ended(self) -> Sequence[EndedRow]:
+        """Return all runs that have ended."""
+        ...
+
+    async def last_success(self, namespace: str, label: str, value: str) -> RunRow | None:
+        """Return the newest run with that label that succeeded, None if there is none."""
         ...
 
     async def nodes(self, run: RunId) -> Sequence[bytes]:

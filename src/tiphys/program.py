@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from tiphys.expr.depends import Condition
+from tiphys.expr.labels import LabelSelector
 from tiphys.expr.template import Body, Text
 from tiphys.model.arguments import Inputs, Outputs
 from tiphys.model.base import Json
@@ -219,6 +220,41 @@ class MemoPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class MetricPlan:
+    """One metric. `body` is its name, help, labels, condition and value, which may hold tags.
+
+    A `realtime` gauge shows the passing time; `reads_resources` says that resource durations are
+    among what it refers to.
+    """
+
+    name: str
+    kind: Literal["gauge", "counter", "histogram", ""]
+    body: Body
+    value: str
+    operation: str = ""
+    buckets: tuple[float, ...] = ()
+    realtime: bool = False
+    reads_resources: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CleanUp:
+    """What is deleted when: the workflow, its finished pods, the volume claims it made.
+
+    `pods` is the strategy ("" keeps them), `pod_labels` selects among pods, `pod_delay` and the
+    rest are seconds; None is never.
+    """
+
+    pods: str = ""
+    pod_labels: LabelSelector | None = None
+    pod_delay: float = 5.0
+    after_success: float | None = None
+    after_failure: float | None = None
+    after_completion: float | None = None
+    claims_on_completion: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ContainerPlan:
     """One container of a container set, and those that must have succeeded before it."""
 
@@ -292,6 +328,9 @@ class Template:
     containers: tuple[ContainerPlan, ...] = ()
     locks: tuple[LockPlan, ...] = ()
     memo: MemoPlan | None = None
+    metrics: tuple[MetricPlan, ...] = ()
+    asks_resources: bool = False
+    """Its containers say how much they need, or a pod spec patch may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,7 +340,8 @@ class Program:
     `scope` is the workflow's own; `templates` are keyed "<scope> <name>"; `stored` names those
     that came by reference, with the key Argo stores them under. `constants` are the workflow
     variables that never change, `configs` the ConfigMaps by name. `fault` says why the workflow
-    fails before it starts, "" if it does not.
+    ends as `fault_phase` before it starts, "" if it does not. `claims` are the volumes made from
+    its volumeClaimTemplates.
     """
 
     name: str
@@ -315,12 +355,16 @@ class Program:
     constants: Mapping[str, str]
     configs: Mapping[str, Json]
     fault: str
+    fault_phase: Literal["Failed", "Error"]
     parallelism: int | None
     deadline_seconds: float | None
     suspended: bool
     archive_logs: bool
     pod_patch: Text | None
     locks: tuple[LockPlan, ...] = ()
+    metrics: tuple[MetricPlan, ...] = ()
+    clean_up: CleanUp = field(default_factory=CleanUp)
+    claims: tuple[Json, ...] = ()
     priority: int = 0
     volumes: Body | None = None
     """The workflow's volumes, None if it has none."""

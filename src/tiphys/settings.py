@@ -11,14 +11,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import UnionType
+from typing import Literal
 
-from tiphys.errors import Finding, InvalidDocument
+from tiphys.errors import Finding, InvalidDocument, UserError
 from tiphys.model.base import Json, JsonObject
 from tiphys.model.codec import Document
 from tiphys.service.mapping import read_mapping
 
 _IDLE_SECONDS = 5.0
 _RESPONSE_BYTES = 4 << 20
+_ALLOWLIST = "WORKFLOW_USER_OVERRIDE_ALLOWLIST"
+_NO_ESTIMATES = "SKIP_WORKFLOW_DURATION_ESTIMATION"
 RUNTIMES = ("auto", "sandbox", "process", "simulated")
 
 
@@ -135,6 +138,12 @@ class Settings:
     the workflows at work at once, in all and in each namespace (0: any number). `idle_seconds` is
     how long a background engine waits for more work. `host_paths` are the directories of this
     machine that workflows may mount.
+
+    `workflow_defaults` lies under every workflow: its metadata and spec. `template_referencing`
+    is "", "Strict" or "Secure"; then workflows must refer to a template, and may set little beside
+    it: `override_allowlist` are further fields of a spec. `retention` is how many ended workflows
+    are kept ("completed", "failed", "errored"); what it does not name is kept.
+    `estimate_durations`: how long a workflow will take is told from earlier ones.
     """
 
     home: Path
@@ -149,6 +158,11 @@ class Settings:
     http: Http = field(default_factory=Http)
     plugins: tuple[Plugin, ...] = ()
     server: Server = field(default_factory=Server)
+    workflow_defaults: JsonObject = field(default_factory=dict)
+    template_referencing: Literal["", "Strict", "Secure"] = ""
+    override_allowlist: frozenset[str] = frozenset()
+    retention: Mapping[str, int] = field(default_factory=dict)
+    estimate_durations: bool = True
     environ: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -164,8 +178,15 @@ SETTINGS = (
     "http",
     "plugins",
     "server",
+    "workflow_defaults",
+    "template_referencing",
+    "override_allowlist",
+    "retention",
+    "estimate_durations",
 )
 """What a settings file may hold."""
+RETENTION_SETTINGS = ("completed", "failed", "errored")
+"""What `retention` may hold."""
 SERVER_SETTINGS = tuple(item.name for item in fields(Server))
 """What `server` may hold."""
 LOGIN_SETTINGS = (*(item.name for item in fields(Login)), "client_secret_file")
@@ -211,8 +232,59 @@ def load_settings(
         http=_http(given),
         plugins=tuple(_plugin(given, index, base) for index in range(len(given.items("plugins")))),
         server=_server(given, base),
+        workflow_defaults=_workflow_defaults(given),
+        template_referencing=_referencing(given),
+        override_allowlist=_allowlist(given, environ),
+        retention=_retention(given),
+        estimate_durations=given.flag("estimate_durations", True)
+        and environ.get(_NO_ESTIMATES) != "true",
         environ=environ,
     )
+
+
+def _referencing(file: _File) -> Literal["", "Strict", "Secure"]:
+    match file.text("template_referencing"):
+        case "" | "Strict" | "Secure" as known:
+            return known
+        case other:
+            reason = f'"template_referencing" is Strict or Secure, not "{other}"'
+            raise file.wrong(reason, "template_referencing")
+
+
+def _allowlist(file: _File, environ: Mapping[str, str]) -> frozenset[str]:
+    """Return further fields a workflow may set. Raises UserError for unknown ones."""
+    names = [name.strip() for name in environ.get(_ALLOWLIST, "").split(",")]
+    found = frozenset(filter(None, names)) or frozenset(file.texts("override_allowlist"))
+    if found:
+        from tiphys.model.spec import WorkflowSpec
+
+        known = WorkflowSpec.__struct_encode_fields__
+        for name in sorted(found):
+            if name not in known:
+                raise UserError(f'{_ALLOWLIST}: "{name}" is not a WorkflowSpec field name')
+    return found
+
+
+def _retention(file: _File) -> dict[str, int]:
+    given = file.mapping("retention")
+    inner = _File(file.document, ("retention",))
+    inner.check_names(given, RETENTION_SETTINGS, "retention")
+    return {name: int(inner.number(name, 0, int)) for name in given}
+
+
+def _workflow_defaults(file: _File) -> JsonObject:
+    """Return the defaults, checked as a Workflow is. Raises InvalidDocument."""
+    given = file.mapping("workflow_defaults")
+    if given:
+        from tiphys.model.codec import convert
+        from tiphys.model.workflow import Workflow
+
+        try:
+            convert(given, Workflow, strict=True)
+        except InvalidDocument as exc:
+            reason = f"workflow_defaults: {exc.findings[0].reason}"
+            raise file.wrong(reason, "workflow_defaults") from exc
+    return given
 
 
 def _home(text: str) -> Path:
@@ -277,11 +349,11 @@ class _File:
             raise self.wrong(f'setting "{name}" is not a whole number', name)
         return value
 
-    def flag(self, name: str) -> bool:
-        """Return a switch, False if it is not given."""
+    def flag(self, name: str, default: bool = False) -> bool:
+        """Return a switch."""
         value = self.value(name)
         if value is None or isinstance(value, bool):
-            return bool(value)
+            return default if value is None else value
         raise self.wrong(f'setting "{name}" is neither true nor false', name)
 
     def check_names(self, given: JsonObject, known: tuple[str, ...], what: str) -> None:
@@ -290,6 +362,13 @@ class _File:
             if name not in known:
                 reason = f'unknown setting "{name}" of {what}; known are {", ".join(known)}'
                 raise self.wrong(reason, name)
+
+    def mapping(self, name: str) -> JsonObject:
+        """Return a mapping, an empty one if it is not given."""
+        value = self.value(name)
+        if value is None or isinstance(value, dict):
+            return value or {}
+        raise self.wrong(f'setting "{name}" is not a mapping', name)
 
     def items(self, name: str) -> list[Json]:
         """Return a list, an empty one if it is not given."""

@@ -21,6 +21,7 @@ from tiphys.messages import (
     LockAwaited,
     LocksReleased,
     LocksWanted,
+    MetricObserved,
     NodeSet,
     QuestionAsked,
     ResumeRequested,
@@ -133,6 +134,7 @@ def check(scenario: dict[str, Any], driver: Driver) -> None:
         assert status.get("message", "") == _placed(scenario.get("message", ""))
     if "progress" in scenario:
         assert status["progress"] == scenario["progress"]
+    _check_policies(scenario, driver, document)
     if "globals" in scenario:
         found = status.get("outputs", {}).get("parameters", [])
         assert {item["name"]: item["value"] for item in found} == scenario["globals"]
@@ -143,6 +145,31 @@ def check(scenario: dict[str, Any], driver: Driver) -> None:
     _check_asked(scenario, driver)
     if "deep" in scenario:
         _check_depth(scenario["deep"], nodes)
+    _check_nodes(scenario, driver, nodes, status)
+
+
+def _check_policies(scenario: dict[str, Any], driver: Driver, document: dict[str, Any]) -> None:
+    """Compare what a workflow shows of itself: its status, labels and metrics, and dropped pods."""
+    status = document["status"]
+    if "status" in scenario:
+        assert {key: status.get(key) for key in scenario["status"]} == scenario["status"]
+    if "labels" in scenario:
+        labels = document["metadata"]["labels"]
+        assert {key: labels.get(key) for key in scenario["labels"]} == scenario["labels"]
+    if "metrics" in scenario:
+        assert _metrics(driver) == scenario["metrics"]
+    if "metric_faults" in scenario:
+        found = [item for item in status["conditions"] if item["type"] == "MetricsError"]
+        assert [item["message"] for item in found] == scenario["metric_faults"]
+    if "dropped" in scenario:
+        nodes_by_id = status["nodes"]
+        dropped = driver.world.dropped.items()
+        assert {nodes_by_id[k]["name"]: at - BEGINNING for k, at in dropped} == scenario["dropped"]
+
+
+def _check_nodes(
+    scenario: dict[str, Any], driver: Driver, nodes: dict[str, Any], status: dict[str, Any]
+) -> None:
     wanted = scenario.get("nodes", {})
     if scenario.get("complete"):
         assert sorted(nodes) == sorted(wanted)
@@ -153,6 +180,20 @@ def check(scenario: dict[str, Any], driver: Driver) -> None:
         seen = _seen(nodes[name], status["nodes"], driver)
         expected = {key: _placed(value) for key, value in (fields or {}).items()}
         assert {key: seen.get(key) for key in expected} == expected, name
+
+
+def _metrics(driver: Driver) -> list[str]:
+    """Return each metric as `kind name{labels} value`, clocks as `since seconds`."""
+    found = []
+    for event in driver.log:
+        if isinstance(event, MetricObserved):
+            labels = ",".join(f"{key}={value}" for key, value in event.labels)
+            value = (
+                f"{event.value:g}" if event.since is None else f"since {event.since - BEGINNING:g}"
+            )
+            sign = {"Set": "", "Add": "+", "Sub": "-"}[event.operation]
+            found.append(f"{event.kind} {event.name}{{{labels}}} {sign}{value}")
+    return found
 
 
 def _check_asked(scenario: dict[str, Any], driver: Driver) -> None:
@@ -204,6 +245,8 @@ def _seen(node: dict[str, Any], by_id: dict[str, Any], driver: Driver) -> dict[s
         "out": {item["name"]: item.get("value") for item in outputs.get("parameters", [])},
         "result": outputs.get("result"),
         "code": outputs.get("exitCode"),
+        "progress": node.get("progress"),
+        "resources": node.get("resourcesDuration", {}),
         "flags": sorted(key for key, value in node.get("nodeFlag", {}).items() if value),
         "memo": [memo["hit"], memo["key"], memo["cacheName"]] if memo else None,
         "from": own.started_at - BEGINNING,

@@ -44,6 +44,6 @@ def test_a_retried_run_ends_as_if_nothing_had_gone_wrong(seed):
 
 
 def test_engines_really_die_and_some_are_only_thought_dead():
-    found = [ending(make(seed), seed) for seed in range(20)]
+    found = [ending(make(seed), seed) for seed in range(40)]
     assert sum(item.lives for item in found) > 60
     assert sum(item.zombies for item in found) > 5

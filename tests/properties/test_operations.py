@@ -62,7 +62,8 @@ def test_a_retry_of_what_failed_succeeds_when_its_jobs_do(seed):
         return
     state = driver.run.state
     assert state.done
-    assert state.phase == "Succeeded" or broken(driver)
+    kept = [key for key in state.failed if key in driver.kept]  # something went on from them
+    assert state.phase == "Succeeded" or broken(driver) or kept
 
 
 def test_most_retries_of_mended_programs_succeed():

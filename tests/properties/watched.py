@@ -231,7 +231,12 @@ class WatchedDriver(Driver):
         return found
 
     def still_sent(self) -> dict[str, object]:
-        """Return what was sent and is not settled; a timer is when its node goes on."""
+        """Return what was sent and is not settled; a timer is when its node goes on.
+
+        Of a run that was taken up again and waits for its locks only these are wanted yet.
+        """
+        if not self.run.state.started_at:
+            return {key: sent for key, sent in self.sent.items() if key.startswith("ask ")}
         return {key: sent for key, sent in self.sent.items() if not self._is_over(key, sent)}
 
     def _is_past(self, command: object) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from tiphys.api.audit import Audit
 from tiphys.api.metrics import Metrics
 from tiphys.model.base import JsonObject
-from tiphys.ports import Auth, Catalogue, Clock, Logins, Objects, Queries, RunRow
+from tiphys.ports import Auth, Catalogue, Clock, Listed, Logins, Objects, Queries, RunRow
 from tiphys.service.again import Repeater
 from tiphys.service.archive import Archive
 from tiphys.service.create import Creator
@@ -82,6 +82,7 @@ class Services:
     downloads: Downloads
     sync_limits: SyncLimits
     forget: Callable[[RunRow], Awaitable[None]]
+    forget_archived: Callable[[Listed], Awaitable[None]]
     metrics: Metrics
     healthy: Callable[[], Awaitable[str]]
     """Returns what is wrong with the engine, "" if it works."""

@@ -109,7 +109,17 @@ async def run(
         rows, choice = await submit_files(session, home, files, values)
         _introduce(choice, output)
         with _Interrupts(home, rows):
-            return max([await _run_one(session, home, row, output) for row in rows])
+            code = max([await _run_one(session, home, row, output) for row in rows])
+        await _tidy(session, home)
+    return code
+
+
+async def _tidy(session: Session, home: Local) -> None:
+    """Delete what is due; what will be soon is left to a background engine."""
+    from tiphys.cli.background import ensure_engine
+
+    if await home.tidy():
+        ensure_engine(session)
 
 
 def _introduce(choice: Choice, output: str | None) -> None:

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from msgspec.structs import replace
-
+from tiphys.compile.defaults import apply_workflow_defaults
+from tiphys.compile.labels_from import labelled
 from tiphys.compile.lower import lower
 from tiphys.compile.needs import Runtime, unsupported
 from tiphys.compile.notes import noted
@@ -23,6 +23,7 @@ from tiphys.compile.references import (
     scope_of,
     template_store,
 )
+from tiphys.compile.site import PLAIN, Site, forbidden
 from tiphys.compile.validate import validate_workflow
 from tiphys.compile.validate_context import Options
 from tiphys.compile.validate_metadata import validate_metadata
@@ -52,8 +53,8 @@ class Admitted:
     notes: list[str]
 
 
-def execution_spec(workflow: Workflow, store: TemplateStore) -> WorkflowSpec:
-    """Return the spec that runs: with a workflowTemplateRef, joined with the template's.
+def execution_spec(workflow: Workflow, store: TemplateStore, defaults: Json = None) -> WorkflowSpec:
+    """Return the spec that runs: with a workflowTemplateRef, over the template's and `defaults`.
 
     Raises InvalidDocument if the referred template is not there.
     """
@@ -61,12 +62,17 @@ def execution_spec(workflow: Workflow, store: TemplateStore) -> WorkflowSpec:
     if reference is None:
         return workflow.spec
     template = find_document(store, reference, workflow.metadata.namespace)
-    return join_specs(workflow.spec, template.spec)
+    base = convert(defaults, WorkflowSpec) if isinstance(defaults, dict) else None
+    return join_specs(workflow.spec, template.spec, base)
 
 
-def refused(workflow: Workflow, store: TemplateStore, runtime: Runtime) -> list[Finding]:
+def refused(
+    workflow: Workflow, store: TemplateStore, runtime: Runtime, defaults: Json = None
+) -> list[Finding]:
     """Return what the workflow and the templates beside it ask for and cannot get."""
     found = unsupported(workflow.spec, runtime)
+    if isinstance(defaults, dict):
+        found += unsupported(convert(defaults, WorkflowSpec), runtime, "workflowDefaults.spec")
     for scope, document in store.items():
         found += unsupported(document.spec, runtime, f"{scope}.spec")
     return found
@@ -78,13 +84,18 @@ def admit(
     created_at: float,
     options: Options = _CREATE,
     runtime: Runtime | None = None,
+    site: Site = PLAIN,
 ) -> Admitted:
     """Return a checked workflow in compiled form.
 
     `workflow` has its name, namespace and uid; `documents` are the templates it may refer to.
-    What `runtime` cannot do is refused; without one nothing is. Raises InvalidDocument and
-    Unsupported.
+    What `runtime` cannot do is refused; without one nothing is. `site` are the rules that hold
+    here. Raises InvalidDocument and Unsupported.
     """
+    restricted = forbidden(workflow, site)
+    if restricted:
+        raise InvalidDocument(restricted)
+    workflow = apply_workflow_defaults(workflow, site.defaults) if site.defaults else workflow
     documents = list(documents)
     store = template_store(documents)
     configs = _configs(documents)
@@ -93,11 +104,12 @@ def admit(
     problems += validate_workflow(workflow, store, options)
     if problems:
         raise InvalidDocument(problems)
-    spec = execution_spec(workflow, store)
-    workflow = labelled(workflow, spec)
-    program = lower(workflow, spec, store, created_at, configs)
+    defaults = site.defaults.get("spec") if workflow.spec.workflow_template_ref else None
+    spec = execution_spec(workflow, store, defaults)
+    workflow, fault = labelled(workflow, spec, created_at, configs)
+    program = lower(workflow, spec, store, created_at, configs, fault)
     used = _used(program, workflow, store)
-    findings = refused(workflow, used, runtime) if runtime is not None else []
+    findings = refused(workflow, used, runtime, defaults) if runtime is not None else []
     if findings:
         raise Unsupported(findings)
     event = RunAdmitted(
@@ -105,6 +117,8 @@ def admit(
         created_at=created_at,
         workflow=encode(workflow),
         documents=[*(encode(document) for document in used.values()), *configs.values()],
+        defaults=defaults,
+        fault=fault,
     )
     notes = sorted({*noted(spec), *(note for doc in used.values() for note in noted(doc.spec))})
     return Admitted(program, event, notes)
@@ -140,28 +154,12 @@ def _holds_parameters(metadata: JsonObject) -> bool:
     return kind is None or kind == PARAMETER
 
 
-def labelled(workflow: Workflow, spec: WorkflowSpec) -> Workflow:
-    """Return a workflow with the labels and annotations its workflowMetadata puts on it.
-
-    Source: reference/engine.md 2.4.
-    """
-    added = spec.workflow_metadata
-    if added is None:
-        return workflow
-    metadata = replace(
-        workflow.metadata,
-        labels={**workflow.metadata.labels, **added.labels},
-        annotations={**workflow.metadata.annotations, **added.annotations},
-    )
-    return replace(workflow, metadata=metadata)
-
-
 def recompile(event: RunAdmitted, parameters: Mapping[str, str] = _NONE) -> Program:
     """Return the Program of a stored run, with the parameters it was given since."""
     workflow = overridden(convert(event.workflow, Workflow), parameters)
     documents = (item for item in event.documents if isinstance(item, dict))
     store = template_store(_document(item) for item in documents)
-    return _compile(workflow, execution_spec(workflow, store), store, event)
+    return _compile(workflow, execution_spec(workflow, store, event.defaults), store, event)
 
 
 def documents_of(event: RunAdmitted) -> list[object]:
@@ -183,4 +181,4 @@ def _document(value: JsonObject) -> WorkflowTemplate | ClusterWorkflowTemplate |
 def _compile(
     workflow: Workflow, spec: WorkflowSpec, store: TemplateStore, event: RunAdmitted
 ) -> Program:
-    return lower(workflow, spec, store, event.created_at, _configs(event.documents))
+    return lower(workflow, spec, store, event.created_at, _configs(event.documents), event.fault)

@@ -37,8 +37,8 @@ def workflow_constants(workflow: Workflow, spec: WorkflowSpec, created_at: float
     if _SCHEDULED in metadata.annotations:
         found["workflow.scheduledTime"] = metadata.annotations[_SCHEDULED]
     static = spec.workflow_metadata
-    labels = {**metadata.labels, **(static.labels if static else {})}
-    annotations = {**metadata.annotations, **(static.annotations if static else {})}
+    labels = {**(static.labels if static else {}), **metadata.labels}
+    annotations = {**(static.annotations if static else {}), **metadata.annotations}
     return (
         found
         | _created(created_at)

@@ -15,6 +15,12 @@ import msgspec
 from tiphys.compile.constants import with_config_values, workflow_constants
 from tiphys.compile.defaults import apply_template_defaults
 from tiphys.compile.lower_calls import CallLowering, config_source, optional_text
+from tiphys.compile.lower_cleanup import (
+    asks_resources,
+    claim_volumes,
+    lower_clean_up,
+    lower_metrics,
+)
 from tiphys.compile.lower_dag import lower_dag
 from tiphys.compile.lower_policies import lower_containers, lower_locks, lower_memo, lower_retry
 from tiphys.compile.references import TemplateStore, find_template, scope_of
@@ -184,6 +190,8 @@ class Lowering:
             containers=lower_containers(model.container_set),
             locks=lower_locks(model.synchronization),
             memo=lower_memo(model.memoize),
+            metrics=lower_metrics(model.metrics),
+            asks_resources=asks_resources(model) or bool(self.spec.pod_spec_patch),
         )
 
 
@@ -255,16 +263,18 @@ def lower(
     documents: TemplateStore,
     created_at: float,
     configs: Mapping[str, Json],
+    fault: str = "",
 ) -> Program:
     """Return the Program of a checked workflow.
 
     `spec` is the execution spec (defaults and workflowTemplateRef merged in), `documents` the
-    templates it may refer to, `configs` the ConfigMaps by name.
+    templates it may refer to, `configs` the ConfigMaps by name. `fault` is why it is an Error
+    before it starts.
     """
     name = workflow.metadata.name
     reference = workflow.spec.workflow_template_ref
     scope = "local/" if reference is not None else f"local/{name}"
-    spec, fault = with_config_values(spec, configs)
+    spec, missing = with_config_values(spec, configs)
     library = Library(
         local_scope=scope,
         local={template.name: template for template in spec.templates},
@@ -290,13 +300,17 @@ def lower(
         templates=lowering.templates,
         constants=workflow_constants(workflow, spec, created_at),
         configs=configs,
-        fault=fault,
+        fault=missing or fault,
+        fault_phase="Failed" if missing else "Error",
         parallelism=spec.parallelism,
         deadline_seconds=spec.active_deadline_seconds,
         suspended=bool(workflow.spec.suspend),
         archive_logs=bool(spec.archive_logs),
         pod_patch=optional_text(spec.pod_spec_patch),
         locks=lower_locks(spec.synchronization),
+        metrics=lower_metrics(spec.metrics),
+        clean_up=lower_clean_up(spec),
+        claims=claim_volumes(spec, name),
         priority=spec.priority or 0,
         volumes=compile_json(_volumes(spec)) if _volumes(spec) else None,
         merged_spec=None if reference is None else encode(spec),
@@ -305,17 +319,8 @@ def lower(
 
 
 def _volumes(spec: WorkflowSpec) -> list[Json]:
-    """Return the volumes pods may mount: the workflow's, and one for each claim it makes.
-
-    A claim's volume has the name of its template. Source: reference/kubernetes.md 3.9.
-    """
-    claims: list[Json] = []
-    for item in spec.volume_claim_templates:
-        metadata = item.get("metadata")
-        name = metadata.get("name") if isinstance(metadata, dict) else None
-        claim: JsonObject = {"claimName": f"{{{{workflow.name}}}}-{name}"}
-        claims.append({"name": name, "persistentVolumeClaim": claim})
-    return [*spec.volumes, *claims]
+    """Return the volumes pods may mount: the workflow's, and one for each claim it makes."""
+    return [*spec.volumes, *claim_volumes(spec, "{{workflow.name}}")]
 
 
 def _exit_hook(hooks: tuple[Hook, ...], calls: CallLowering, spec: WorkflowSpec) -> Call | None:

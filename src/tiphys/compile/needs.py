@@ -20,9 +20,6 @@ Need = tuple[str, str]
 """The name of a feature, and what to call it."""
 
 SPEC: Final[dict[str, Need]] = {
-    "metrics": ("metrics", "metrics"),
-    "ttlStrategy": ("ttl", "deletion after completion (ttlStrategy)"),
-    "podGC": ("podGC", "pod garbage collection"),
     "artifactGC": ("artifactGC", "artifact garbage collection"),
     "volumeClaimTemplates": ("volumes.persistentVolumeClaim", "volume claims"),
     "artifactRepositoryRef": ("repositories", "artifact repositories other than the default one"),
@@ -39,7 +36,6 @@ TEMPLATE: Final[dict[str, Need]] = {
     "daemon": ("daemon", "daemon containers"),
     "initContainers": ("initContainers", "init containers"),
     "sidecars": ("sidecars", "sidecars"),
-    "metrics": ("metrics", "metrics"),
 }
 """Fields of a template."""
 
@@ -52,9 +48,6 @@ CONTAINER: Final[dict[str, Need]] = {
     "restartPolicyRules": ("restartPolicyRules", "restart rules"),
 }
 """Fields of a container or script."""
-
-METADATA: Final[dict[str, Need]] = {"labelsFrom": ("labelsFrom", "labels from expressions")}
-"""Fields of workflowMetadata."""
 
 _STORES: Final = ("s3", "gcs", "azure", "oss", "hdfs", "http", "git", "artifactory", "plugin")
 _COMPLETE: Final = {
@@ -109,9 +102,6 @@ class _Needs:
         whole, prefix = self.spec, self.prefix
         yield from self._fields(whole, SPEC, prefix)
         yield from self._volumes(whole, prefix)
-        metadata = whole.get("workflowMetadata")
-        if isinstance(metadata, dict):
-            yield from self._fields(metadata, METADATA, f"{prefix}.workflowMetadata")
         yield from self._arguments(whole.get("arguments"), f"{prefix}.arguments")
         for index, template in enumerate(_list(whole.get("templates"))):
             yield from self._template(template, f"{prefix}.templates[{index}]")

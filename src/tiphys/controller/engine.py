@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable
 
 from tiphys.controller.loop import Ports, RunLoop
-from tiphys.errors import LostOwnership, WorldError
+from tiphys.controller.retention import Retention
+from tiphys.errors import LostOwnership, TiphysError, WorldError
 from tiphys.model.ids import RunId
 from tiphys.ports import RunRow, Runtime, Update
 
@@ -17,13 +19,21 @@ _log = logging.getLogger(__name__)
 _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 60.0
 _LOOK_SECONDS = 0.1
+_SWEEP_SECONDS = 60.0
+SOON_SECONDS = 600.0
+"""How long an engine with nothing else to do stays for something that is to be deleted."""
 
 
 class Engine:
     """Drives runs. `runtime_for` makes the runtime of one run."""
 
-    def __init__(self, ports: Ports, runtime_for: Callable[[RunRow], Runtime]) -> None:
-        """Prepare; nothing runs yet."""
+    def __init__(
+        self,
+        ports: Ports,
+        runtime_for: Callable[[RunRow], Runtime],
+        retention: Retention | None = None,
+    ) -> None:
+        """Prepare; nothing runs yet. `serve` sees to ended runs by `retention`."""
         self._ports = ports
         self._journal = ports.journal
         self._intake = ports.intake
@@ -31,6 +41,9 @@ class Engine:
         self._runtime_for = runtime_for
         self._loops: dict[RunId, RunLoop] = {}
         self._refused: set[RunId] = set()
+        self._retention = retention
+        self._ended = asyncio.Event()
+        self._next_due = math.inf
 
     async def drive(self, row: RunRow, watched: Callable[[Update], None] | None = None) -> bool:
         """Drive one run to its end; return False if a living owner has it.
@@ -63,18 +76,43 @@ class Engine:
         """
         idle_since = self._clock.now()
         async with asyncio.TaskGroup() as group:
-            ear = group.create_task(self._listen())
+            helpers = [group.create_task(self._listen()), group.create_task(self._tidy())]
             while True:
                 for row in await self._journal.claimable():
                     if row.run not in self._loops and row.run not in self._refused:
                         self._loops[row.run] = self._loop(row)
                         group.create_task(self._keep(row))
-                if self._loops or stays():
+                is_due = self._next_due <= self._clock.now() + SOON_SECONDS
+                if self._loops or is_due or stays():
                     idle_since = self._clock.now()
                 elif self._clock.now() - idle_since >= idle_seconds:
                     break
                 await self._clock.sleep_until(self._clock.now() + _LOOK_SECONDS)
-            ear.cancel()
+            for task in helpers:
+                task.cancel()
+
+    async def _tidy(self) -> None:
+        """See to ended runs, for ever: when one has ended, when one is due, and now and then."""
+        while self._retention is not None:
+            self._ended.clear()
+            try:
+                due = await self._retention.sweep()
+            except TiphysError as exc:
+                due = None
+                _log.warning("ended runs cannot be looked at: %s", exc)
+            now = self._clock.now()
+            self._next_due = math.inf if due is None else due
+            await self._until(min(self._next_due, now + _SWEEP_SECONDS))
+
+    async def _until(self, at: float) -> None:
+        """Return at that time, or when a run has ended."""
+        sleep = asyncio.ensure_future(self._clock.sleep_until(at))
+        ended = asyncio.ensure_future(self._ended.wait())
+        try:
+            await asyncio.wait({sleep, ended}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleep.cancel()
+            ended.cancel()
 
     def _loop(self, row: RunRow, watched: Callable[[Update], None] | None = None) -> RunLoop:
         return RunLoop(row.run, self._ports, self._runtime_for(row), watched)
@@ -89,6 +127,9 @@ class Engine:
                 self._loops[row.run] = self._loop(row)
         finally:
             self._loops.pop(row.run, None)
+            if self._retention is not None:
+                self._next_due = min(self._next_due, self._clock.now())
+            self._ended.set()
 
     async def _safely(self, run: RunId, loop: RunLoop) -> bool:
         """The per-run boundary: what goes wrong with one run does not touch the others.

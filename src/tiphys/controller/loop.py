@@ -49,7 +49,7 @@ from tiphys.messages import (
 from tiphys.model.arguments import Outputs
 from tiphys.model.base import Json
 from tiphys.model.ids import NodeId, RunId
-from tiphys.ports import Answerer, Changes, Clock, Intake, Journal, Runtime, Update
+from tiphys.ports import Answerer, Changes, Clock, Intake, Journal, Observer, Runtime, Update
 
 _log = logging.getLogger(__name__)
 _SNAPSHOT_EVERY = 20_000
@@ -62,6 +62,7 @@ class Ports:
 
     `answers` answers what runs ask. `limited`: the number of runs at work is limited, so each asks
     for room. `bugs` is a folder for bundles of runs on which the engine broke, None to keep none.
+    `observers` are told of every commit.
     """
 
     journal: Journal
@@ -71,6 +72,7 @@ class Ports:
     owner: str
     limited: bool = False
     bugs: Path | None = None
+    observers: Sequence[Observer] = ()
 
 
 class RunLoop:
@@ -147,7 +149,12 @@ class RunLoop:
         self._last_snapshot = self._seq
         if not run.state.started_at:  # what was copied from an earlier run has no rows yet
             run.changed = dict.fromkeys(run.state.nodes, True)
+        self._tell([*run.state.gauges.values()])
         return run
+
+    def _tell(self, events: Sequence[Event]) -> None:
+        for observer in self._ports.observers:
+            observer.committed(self._id, events)
 
     async def _reopened(self, run: Run) -> Run:
         """Have a run that has ended retried, if that was asked, and load it with what that made."""
@@ -226,6 +233,7 @@ class RunLoop:
             taken=self._taken,
         )
         self._seq = await self._ports.journal.append(self._id, self._seq, self._epoch, changes)
+        self._tell(events)
         run.gone.clear()
         if self._seq - self._last_snapshot >= _SNAPSHOT_EVERY:
             self._last_snapshot = self._seq

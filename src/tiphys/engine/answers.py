@@ -12,6 +12,7 @@ from tiphys.engine.asking import LOCK, ROOM
 from tiphys.engine.deadlocks import never_granted
 from tiphys.engine.ending import finish
 from tiphys.engine.outputs import export
+from tiphys.engine.outstanding import live_timers
 from tiphys.engine.rebinding import rebind
 from tiphys.engine.state import Asked, Node
 from tiphys.messages import (
@@ -57,6 +58,8 @@ def begin(run: Run, limited: bool) -> None:
     if state.nodes and not state.done:
         if rebinds:
             rebind(run)
+        for timer in live_timers(run):  # what an earlier engine set is gone with it
+            run.command(timer)
         run.touch_live()
 
 

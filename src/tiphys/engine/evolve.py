@@ -22,6 +22,8 @@ from tiphys.messages import (
     JobSettled,
     LockAwaited,
     LocksReleased,
+    MetricFailed,
+    MetricObserved,
     NodeAdded,
     NodeAdvanced,
     NodeDone,
@@ -64,8 +66,7 @@ def evolve(state: State, program: Program, event: Event, touch: Touch) -> None:
         case DaemonReady():
             nodes.serve(state, program, event, touch)
         case JobSettled():
-            state.jobs.pop(event.node, None)
-            state.nodes[event.node].usage = event.usage
+            nodes.settle_job(state, event)
         case _:
             _small(state, program, event)
 
@@ -87,6 +88,10 @@ def _small(state: State, program: Program, event: Event) -> None:
             state.nodes[event.node].inputs = event.inputs
         case QuestionAsked() | QuestionSettled() | LockAwaited() | LocksReleased():
             _question(state, event)
+        case MetricObserved():
+            _observe(state, event)
+        case MetricFailed():
+            state.metric_faults.append(event.message)
         case _:
             _run(state, program, event)
 
@@ -117,6 +122,20 @@ def _await(state: State, event: LockAwaited) -> None:
     else:
         node = state.nodes[event.node]
         node.message, node.waiting_for = event.message, event.key
+
+
+def _observe(state: State, event: MetricObserved) -> None:
+    """Remember the gauges that go on by themselves, until they are observed for good."""
+    key = metric_key(event)
+    if event.since is None:
+        state.gauges.pop(key, None)
+    else:
+        state.gauges[key] = event
+
+
+def metric_key(event: MetricObserved) -> str:
+    """Return what makes a metric the same as another: its name and its labels."""
+    return f"{event.name}{event.labels}"
 
 
 def _beginning(
@@ -153,6 +172,7 @@ def _run(state: State, program: Program, event: Event) -> None:
             state.deadline_passed = True
         case RunDone():
             state.phase, state.message, state.finished_at = event.phase, event.message, event.at
+            state.gauges.clear()
         case (
             RunAdmitted()
             | NodeAdded()
@@ -163,6 +183,8 @@ def _run(state: State, program: Program, event: Event) -> None:
             | QuestionSettled()
             | LockAwaited()
             | LocksReleased()
+            | MetricObserved()
+            | MetricFailed()
             | NodePhaseChanged()
             | NodeSettled()
             | SlotsOpened()

@@ -10,9 +10,11 @@ from typing import TypeAlias
 
 from tiphys.engine.phases import BAD, FULFILLED, LEGAL
 from tiphys.engine.state import Frame, Node, State
+from tiphys.engine.totals import assumed
 from tiphys.errors import EngineBug
 from tiphys.messages import (
     DaemonReady,
+    JobSettled,
     NodeAdded,
     NodeAdvanced,
     NodeDone,
@@ -230,6 +232,11 @@ def _count_out(state: State, program: Program, node: Node) -> None:
         _place(state, program, node, -1)
 
 
+def _count_running(state: State, node: Node, after: Phase) -> None:
+    if node.kind == "Pod":
+        state.running_pods += (after == "Running") - (node.phase == "Running")
+
+
 def progress_to(state: State, node: Node, progress: str) -> None:
     """Set how far a node is, and the workflow with it."""
     before = [int(part) for part in node.progress.split("/")]
@@ -239,6 +246,36 @@ def progress_to(state: State, node: Node, progress: str) -> None:
     node.progress = progress
 
 
+def _use(state: State, node: Node, event: NodeDone | JobSettled) -> None:
+    """Take down what a pod used, and count it for the workflow."""
+    node.usage = event.usage
+    if node.kind == "Pod":
+        node.resources = assumed(event.usage) if event.resources is None else event.resources
+        _count_resources(state, node)
+
+
+def settle_job(state: State, event: JobSettled) -> None:
+    """The job of a node that was decided earlier has ended."""
+    state.jobs.pop(event.node, None)
+    _use(state, state.nodes[event.node], event)
+
+
+def recount(state: State) -> None:
+    """Make the sums over the pods anew: they may lack in a snapshot from before, or be untrue."""
+    state.running_pods = 0
+    state.resources = {}
+    for node in state.nodes.values():
+        state.running_pods += node.kind == "Pod" and node.phase == "Running"
+        _count_resources(state, node)
+
+
+def _count_resources(state: State, node: Node) -> None:
+    for name, value in node.resources.items():
+        state.resources[name] = state.resources.get(name, 0) + value
+    if len(state.resources) > 1:  # the same whatever the order of the nodes
+        state.resources = dict(sorted(state.resources.items()))
+
+
 # ----------------------------------------------------------------------------------- changing
 
 
@@ -246,6 +283,7 @@ def change(state: State, event: NodePhaseChanged, touch: Touch) -> None:
     """A node goes on living in another phase, or with another message."""
     node = state.nodes[event.node]
     _check(node.name, node.phase, node, event.phase)
+    _count_running(state, node, event.phase)
     node.phase, node.message = event.phase, event.message
     node.host = event.host or node.host
     if node.kind == "Retry":
@@ -280,6 +318,7 @@ def serve(state: State, program: Program, event: DaemonReady, touch: Touch) -> N
     node = state.nodes[event.node]
     if node.phase != "Running":
         _check(node.name, node.phase, node, "Running")
+    _count_running(state, node, "Running")
     node.phase, node.message = "Running", ""
     node.daemoned, node.pod_ip, node.fulfilled = True, event.ip, True
     state.live.pop(node.id, None)
@@ -297,12 +336,13 @@ def end(state: State, program: Program, event: NodeDone, touch: Touch) -> None:
     """A node is fulfilled for good."""
     node = state.nodes[event.node]
     _check(node.name, node.phase, node, event.phase)
+    _count_running(state, node, event.phase)
     node.phase, node.message, node.finished_at = event.phase, event.message, event.at
     node.outbound = event.outbound
     if event.outputs is not None:
         node.outputs = event.outputs
     if event.usage is not None:
-        node.usage = event.usage
+        _use(state, node, event)
     state.live.pop(node.id, None)
     state.daemons.pop(node.id, None)
     state.waits.pop(node.id, None)

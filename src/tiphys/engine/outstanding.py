@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tiphys.engine import cleanup
 from tiphys.engine.ending import GRACE_SECONDS
 from tiphys.engine.jobs import job_spec, pending_limits
 from tiphys.engine.nodes.suspend import ends_at
@@ -38,9 +39,12 @@ def outstanding(run: Run) -> list[Command]:
             found.extend(_job(run, state.nodes[key]))
         else:
             found.append(StopJob(job=key, grace=GRACE_SECONDS))
-    for key in state.live:
-        found.extend(_timers(run, state.nodes[key]))
-    return found
+    return [*found, *live_timers(run), *cleanup.outstanding_drops(run)]
+
+
+def live_timers(run: Run) -> list[Command]:
+    """Return the timers of the nodes that are not fulfilled."""
+    return [timer for key in run.state.live for timer in _timers(run, run.state.nodes[key])]
 
 
 def _job(run: Run, node: Node) -> list[Command]:

@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tiphys.engine.evolve_nodes import COUNTED, EXECUTABLE, FRAMES, begin_work, dag_of
+from tiphys.engine.evolve_nodes import (
+    COUNTED,
+    EXECUTABLE,
+    FRAMES,
+    begin_work,
+    dag_of,
+    recount,
+)
 from tiphys.engine.phases import BAD, FULFILLED
 from tiphys.engine.state import Frame, Node, Slot, State
 from tiphys.errors import EngineBug
@@ -31,6 +38,7 @@ def rebuild(state: State, program: Program) -> None:
         node = state.nodes[key]
         if node.kind in FRAMES and (node.frame is not None or not node.stage):
             node.frame = rebuilt(state, program, node, owned.get(key, ()))
+    recount(state)
 
 
 # ----------------------------------------------------------------------------------- counters

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, assert_never
 from tiphys.engine import daemons, outputs
 from tiphys.engine.ending import finish
 from tiphys.engine.nodes import containers
+from tiphys.engine.resources import asked_for
 from tiphys.engine.state import Node
 from tiphys.messages import (
     ContainerReported,
@@ -89,13 +90,15 @@ def _finished(run: Run, node: Node, report: JobFinished) -> None:
             message=report.message,
             outputs=report.outputs,
             usage=report.usage,
+            resources=asked_for(run, node, report.usage),
         )
     )
 
 
 def _late(run: Run, node: Node, report: JobReport) -> None:
     if isinstance(report, JobFinished):
-        run.emit(JobSettled(at=run.at, node=node.id, usage=report.usage))
+        resources = asked_for(run, node, report.usage)
+        run.emit(JobSettled(at=run.at, node=node.id, usage=report.usage, resources=resources))
     elif isinstance(report, JobLost):
         run.emit(JobSettled(at=run.at, node=node.id))
 

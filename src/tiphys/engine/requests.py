@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tiphys.engine import asking
+from tiphys.engine import asking, cleanup
 from tiphys.engine import outputs as globals_
 from tiphys.engine.ending import finish, kill
 from tiphys.engine.jobs import pending_limits
@@ -134,6 +134,8 @@ def timer_fired(run: Run, timer: str) -> None:
             _deadline(run)
         return
     node = run.state.nodes.get(NodeId(key))
+    if kind == "drop" and node is not None:
+        cleanup.drop(run, node)
     if node is None or node.fulfilled:
         return
     if kind == "suspend" and _is_due(run, ends_at(run, node)):

@@ -12,9 +12,19 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 
-from tiphys.engine import answers, asking, daemons, reports, requests, retrying, verdict
+from tiphys.engine import (
+    answers,
+    asking,
+    cleanup,
+    daemons,
+    metrics,
+    reports,
+    requests,
+    retrying,
+    verdict,
+)
 from tiphys.engine.evolve import evolve
-from tiphys.engine.evolve_nodes import has_hooks
+from tiphys.engine.evolve_nodes import has_hooks, recount
 from tiphys.engine.gates import Gates
 from tiphys.engine.nodes import (
     containers,
@@ -26,6 +36,7 @@ from tiphys.engine.nodes import (
     suspend,
     task_group,
 )
+from tiphys.engine.phases import FULFILLED
 from tiphys.engine.scope import FrameScope, GlobalScope, ItemScope, Layered, Names, NodeScope
 from tiphys.engine.state import Node, State
 from tiphys.errors import EngineBug
@@ -89,6 +100,7 @@ class Run:
         self.state = state or State(
             run=admitted.run, name=program.name, created_at=admitted.created_at
         )
+        self.estimates = admitted.estimates
         self.at = self.state.started_at
         self.gates = Gates()
         self.changed: dict[NodeId, bool] = {}
@@ -105,6 +117,7 @@ class Run:
         for event in events:
             if not isinstance(event, RunAdmitted):
                 evolve(self.state, self.program, event, _nobody)
+        recount(self.state)
         self.gates.recover(self)
 
     def handle(self, item: Input) -> Step:
@@ -167,10 +180,18 @@ class Run:
             return
         if has_hooks(self.program, self.state, node) and not node.settled:
             hooks.react(self, node)
+        if self._is_left_behind(node):
+            return
         if node.stage and not node.fulfilled:
             asking.react(self, node)
         elif not node.fulfilled or (node.daemoned and node.kind == "Retry"):
             BEHAVIOUR[node.kind](self, node)
+
+    def _is_left_behind(self, node: Node) -> bool:
+        """Return whether a template's failFast left a node behind: nothing more of it starts."""
+        if node.boundary is None or node.id in self.state.jobs:
+            return False
+        return self.state.nodes[node.boundary].fulfilled
 
     # ----------------------------------------------------------------------------- deciding
 
@@ -187,6 +208,16 @@ class Run:
             asking.give_back(self, self.state.nodes[event.node])
         if isinstance(event, NodeDone):
             self._ended(self.state.nodes[event.node])
+        elif isinstance(event, NodeAdded):
+            self._began(event)
+        elif isinstance(event, JobSettled):
+            cleanup.pod_over(self, self.state.nodes[event.node])
+
+    def _began(self, event: NodeAdded) -> None:
+        """Show the real-time metrics of a node that came into the world to do something."""
+        begins = event.kind in metrics.MEASURED and event.phase not in FULFILLED
+        if begins and self.program.templates[event.template].metrics:
+            metrics.node_added(self, self.state.nodes[self.state.id_of(event.name)])
 
     def _ended(self, node: Node) -> None:
         """See to what a node that ended leaves behind: locks, a cache, containers, daemons."""
@@ -197,6 +228,9 @@ class Run:
                 daemons.end_within(self, node.id)
         elif node.kind == "Pod":
             containers.end(self, node, node.phase, node.message)
+            cleanup.pod_over(self, node)
+        if node.kind in metrics.MEASURED and self.template(node).metrics:
+            metrics.node_ended(self, node)
 
     def _note(self, event: Event) -> None:
         if isinstance(event, NodeAdded):

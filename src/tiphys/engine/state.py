@@ -9,7 +9,16 @@ from __future__ import annotations
 
 import msgspec
 
-from tiphys.messages import Blocked, Kind, Memo, Phase, Question, Stage, Usage
+from tiphys.messages import (
+    Blocked,
+    Kind,
+    Memo,
+    MetricObserved,
+    Phase,
+    Question,
+    Stage,
+    Usage,
+)
 from tiphys.model.arguments import Inputs, Outputs
 from tiphys.model.artifacts import Artifact
 from tiphys.model.base import Json
@@ -57,7 +66,8 @@ class Node(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
     said. A `daemoned` node runs, serves at `pod_ip`, and counts as fulfilled. `container` is the
     name of one container of a container set. A Retry node that `keeps_place` holds locks, and its
     place under the parallelism through all its attempts, which take none of their own: else it
-    might wait for a place taken by one that waits for its locks.
+    might wait for a place taken by one that waits for its locks. `resources` is the resource
+    duration of a pod.
     """
 
     id: NodeId
@@ -83,6 +93,7 @@ class Node(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
     host: str = ""
     progress: str = ""
     usage: Usage | None = None
+    resources: dict[str, int] = {}
     children: list[NodeId] = []
     outbound: tuple[NodeId, ...] = ()
     depth: int = 0
@@ -123,6 +134,8 @@ class State(msgspec.Struct, omit_defaults=True, kw_only=True):
     `all_units` are the two numbers of the workflow's progress. `questions` are those that are not
     answered for good, and the locks held, by their names. `daemons` are the nodes that serve.
     `waits` says why a node waits for room, `hook_waits` why a hook of it does.
+    `gauges` are the metrics that show the passing time, `metric_faults` what is wrong with others.
+    `resources` and `running_pods` are sums over the pods.
     `reopened`: the run had ended and has not started again yet; `dropping` are the jobs of which
     nothing may be left when it does. `parameters` are those it was given then. `rebind`: nodes
     that go on have to look at their inputs again.
@@ -149,6 +162,10 @@ class State(msgspec.Struct, omit_defaults=True, kw_only=True):
     daemons: dict[NodeId, bool] = {}
     waits: dict[NodeId, str] = {}
     hook_waits: dict[NodeId, str] = {}
+    gauges: dict[str, MetricObserved] = {}
+    metric_faults: list[str] = []
+    resources: dict[str, int] = {}
+    running_pods: int = 0
     active_pods: int = 0
     done_units: int = 0
     all_units: int = 0

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from tiphys.engine.cleanup import deadlines, keeps_claims
 from tiphys.engine.clock import rfc3339
 from tiphys.engine.nodes.suspend import ends_at
 from tiphys.engine.resolving import CallError
@@ -55,8 +56,9 @@ def node_status(run: Run, node: Node) -> NodeStatus:
         message=node.message,
         started_at=rfc3339(node.started_at),
         finished_at=rfc3339(node.finished_at) if node.fulfilled and node.finished_at else None,
+        estimated_duration=_estimate(run, node),
         progress=node.progress,
-        resources_duration=_resources(node),
+        resources_duration=node.resources if node.fulfilled else {},
         node_flag=_flag(node),
         inputs=node.inputs if node.inputs != _EMPTY else None,
         outputs=node.outputs,
@@ -117,13 +119,12 @@ def _scope(run: Run, node: Node) -> str:
     return run.template(run.node(node.boundary)).scope
 
 
-def _resources(node: Node) -> dict[str, int]:
-    """Return Argo's resource duration of a pod without requests: 100m cpu and 100Mi memory."""
-    if node.kind != "Pod" or not node.fulfilled or node.usage is None:
-        return {}
-    seconds = int(node.usage.wall_seconds)
-    cpu, memory = seconds // 10, seconds
-    return {name: value for name, value in (("cpu", cpu), ("memory", memory)) if value}
+def _estimate(run: Run, node: Node) -> int | None:
+    """Return how long the node of that name took in an earlier run of the same template."""
+    earlier = run.estimates
+    if earlier is None:
+        return None
+    return earlier.nodes.get(node.name.replace(run.state.name, earlier.workflow, 1))
 
 
 def _usage(node: Node) -> NodeUsage | None:
@@ -160,6 +161,12 @@ def summary(run: Run) -> dict[str, Json]:
         "suspend": state.suspend,
         "status": _status(run),
     }
+    if state.done:
+        due = deadlines(run.program.clean_up, state.phase, state.finished_at)
+        claims: list[Json] = []
+        if not keeps_claims(run.program.clean_up, state.phase):
+            claims = [item["name"] for item in run.program.claims if isinstance(item, dict)]
+        found["due"] = {"expires": due.expires_at, "pods": due.pods_at, "claims": claims}
     if state.parameters:
         found["parameters"] = dict(state.parameters)
     return found
@@ -226,6 +233,10 @@ def _status(run: Run) -> dict[str, Json]:
     }
     if state.message:
         status["message"] = state.message
+    if run.estimates is not None and run.estimates.seconds and state.started_at:
+        status["estimatedDuration"] = run.estimates.seconds
+    if run.program.claims and state.started_at and keeps_claims(run.program.clean_up, state.phase):
+        status["persistentVolumeClaims"] = [*run.program.claims]
     outputs = _global_outputs(run)
     if outputs is not None:
         status["outputs"] = msgspec.to_builtins(outputs)
@@ -233,9 +244,8 @@ def _status(run: Run) -> dict[str, Json]:
         locks = synchronization(state)
         if locks is not None:
             status["synchronization"] = msgspec.to_builtins(locks)
-    resources = _total_resources(run) if state.done else {}
-    if resources:
-        status["resourcesDuration"] = resources
+    if state.resources:
+        status["resourcesDuration"] = {**state.resources}
     return status
 
 
@@ -286,9 +296,16 @@ def _mutexes(asked: list[Asked]) -> MutexStatus | None:
 
 
 def _conditions(run: Run) -> list[Json]:
-    running = Condition(type="PodRunning", status="True" if run.state.active_pods else "False")
-    found = [running]
-    if run.state.done:
+    """Return the conditions, in the order in which they first hold.
+
+    Differs: PodRunning is true while a pod runs, not only when the last change was to one.
+    """
+    state = run.state
+    found = [Condition(type="PodRunning", status="True" if state.running_pods else "False")]
+    if state.metric_faults:
+        said = ", ".join(state.metric_faults)
+        found.append(Condition(type="MetricsError", status="True", message=said))
+    if state.done:
         found.append(Condition(type="Completed", status="True"))
     return [msgspec.to_builtins(item) for item in found]
 
@@ -306,12 +323,3 @@ def _global_outputs(run: Run) -> Outputs | None:
 def _stored_templates(run: Run) -> dict[str, Json]:
     stored = run.program.stored
     return {stored[key][0]: stored[key][1] for key in run.state.used if key in stored}
-
-
-def _total_resources(run: Run) -> dict[str, Json]:
-    """Sum over all pods: once, when the run is done."""
-    total = {"cpu": 0, "memory": 0}
-    for node in run.state.nodes.values():
-        for name, value in _resources(node).items():
-            total[name] += value
-    return {name: value for name, value in total.items() if value}

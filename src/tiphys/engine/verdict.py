@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from tiphys.engine import asking, daemons
+from tiphys.engine import asking, daemons, metrics
 from tiphys.engine.calls import Place, add_error, invoke
 from tiphys.engine.nodes.hooks import holds
 from tiphys.engine.phases import BAD
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 def begin(run: Run) -> None:
     """Set the workflow's deadline when it starts; a workflow that cannot start fails."""
     if run.program.fault:
-        run.emit(RunDone(at=run.at, phase="Failed", message=run.program.fault))
+        run.emit(RunDone(at=run.at, phase=run.program.fault_phase, message=run.program.fault))
         return
+    metrics.run_begun(run)
     at = deadline_at(run)
     if at is not None:
         run.command(SetTimer(timer="deadline", at=at))
@@ -96,6 +97,7 @@ def _done(run: Run, root: Node, exit_node: Node | None) -> None:
     if run.program.deadline_seconds is not None:
         run.command(ClearTimer(timer="deadline"))
     asking.release_all(run)
+    metrics.run_ending(run, root)
     run.emit(RunDone(at=run.at, phase=_verdict(decisive), message=message))
 
 

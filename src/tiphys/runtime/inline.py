@@ -163,6 +163,10 @@ class InlineRuntime:
         if folder.parent.parent == self._root and job not in {"", ".", ".."}:
             await asyncio.to_thread(_remove, str(folder))
 
+    async def kept(self, run: RunId) -> Sequence[NodeId]:
+        """Return the jobs of a run that were started here."""
+        return [entry.spec.id for entry in self._entries.values() if entry.spec.run == run]
+
     async def present(self, run: RunId) -> Sequence[NodeId]:
         """Return the jobs of a run that are at work here."""
         mine = [entry for entry in self._entries.values() if entry.spec.run == run]

@@ -100,6 +100,10 @@ class LocalRuntime(Starting):
             await self._pause()
         await asyncio.to_thread(remove_tree, str(folder))
 
+    async def kept(self, run: RunId) -> Sequence[NodeId]:
+        """Return the jobs of a run of which anything remains, over or not."""
+        return [NodeId(name) for name in names_in(self._root / run)]
+
     async def present(self, run: RunId) -> Sequence[NodeId]:
         """Return the jobs of a run of which something still runs or waits, whoever started them."""
         mine = {

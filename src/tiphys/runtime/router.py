@@ -50,6 +50,11 @@ class RouterRuntime:
         for runtime in (self._pods, *self._leaves.values()) if known is None else (known[1],):
             await runtime.forget(run, job)
 
+    async def kept(self, run: RunId) -> Sequence[NodeId]:
+        """Return the jobs of a run of which anything remains, each once."""
+        found = [await runtime.kept(run) for runtime in self._all]
+        return list(dict.fromkeys(job for jobs in found for job in jobs))
+
     async def present(self, run: RunId) -> Sequence[NodeId]:
         """Return the jobs of a run of which something still runs, each once."""
         found = [await runtime.present(run) for runtime in self._all]

@@ -46,7 +46,7 @@ _VOLUMES: Final = (
 _STORES: Final = "s3 gcs azure oss hdfs http git artifactory plugin"
 _PLAIN: Final = (
     "container script containerSet resource data http plugin daemon initContainers sidecars probes "
-    "lifecycle restartPolicyRules envFrom artifacts logs repositories labelsFrom metrics ttl podGC "
+    "lifecycle restartPolicyRules envFrom artifacts logs repositories "
     "artifactGC"
 )
 ALL: Final = frozenset(
@@ -165,6 +165,10 @@ class SimulatedRuntime:
             if item.task is not None:
                 item.task.cancel()
             del self._jobs[job]
+
+    async def kept(self, run: RunId) -> Sequence[NodeId]:
+        """Return the jobs of a run that are remembered."""
+        return [item.spec.id for item in self._jobs.values() if item.spec.run == run]
 
     async def present(self, run: RunId) -> Sequence[NodeId]:
         """Return the jobs of a run that are not over."""

@@ -13,7 +13,7 @@ from typing import Final
 from tiphys.errors import Impossible, NotFound, TiphysError, UserError
 from tiphys.model.base import JsonObject
 from tiphys.model.ids import RunId
-from tiphys.ports import Catalogue, Clock, Listed, Page
+from tiphys.ports import Catalogue, Clock, Listed, Page, RunRow
 from tiphys.service.selection import Asked, requirements, selection
 from tiphys.service.workflows import PageOfWorkflows, Workflows
 
@@ -43,6 +43,18 @@ class Archive:
             except TiphysError as exc:
                 _log.warning("workflows cannot be archived: %s", exc)
             await self.clock.sleep_until(self.clock.now() + _PAUSE_SECONDS)
+
+    async def keep(self, row: RunRow) -> bool:
+        """See to it that the archive has a workflow; tell whether it has. One at work is not kept."""
+        while row.done and self.on:
+            item = await self.catalogue.listed(row.run)
+            if item.archived:
+                return True
+            if not item.live or not item.row.done:
+                break
+            document = await self.workflows.document(item, nodes=True)
+            await self.catalogue.archive(item, document)
+        return False
 
     async def sweep(self) -> bool:
         """Copy some; tell whether any copy was made."""
@@ -89,10 +101,6 @@ class Archive:
             "workflows.argoproj.io/workflow-archiving-status": "Persisted",
         }
         return {**found, "metadata": own}
-
-    async def delete(self, item: Listed) -> None:
-        """Remove a copy."""
-        await self.catalogue.forget_archived(item.row.run)
 
     async def label_names(self, namespace: str) -> Sequence[str]:
         """Return the names of all labels."""

@@ -114,8 +114,8 @@ class Operator:
             ),
         )
 
-    async def delete(self, row: RunRow, runtime: Runtime, driven: bool = False) -> None:
-        """Forget a workflow and all that belongs to it; what runs of it is stopped first.
+    async def clear(self, row: RunRow, runtime: Runtime, driven: bool = False) -> None:
+        """Remove the jobs of a workflow that is to be forgotten; what runs is stopped first.
 
         One that is `driven` is terminated before, so that nothing new is started meanwhile.
         """
@@ -123,7 +123,6 @@ class Operator:
             await self.intake.post(row.run, StopRequested(self.clock.now(), "Terminate"))
             await self._until_over(row, runtime)
         await runtime.drop(row.run)
-        await self.queries.delete(row.run)
 
 
 @dataclass(frozen=True, slots=True)

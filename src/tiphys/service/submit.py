@@ -16,6 +16,7 @@ import msgspec
 from tiphys.compile.admit import admit
 from tiphys.compile.needs import Runtime
 from tiphys.compile.overrides import with_parameters
+from tiphys.compile.site import PLAIN, Site
 from tiphys.compile.validate_context import Options
 from tiphys.engine.clock import rfc3339
 from tiphys.engine.run import Run
@@ -27,9 +28,10 @@ from tiphys.model.ids import RunId
 from tiphys.model.meta import ObjectMeta, OwnerReference
 from tiphys.model.spec import WorkflowSpec, WorkflowTemplateRef
 from tiphys.model.workflow import ClusterWorkflowTemplate, Workflow, WorkflowTemplate
-from tiphys.ports import Clock, Journal, RunRow
+from tiphys.ports import Clock, Journal, Queries, RunRow
 from tiphys.service.artifact_keys import with_keys
 from tiphys.service.documents import placed
+from tiphys.service.estimates import estimates
 from tiphys.service.unmet import with_hints
 
 _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
@@ -190,6 +192,9 @@ class Submitter:
     clock: Clock
     features: Callable[[str], frozenset[str]]
     """What a runtime can do, by its name."""
+    site: Site = PLAIN
+    history: Queries | None = None
+    """Where earlier runs are looked for, to estimate durations; None to estimate none."""
 
     async def submit(
         self,
@@ -206,7 +211,11 @@ class Submitter:
 
     async def keep(self, prepared: Prepared) -> RunRow:
         """Keep a checked workflow and return its row. Raises Conflict if its name is taken."""
-        await self.journal.create(prepared.row, prepared.first)
+        first = prepared.first
+        if self.history is not None:
+            earlier = await estimates(self.history, prepared.row)
+            first = msgspec.structs.replace(first, estimates=earlier)
+        await self.journal.create(prepared.row, first)
         return prepared.row
 
     def prepare(
@@ -227,7 +236,7 @@ class Submitter:
             sources = {} if origin is None else {"": origin}
             checks = Options(offline=True, namespace=ready.metadata.namespace, sources=sources)
             runtime = Runtime(options.runtime, self.features(options.runtime))
-            admitted = admit(ready, documents, now, checks, runtime)
+            admitted = admit(ready, documents, now, checks, runtime, self.site)
         except (InvalidDocument, Unsupported) as exc:
             if origin is None:
                 raise

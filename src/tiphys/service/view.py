@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from tiphys.engine.status import document_of
+from tiphys.engine.totals import add_totals
 from tiphys.model.base import JsonObject
 from tiphys.ports import Queries, RunRow
 
@@ -25,13 +26,14 @@ class Viewer:
     async def whole(self, row: RunRow) -> JsonObject:
         """Return a row's workflow with its nodes."""
         workflow = self.bare(row)
-        nodes: JsonObject = {}
+        nodes: dict[str, JsonObject] = {}
         for data in await self.queries.nodes(row.run):
             node = msgspec.json.decode(data)
             nodes[node["id"]] = node
+        add_totals(nodes)
         status = workflow.get("status")
         if nodes and isinstance(status, dict):
-            status["nodes"] = nodes
+            status["nodes"] = {**nodes}
         return workflow
 
     def bare(self, row: RunRow) -> JsonObject:

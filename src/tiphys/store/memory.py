@@ -14,7 +14,7 @@ import msgspec
 from tiphys.errors import Conflict, LostOwnership, NotFound
 from tiphys.messages import Event, Input
 from tiphys.model.ids import NodeId, RunId
-from tiphys.ports import Changes, DueRow, RunRow
+from tiphys.ports import Changes, DueRow, EndedRow, RunRow
 from tiphys.store.ledger import MemoryLedger
 from tiphys.store.memory_catalogue import MemoryCatalogue, MemoryTokens, Shelf
 
@@ -200,6 +200,25 @@ class MemoryStore:
         rows = (stored.row for stored in self._memory.runs.values())
         wanted = [row for row in rows if namespace is None or row.namespace == namespace]
         return sorted(wanted, key=lambda row: row.created_at, reverse=True)
+
+    async def ended(self) -> Sequence[EndedRow]:
+        """Return all runs that have ended."""
+        rows = (stored.row for stored in self._memory.runs.values())
+        return [
+            EndedRow(row.run, row.namespace, row.name, row.created_at, row.summary)
+            for row in rows
+            if row.done
+        ]
+
+    async def last_success(self, namespace: str, label: str, value: str) -> RunRow | None:
+        """Return the newest run with that label that succeeded, None if there is none."""
+        for row in await self.list(namespace):
+            if row.done:
+                labels = msgspec.json.decode(row.document)["metadata"].get("labels", {})
+                status = msgspec.json.decode(row.summary).get("status", {})
+                if labels.get(label) == value and status.get("phase") == "Succeeded":
+                    return row
+        return None
 
     async def nodes(self, run: RunId) -> Sequence[bytes]:
         """Return the node rows of a run, each the JSON of one NodeStatus."""

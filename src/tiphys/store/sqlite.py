@@ -16,7 +16,7 @@ import msgspec
 from tiphys.errors import Conflict, Corrupt, LostOwnership, NotFound, Permanent
 from tiphys.messages import Event, Input
 from tiphys.model.ids import RunId
-from tiphys.ports import Changes, Clock, RunRow
+from tiphys.ports import Changes, Clock, EndedRow, RunRow
 from tiphys.store.deletions import SqliteDeletions
 from tiphys.store.ledger import SqliteLedger
 from tiphys.store.migrations import bring_up_to_date
@@ -302,6 +302,24 @@ class SqliteStore:
             () if namespace is None else (namespace,),
         )
         return [_row(row) for row in rows]
+
+    async def ended(self) -> Sequence[EndedRow]:
+        """Return all runs that have ended."""
+        rows = self._read(
+            "SELECT uid, namespace, name, created_at, summary FROM runs WHERE done = 1"
+        )
+        return [EndedRow(RunId(uid), *rest) for uid, *rest in rows]
+
+    async def last_success(self, namespace: str, label: str, value: str) -> RunRow | None:
+        """Return the newest run with that label that succeeded, None if there is none."""
+        rows = self._read(
+            f"SELECT {_ROW} FROM runs WHERE namespace = ? AND done = 1"  # noqa: S608
+            " AND json_extract(CAST(document AS TEXT), ?) = ?"
+            " AND json_extract(CAST(summary AS TEXT), '$.status.phase') = 'Succeeded'"
+            " ORDER BY created_at DESC LIMIT 1",
+            (namespace, f'$.metadata.labels."{label}"', value),
+        )
+        return _row(rows[0]) if rows else None
 
     async def nodes(self, run: RunId) -> Sequence[bytes]:
         """Return the node rows of a run, each the JSON of one NodeStatus."""

@@ -17,6 +17,7 @@ import msgspec
 from tiphys.compile.admit import Admitted, admit
 from tiphys.engine.run import Run
 from tiphys.engine.status import document_of, extras, node_status, summary
+from tiphys.engine.totals import add_totals
 from tiphys.errors import UserError
 from tiphys.locks import queue
 from tiphys.locks.book import Key, News, name_of
@@ -102,6 +103,8 @@ class World:
     now: float = BEGINNING
     jobs: dict[NodeId, Job] = field(default_factory=dict)
     timers: dict[str, float] = field(default_factory=dict)
+    dropped: dict[NodeId, float] = field(default_factory=dict)
+    """When what remained of a job was deleted."""
     caches: dict[tuple[str, str], Outputs | None] = field(default_factory=dict)
     book: MemoryBook = field(default_factory=lambda: MemoryBook({"other/d": 2}))
     _due: list[tuple[float, int, NodeId | str | Input]] = field(default_factory=list)
@@ -123,6 +126,7 @@ class World:
                 case DropJobs():
                     for job in command.jobs:
                         self.jobs.pop(job, None)
+                        self.dropped.setdefault(job, self.now)
                 case SetTimer():
                     self.timers[command.timer] = command.at
                     self.at(command.at, f"timer {command.timer}")
@@ -261,12 +265,13 @@ class Driver:
         whole = workflow if isinstance(workflow, dict) else {}
         found = document_of(whole, summary(self.run), extras(self.run))
         status = found["status"]
-        nodes: JsonObject = {
+        nodes: dict[str, JsonObject] = {
             key: msgspec.to_builtins(node_status(self.run, node))
             for key, node in self.run.state.nodes.items()
         }
+        add_totals(nodes)
         if isinstance(status, dict):
-            status["nodes"] = nodes
+            status["nodes"] = {**nodes}
         return found
 
 

@@ -398,6 +398,17 @@ class RuntimeContract:
             await here.runtime.forget(RUN, job.id)
             assert list(await here.runtime.present(RUN)) == []
 
+    async def test_what_remains_of_jobs_is_known_until_it_is_forgotten(self, world: World) -> None:
+        async with Session(world, world.open()) as here:
+            lives, ends = job_of(world, "lives", Act(hangs=True)), job_of(world, "ends", Act())
+            await here.runtime.start(lives)
+            await here.run(ends)
+            assert sorted(await here.runtime.kept(RUN)) == sorted([lives.id, ends.id])
+            await here.runtime.forget(RUN, ends.id)
+            assert list(await here.runtime.kept(RUN)) == [lives.id]
+            await here.runtime.drop(RUN)
+            assert list(await here.runtime.kept(RUN)) == []
+
     async def test_a_finished_job_is_reported_again_after_a_restart(self, world: World) -> None:
         if not world.real:
             pytest.skip("nothing of a simulated job outlives its runtime")

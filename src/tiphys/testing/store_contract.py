@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
+import msgspec
 import pytest
 
 from tiphys.errors import Conflict, LostOwnership, NotFound
@@ -29,7 +31,7 @@ from tiphys.messages import (
 )
 from tiphys.model.base import JsonObject
 from tiphys.model.ids import NodeId, RunId
-from tiphys.ports import Changes, Intake, Journal, Queries, RunRow
+from tiphys.ports import Changes, EndedRow, Intake, Journal, Queries, RunRow
 
 ONE, OTHER = RunId("run-1"), RunId("run-2")
 
@@ -354,6 +356,37 @@ class QueriesContract:
         for namespace, name in ((None, "w"), ("elsewhere", "x"), ("elsewhere", "@latest")):
             with pytest.raises(NotFound):
                 await store.find(namespace, name)
+
+    async def test_ended_runs_are_listed_with_their_summaries(self, home: Home) -> None:
+        store = home.open("a")
+        epoch = await driven(store, "a")
+        await store.create(row_of(OTHER), first_of(OTHER))
+        assert await store.ended() == []
+        await store.append(ONE, 1, epoch, changes_of(STARTED, done=True))
+        row = row_of()
+        ended = EndedRow(ONE, row.namespace, row.name, row.created_at, b'{"a":1}')
+        assert await store.ended() == [ended]
+
+    async def test_the_last_success_is_the_newest_with_the_label_and_the_phase(
+        self, home: Home
+    ) -> None:
+        store, label = home.open("a"), "workflows.argoproj.io/cron-workflow"
+        ends = ["Succeeded x", "Succeeded x", "Failed x", "Succeeded y", " x"]
+        for i, (phase, _, value) in enumerate(end.partition(" ") for end in ends):
+            run = RunId(f"run-{i}")
+            document = msgspec.json.encode({"metadata": {"labels": {label: value}}})
+            row = replace(row_of(run, f"w{i}", 100.0 + i), document=document)
+            await store.create(row, first_of(run))
+            epoch = await store.claim(run, "a")
+            assert epoch is not None
+            summary = msgspec.json.encode({"status": {"phase": phase}})
+            changes = Changes([STARTED], (), summary, done=phase != "")
+            await store.append(run, 1, epoch, changes)
+        found = await store.last_success("default", label, "x")
+        assert found is not None
+        assert found.run == "run-1"
+        assert await store.last_success("default", label, "z") is None
+        assert await store.last_success("elsewhere", label, "x") is None
 
     async def test_a_deleted_run_leaves_nothing(self, home: Home) -> None:
         store = home.open("a")

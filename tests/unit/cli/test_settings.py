@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tiphys.errors import InvalidDocument
+from tiphys.errors import InvalidDocument, UserError
 from tiphys.settings import (
     HTTP_SETTINGS,
     IMAGE_SETTINGS,
@@ -66,6 +66,20 @@ WRONG = {
     "plugins: [{address: 'http://x', token_file: nil.txt}]\n": (
         "s.yaml:1:45: the token in nil.txt cannot be read"
     ),
+    "workflow_defaults: 3\n": 's.yaml:1:20: setting "workflow_defaults" is not a mapping',
+    "workflow_defaults: {spec: {sped: 1}}\n": (
+        's.yaml:1:20: workflow_defaults: unknown field "spec.sped"'
+    ),
+    "template_referencing: Loose\n": (
+        's.yaml:1:23: "template_referencing" is Strict or Secure, not "Loose"'
+    ),
+    "retention: {errors: 1}\n": (
+        's.yaml:1:21: unknown setting "errors" of retention; known are completed, failed,'
+    ),
+    "retention: {failed: -1}\n": 's.yaml:1:21: setting "failed" is not a number from 0 on',
+    "estimate_durations: 1\n": (
+        's.yaml:1:21: setting "estimate_durations" is neither true nor false'
+    ),
 }
 
 
@@ -94,6 +108,8 @@ def test_the_example_of_the_page_is_a_settings_file(tmp_path: Path) -> None:
     file.write_text(match[1])
     (tmp_path / "slack.token").write_text("opensesame\n")
     settings = load_settings(file=str(file))
+    assert settings.workflow_defaults["metadata"] == {"labels": {"team": "data"}}
+    assert settings.retention == {"completed": 100, "failed": 500}
     assert (settings.runtime, settings.slots, settings.namespace) == ("process", 4, "team")
     assert settings.idle_seconds == 30
     tools = str(tmp_path / "tools")
@@ -112,6 +128,14 @@ def test_the_example_of_the_page_is_a_settings_file(tmp_path: Path) -> None:
     )
     assert settings.plugins == (Plugin("http://127.0.0.1:4355", "opensesame"),)
     assert "opensesame" not in repr(settings)
+
+
+def test_a_field_that_no_spec_has_cannot_be_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORKFLOW_USER_OVERRIDE_ALLOWLIST", "onExit, nope")
+    with pytest.raises(UserError, match='"nope" is not a WorkflowSpec field name'):
+        load_settings()
+    monkeypatch.setenv("WORKFLOW_USER_OVERRIDE_ALLOWLIST", "onExit, hooks")
+    assert load_settings().override_allowlist == {"onExit", "hooks"}
 
 
 def test_every_setting_is_on_the_page() -> None:

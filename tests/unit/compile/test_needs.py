@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tiphys.compile.needs import CONTAINER, METADATA, SPEC, TEMPLATE, Runtime, unsupported
+from tiphys.compile.needs import CONTAINER, SPEC, TEMPLATE, Runtime, unsupported
 from tiphys.model.codec import convert
 from tiphys.model.spec import WorkflowSpec
 from tiphys.runtime.simulated import ALL
@@ -12,7 +12,7 @@ from tiphys.runtime.simulated import ALL
 NOTHING = Runtime("bare", frozenset())
 MAIN = {"name": "main", "container": {"image": "x"}}
 CASES = [
-    ({"podGC": {"strategy": "OnPodCompletion"}}, "podGC", "spec.podGC"),
+    ({"artifactGC": {"strategy": "OnWorkflowDeletion"}}, "artifactGC", "spec.artifactGC"),
     ({"volumes": [{"name": "v", "secret": {}}]}, "volumes.secret", "spec.volumes[0]"),
     ({"templates": [{"name": "a", "http": {"url": "u"}}]}, "http", "spec.templates[0].http"),
     (
@@ -53,5 +53,5 @@ def test_a_volume_that_nobody_declares_is_refused_whatever_the_runtime():
 
 
 def test_the_simulated_runtime_can_do_everything_one_can_ask_for():
-    tables = (SPEC, TEMPLATE, CONTAINER, METADATA)
+    tables = (SPEC, TEMPLATE, CONTAINER)
     assert {feature for table in tables for feature, _ in table.values()} <= ALL

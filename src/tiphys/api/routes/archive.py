@@ -80,7 +80,7 @@ async def get_archived(call: Call) -> Answer:
 
 async def delete_archived(call: Call) -> Answer:
     """Remove an archived workflow; a live one of the same uid stays."""
-    await call.services.archive.delete(await find(call))
+    await call.services.forget_archived(await find(call))
     return {}
 
 

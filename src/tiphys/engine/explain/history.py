@@ -25,6 +25,8 @@ from tiphys.messages import (
     LockAwaited,
     LocksReleased,
     LocksWanted,
+    MetricFailed,
+    MetricObserved,
     NodeAdded,
     NodeAdvanced,
     NodeDone,
@@ -124,6 +126,8 @@ def subject_of(state: State, event: Event) -> NodeId | None:
             | RunImported()
             | RunReopened()
             | GlobalOutputSet()
+            | MetricObserved()
+            | MetricFailed()
             | ShutdownSet()
             | SuspendSet()
             | DeadlinePassed()
@@ -202,6 +206,7 @@ def _after(run: Run, event: Event) -> str:
         case (
             QuestionSettled()
             | LocksReleased()  # told before
+            | MetricObserved()  # for those who scrape
             | NodeProgressed()  # how far a job is decides nothing
             | NodeSettled()  # that a node's hooks are over shows in what follows it
         ):
@@ -308,6 +313,7 @@ def _workflow(
         | RunImported
         | RunReopened
         | GlobalOutputSet
+        | MetricFailed
         | ShutdownSet
         | SuspendSet
         | DeadlinePassed
@@ -321,6 +327,8 @@ def _workflow(
             return _begun(run, event)
         case GlobalOutputSet():
             return f"global output {event.name} is {_exported(event)}"
+        case MetricFailed():
+            return f"a metric cannot be shown: {event.message}"
         case ShutdownSet():
             exits = "exit handlers run" if event.strategy == "Stop" else "nothing more runs"
             return f"someone asked for the workflow's end (strategy {event.strategy}: {exits})"
