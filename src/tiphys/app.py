@@ -391,9 +391,7 @@ def _site(settings: Settings) -> Site:
 
 
 @contextlib.contextmanager
-def local(
-    settings: Settings, *, drives: bool = False, archives: bool = False
-) -> Iterator[Local]:
+def local(settings: Settings, *, drives: bool = False, archives: bool = False) -> Iterator[Local]:
     """Open the home of `settings`; with `drives` this process may own runs.
 
     With `archives` workflows that have ended are kept in the archive when they are deleted.

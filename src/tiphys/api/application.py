@@ -167,7 +167,7 @@ class Application:
         framing = Framing(request.headers.get("accept", "") == "text/event-stream")
         who = seen.principal.subject if seen.principal else ""
         seen.held.enter_context(self._streams.opened(who))
-        pieces = frames_of(await open_stream(stream), framing)
+        pieces = frames_of(await open_stream(stream), framing, self.services.ending)
         seen.held.push_async_callback(pieces.aclose)
         headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache"}
         return StreamingResponse(pieces, media_type=framing.media_type, headers=headers)

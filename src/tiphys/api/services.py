@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -87,3 +88,5 @@ class Services:
     healthy: Callable[[], Awaitable[str]]
     """Returns what is wrong with the engine, "" if it works."""
     limits: Limits = field(default_factory=Limits)
+    ending: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the server is about to end: streams end then."""

@@ -72,13 +72,20 @@ async def _generator(frames: AsyncIterator[JsonObject]) -> AsyncGenerator[JsonOb
         yield frame
 
 
-async def frames_of(opened: Opened, framing: Framing) -> AsyncGenerator[bytes, None]:
-    """Yield the bytes of a stream, with signs of life; what goes wrong is its last frame."""
+async def frames_of(
+    opened: Opened, framing: Framing, ending: asyncio.Event
+) -> AsyncGenerator[bytes, None]:
+    """Yield the bytes of a stream, with signs of life, until it is over or the server ends.
+
+    What goes wrong is its last frame.
+    """
     waiting: asyncio.Task[JsonObject | None] = opened.first
+    ended = asyncio.ensure_future(ending.wait())
+    either = asyncio.FIRST_COMPLETED
     try:
-        while True:
-            done, _ = await asyncio.wait({waiting}, timeout=_ALIVE_SECONDS)
-            if not done:
+        while not ending.is_set():
+            await asyncio.wait({waiting, ended}, timeout=_ALIVE_SECONDS, return_when=either)
+            if not waiting.done():
                 if framing.events:
                     yield _ALIVE
                 continue
@@ -90,6 +97,7 @@ async def frames_of(opened: Opened, framing: Framing) -> AsyncGenerator[bytes, N
                 return
             waiting = asyncio.ensure_future(_next(opened.frames))
     finally:
+        ended.cancel()
         waiting.cancel()
         with contextlib.suppress(BaseException):
             await waiting

@@ -102,7 +102,7 @@ async def _serve(session: Session, listening: Listening) -> int:
         machine = _machine(serving, listening)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, _end, machine)
+            loop.add_signal_handler(number, _end, machine, serving)
         async with asyncio.TaskGroup() as group:
             helpers = [
                 group.create_task(serving.run()),
@@ -115,7 +115,8 @@ async def _serve(session: Session, listening: Listening) -> int:
     return 0 if machine.started else 2
 
 
-def _end(machine: uvicorn.Server) -> None:
+def _end(machine: uvicorn.Server, serving: Serving) -> None:
+    serving.services.ending.set()
     machine.should_exit = True
 
 

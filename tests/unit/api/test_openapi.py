@@ -29,9 +29,7 @@ def references(value) -> set[str]:
 def test_every_endpoint_is_described_once_and_every_reference_leads_somewhere():
     document = openapi(ROUTES)
     described = {
-        (method.upper(), path)
-        for path, item in document["paths"].items()
-        for method in item
+        (method.upper(), path) for path, item in document["paths"].items() for method in item
     }
     assert described == {(endpoint.method, endpoint.path) for endpoint in ROUTES}
     schemas = document["components"]["schemas"]

@@ -167,7 +167,9 @@ def test_an_endpoint_is_there_once():
         ("admin", "get", "metrics", "", False),
     ],
 )
-async def test_a_role_in_a_namespace_is_worth_this(place, role, verb, resource, namespace, expected):
+async def test_a_role_in_a_namespace_is_worth_this(
+    place, role, verb, resource, namespace, expected
+):
     auth = place.serving.services.auth
     who = await auth.who([await place.token(role, "team")])
     assert await auth.may(who, verb, resource, namespace) is expected

@@ -42,7 +42,9 @@ async def test_a_bad_credential_is_refused_where_none_is_needed(trusting):
     assert (await client.get(BASE)).status == 401
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:2746", "127.0.0.1.evil.example", ""])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:2746", "127.0.0.1.evil.example", ""]
+)
 async def test_a_strangers_name_for_this_machine_is_refused(trusting, host):
     """Class: DNS rebinding."""
     client = Client(trusting.serving.application, host=host)

@@ -75,9 +75,10 @@ async def test_with_a_version_only_what_comes_after_it(place):
     await create(place, "a")
     listed = (await place.client.get(BASE)).json
     version = listed["metadata"]["resourceVersion"]
-    async with place.client.open(
-        "GET", WATCH, query=f"listOptions.resourceVersion={version}"
-    ) as (_, pieces):
+    async with place.client.open("GET", WATCH, query=f"listOptions.resourceVersion={version}") as (
+        _,
+        pieces,
+    ):
         await create(place, "b")
         seen = []
         while ("ADDED", "b") not in seen:
@@ -134,7 +135,9 @@ async def test_fields_of_frames_have_their_prefix(place):
         (f"{BASE}/a/log", "logOptions.follow=maybe", 400, 3),
     ],
 )
-async def test_what_is_wrong_before_the_first_frame_has_its_status(place, path, query, status, code):
+async def test_what_is_wrong_before_the_first_frame_has_its_status(
+    place, path, query, status, code
+):
     await create(place, "a")
     answer = await place.client.send("GET", path, query=query, **SSE)
     assert answer.status == status

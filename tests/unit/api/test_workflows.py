@@ -172,7 +172,10 @@ async def test_fields_may_be_left_out_instead(place):
     [
         ({"listOptions__continue": "x"}, "listOptions.continue must be int"),
         ({"listOptions__continue": "-1"}, "listOptions.continue must >= 0"),
-        ({"listOptions__fieldSelector": "status.phase=x"}, "unsupported requirement status.phase=x"),
+        (
+            {"listOptions__fieldSelector": "status.phase=x"},
+            "unsupported requirement status.phase=x",
+        ),
         ({"listOptions__fieldSelector": "metadata.namespace=b"}, "contradict each other"),
         ({"listOptions__labelSelector": "a in"}, "unable to parse requirement"),
         ({"listOptions__limit": "many"}, "listOptions.limit"),

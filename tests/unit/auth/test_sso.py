@@ -199,7 +199,8 @@ async def test_a_browser_logs_in_and_comes_back_to_its_page(place, provider):
 
 
 @pytest.mark.parametrize(
-    "path", ["//evil.example", "https://evil.example", "/\\evil.example", "", "/\nx", "javascript:1"]
+    "path",
+    ["//evil.example", "https://evil.example", "/\\evil.example", "", "/\nx", "javascript:1"],
 )
 async def test_nobody_is_sent_elsewhere(place, provider, path):
     """Class: open redirects."""
