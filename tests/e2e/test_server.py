@@ -210,6 +210,7 @@ _SUCCEEDED = (
 )
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Hera's own, of pydantic
 def test_hera_creates_lists_waits_and_retries(home: Home) -> None:
     hera = pytest.importorskip("hera.workflows", reason="Hera is not installed")
     with serving(home, "--auth-mode", "server", "--no-secure") as server:
