@@ -206,7 +206,10 @@ class WatchedDriver(Driver):
         owner = self.run.node(node.owner) if node.attempt is not None else None
         if node.stage or (owner is not None and (owner.keeps_place or owner.stage)):
             return False
-        return node.keeps_place or node.kind in {"Pod", "Steps", "DAG"}
+        kind = node.kind
+        if node.keeps_place:
+            kind = self.run.template(node).kind
+        return kind in {"Pod", "Steps", "DAG"}
 
     def check_fulfilled(self) -> None:
         for key, node in self.run.state.nodes.items():

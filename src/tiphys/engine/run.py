@@ -58,6 +58,7 @@ from tiphys.messages import (
     NodeProgressed,
     NodeRebound,
     NodeSet,
+    NodeSettled,
     OutputsSupplied,
     QuestionAsked,
     ResumeRequested,
@@ -198,7 +199,8 @@ class Run:
     def emit(self, event: Event) -> None:
         """Record a decision and apply it."""
         self._events.append(event)
-        waiting = _owner_that_waits(self.state, event) if self.state.waits else None
+        waits = self.state.waits or self.state.hook_waits
+        waiting = _may_wait_no_longer(self.state, event) if waits else None
         evolve(self.state, self.program, event, self.touch)
         if waiting is not None and waiting not in self.state.waits:
             self.changed[waiting] = True
@@ -224,6 +226,8 @@ class Run:
         if node.memo is not None or self.state.questions:
             asking.ended(self, node)
         if node.kind in {"Steps", "DAG"}:
+            if self.state.questions and self.template(node).fail_fast:
+                asking.leave_behind(self, node)
             if self.state.daemons:
                 daemons.end_within(self, node.id)
         elif node.kind == "Pod":
@@ -356,10 +360,12 @@ class Run:
         return Context(now=datetime.fromtimestamp(self.at, UTC), seed=seed)
 
 
-def _owner_that_waits(state: State, event: Event) -> NodeId | None:
-    """Return the node that waited for room until the event, if it may wait no longer."""
+def _may_wait_no_longer(state: State, event: Event) -> NodeId | None:
+    """Return the node whose wait for room an event may end beside what it says."""
     if isinstance(event, NodeAdded) and event.owner in state.waits:
         return event.owner
+    if isinstance(event, NodeSettled) and event.node in state.hook_waits:
+        return event.node
     return None
 
 

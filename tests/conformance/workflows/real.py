@@ -11,15 +11,17 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tests.conformance.workflows.corpus import Prepared, Row, prepare
+from tests.conformance.workflows.loopback import served
 from tests.conformance.workflows.outcome import Outcome, judge, judge_refusal
 
 SETTINGS = Path(__file__).resolve().parents[1] / "settings.yaml"
 SOURCE = Path(__file__).resolve().parents[3] / "src"
-TIME_LIMIT = 120.0
+TIME_LIMIT = 400.0
 UNUSABLE = 2
 POLL_SECONDS = 0.2
 _RUNNING = re.compile(r"(\S+) is Running")
@@ -76,7 +78,12 @@ def run_row(row: Row, runtime: str = "sandbox") -> Outcome:
     """Run a row and judge what came of it."""
     folder = Path(tempfile.mkdtemp(prefix="conformance-"))
     try:
-        return judge(row, _drive(row, folder, runtime))
+        prepared = prepare(row, int(time.time()))
+        if "loopback-http" not in row.data.get("needs", []):
+            return judge(row, _drive(row, prepared, folder, runtime))
+        with served(prepared.workflow) as text:
+            placed = replace(prepared, workflow=text)
+            return judge(row, _drive(row, placed, folder, runtime))
     except Refused as error:
         return judge_refusal(row, str(error))
     except Broken as error:
@@ -125,8 +132,7 @@ def _end(process: subprocess.Popen[str]) -> None:
         return
 
 
-def _drive(row: Row, folder: Path, runtime: str) -> dict[str, Any]:
-    prepared = prepare(row, int(time.time()))
+def _drive(row: Row, prepared: Prepared, folder: Path, runtime: str) -> dict[str, Any]:
     files = _write(row, prepared, folder)
     session = Session(folder, runtime)
     operations = row.data.get("operations", [])
