@@ -32,17 +32,8 @@ from tiphys.engine.cleanup import Kept
 from tiphys.errors import Permanent, UserError
 from tiphys.executor.volumes import Places
 from tiphys.model.ids import NodeId
-from tiphys.ports import (
-    Answerer,
-    Filter,
-    Listed,
-    NameTest,
-    Objects,
-    Observer,
-    Page,
-    RunRow,
-    Runtime,
-)
+from tiphys.ports import Answerer, Objects, Observer, RunRow, Runtime
+from tiphys.ports_server import Filter, Listed, NameTest, Page
 from tiphys.runtime.images import ImageRule
 from tiphys.runtime.local import LocalRuntime
 from tiphys.runtime.process import ProcessRuntime

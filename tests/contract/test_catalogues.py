@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tiphys.expr.selectors import parse_labels
-from tiphys.ports import Filter, Page
+from tiphys.ports_server import Filter, Page
 from tiphys.store import recording
 from tiphys.store.memory import MemoryStore
 from tiphys.store.owners import Owner

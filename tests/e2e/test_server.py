@@ -196,8 +196,8 @@ def test_every_accepted_submit_is_there_after_a_kill(home: Home) -> None:
                 listed = server.ask("GET", "/api/v1/workflows/default")
                 names = {item["metadata"]["name"] for item in listed["items"]}
                 assert load.accepted == names == {f"w{number}" for number in range(SUBMITS)}
-                until(lambda: names <= set(load.seen), "the watcher has seen all")
-                until(lambda: all(home.is_done(name) for name in names), "all runs end")
+                until(lambda: names <= set(load.seen), "the watcher has seen all")  # noqa: B023
+                until(lambda: all(map(home.is_done, names)), "all runs end")  # noqa: B023
                 load.over.set()
     watcher.join(60)
     assert not watcher.is_alive()
@@ -210,77 +210,84 @@ _SUCCEEDED = (
 )
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Hera's own, of pydantic
-def test_hera_creates_lists_waits_and_retries(home: Home) -> None:
-    hera = pytest.importorskip("hera.workflows", reason="Hera is not installed")
+@pytest.fixture
+def hera(home: Home) -> Iterator[tuple[Any, Any]]:
+    """Hera's package, and its client of a server."""
+    package = pytest.importorskip("hera.workflows", reason="Hera is not installed")
     with serving(home, "--auth-mode", "server", "--no-secure") as server:
-        service = hera.WorkflowsService(host=server.address, verify_ssl=False, namespace="default")
-        container = hera.Container(
+        yield package, package.WorkflowsService(host=server.address, namespace="default")
+
+
+IGNORED = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Hera's own, of pydantic
+
+
+@IGNORED
+def test_hera_lints_creates_lists_and_waits(hera: tuple[Any, Any]) -> None:
+    package, service = hera
+    common = {"workflows_service": service, "namespace": "default"}
+    with package.Workflow(name="hera-dag", entrypoint="main", **common) as made:
+        package.Container(
             name="say",
             image="busybox",
             command=["echo", "{{inputs.parameters.text}}"],
-            inputs=[hera.Parameter(name="text")],
+            inputs=[package.Parameter(name="text")],
         )
+        with package.DAG(name="main"):
+            first = package.Task(name="a", template="say", arguments={"text": "1"})
+            second = package.Task(name="b", template="say", arguments={"text": "2"})
+            first >> second
+    made.lint()
+    assert made.create().metadata.name == "hera-dag"
+    ended = made.wait(poll_interval=1)
+    assert ended.status.phase == "Succeeded"
+    assert {"a", "b"} <= {node.display_name for node in ended.status.nodes.values()}
+    selector = "workflows.argoproj.io/completed=true"
+    listed = service.list_workflows(namespace="default", label_selector=selector)
+    assert [item.metadata.name for item in listed.items] == ["hera-dag"]
+    assert service.get_version().version.startswith("v4.1.")
+    assert service.get_info() is not None
+    with pytest.raises(Exception, match="not found"):
+        service.get_workflow("none", namespace="default")
 
-        with hera.Workflow(
-            name="hera-dag", entrypoint="main", workflows_service=service, namespace="default"
-        ) as made:
-            say = container
-            made.templates.append(say)
-            with hera.DAG(name="main"):
-                first = hera.Task(name="a", template="say", arguments={"text": "1"})
-                second = hera.Task(name="b", template="say", arguments={"text": "2"})
-                first >> second
-        made.lint()
-        created = made.create()
-        assert created.metadata.name == "hera-dag"
-        ended = made.wait(poll_interval=1)
-        assert ended.status.phase == "Succeeded"
-        names = {node.display_name for node in ended.status.nodes.values()}
-        assert {"a", "b", "hera-dag"} <= names
-        listed = service.list_workflows(
-            namespace="default", label_selector="workflows.argoproj.io/completed=true"
-        )
-        assert [item.metadata.name for item in listed.items] == ["hera-dag"]
-        assert service.get_version().version.startswith("v4.1.")
-        assert service.get_info() is not None
 
-        with hera.Workflow(
-            name="hera-fail", entrypoint="no", workflows_service=service, namespace="default"
-        ) as failing:
-            hera.Container(name="no", image="busybox", command=["false"])
-        failing.create()
-        assert failing.wait(poll_interval=1).status.phase == "Failed"
-        models = __import__("hera.workflows.models", fromlist=["x"])
-        again = service.retry_workflow(
-            "hera-fail", models.WorkflowRetryRequest(), namespace="default"
-        )
-        assert again.metadata.name == "hera-fail"
+@IGNORED
+def test_hera_retries_and_stops(hera: tuple[Any, Any]) -> None:
+    from hera.workflows import models
 
-        with hera.WorkflowTemplate(
-            name="hera-template", entrypoint="say", workflows_service=service, namespace="default"
-        ) as template:
-            hera.Container(name="say", image="busybox", command=["echo", "hi"])
-        template.create()
-        template.update()
-        assert (
-            service.get_workflow_template("hera-template", namespace="default").metadata.name
-            == "hera-template"
-        )
-        with hera.CronWorkflow(
-            name="hera-cron",
-            schedules=["0 2 * * *"],
-            entrypoint="say",
-            workflows_service=service,
-            namespace="default",
-        ) as cron:
-            hera.Container(name="say", image="busybox", command=["echo", "hi"])
-        cron.create()
-        cron.update()
-        assert service.suspend_cron_workflow(
-            "hera-cron", models.CronWorkflowSuspendRequest(), namespace="default"
-        ).spec.suspend
-        service.delete_cron_workflow("hera-cron", namespace="default")
-        service.delete_workflow_template("hera-template", namespace="default")
-        with pytest.raises(Exception, match="not found"):
-            service.get_workflow("none", namespace="default")
+    package, service = hera
+    common = {"workflows_service": service, "namespace": "default"}
+    with package.Workflow(name="hera-fail", entrypoint="no", **common) as failing:
+        package.Container(name="no", image="busybox", command=["false"])
+    failing.create()
+    assert failing.wait(poll_interval=1).status.phase == "Failed"
+    request = models.WorkflowRetryRequest()
+    again = service.retry_workflow("hera-fail", request, namespace="default")
+    assert again.metadata.name == "hera-fail"
+    with package.Workflow(name="hera-wait", entrypoint="wait", **common) as waiting:
+        package.Suspend(name="wait")
+    waiting.create()
+    request = models.WorkflowStopRequest()
+    stopped = service.stop_workflow("hera-wait", request, namespace="default")
+    assert stopped.spec.shutdown == "Stop"
+
+
+@IGNORED
+def test_hera_keeps_templates_and_schedules(hera: tuple[Any, Any]) -> None:
+    from hera.workflows import models
+
+    package, service = hera
+    common = {"workflows_service": service, "namespace": "default", "entrypoint": "say"}
+    with package.WorkflowTemplate(name="hera-template", **common) as template:
+        package.Container(name="say", image="busybox", command=["echo", "hi"])
+    template.create()
+    template.update()
+    found = service.get_workflow_template("hera-template", namespace="default")
+    assert found.metadata.name == "hera-template"
+    with package.CronWorkflow(name="hera-cron", schedules=["0 2 * * *"], **common) as cron:
+        package.Container(name="say", image="busybox", command=["echo", "hi"])
+    cron.create()
+    cron.update()
+    request = models.CronWorkflowSuspendRequest()
+    assert service.suspend_cron_workflow("hera-cron", request, namespace="default").spec.suspend
+    service.delete_cron_workflow("hera-cron", namespace="default")
+    service.delete_workflow_template("hera-template", namespace="default")

@@ -25,7 +25,7 @@ from tiphys.api.limits import Rates, Streams, body_of, header_bytes
 from tiphys.api.routing import Endpoint, Routes, Stream
 from tiphys.api.watch import Framing, frames_of, open_stream
 from tiphys.api.webhooks import webhook_caller
-from tiphys.ports import Principal
+from tiphys.ports_server import Principal
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send

@@ -13,7 +13,8 @@ from typing import Final
 import msgspec
 
 from tiphys.model.times import time_text
-from tiphys.ports import Clock, Principal
+from tiphys.ports import Clock
+from tiphys.ports_server import Principal
 
 _log = logging.getLogger("tiphys.audit")
 _READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})

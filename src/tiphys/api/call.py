@@ -15,7 +15,7 @@ import msgspec
 from tiphys.errors import Finding, InvalidDocument, UserError
 from tiphys.model.base import Json, JsonObject, Model
 from tiphys.model.codec import convert
-from tiphys.ports import Principal
+from tiphys.ports_server import Principal
 
 if TYPE_CHECKING:
     from starlette.requests import Request

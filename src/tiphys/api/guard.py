@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 from tiphys.api.call import Call
 from tiphys.api.routing import Need, Policy
 from tiphys.errors import Forbidden
-from tiphys.ports import Auth, Principal
+from tiphys.ports_server import Auth, Principal
 
 if TYPE_CHECKING:
     from starlette.requests import Request

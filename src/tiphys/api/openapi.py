@@ -145,7 +145,7 @@ def _responses(endpoint: Endpoint) -> JsonObject:
         content["text/event-stream"] = {"schema": {"type": "string"}}
     if says.raw:
         content = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
-    error = {"$ref": _REF.format(name="Error")}
+    error: JsonObject = {"$ref": _REF.format(name="Error")}
     return {
         "200": {"description": "What was asked for.", "content": content},
         "default": {

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from tiphys.api.audit import Audit
 from tiphys.api.metrics import Metrics
 from tiphys.model.base import JsonObject
-from tiphys.ports import Auth, Catalogue, Clock, Listed, Logins, Objects, Queries, RunRow
+from tiphys.ports import Clock, Objects, Queries, RunRow
+from tiphys.ports_server import Auth, Catalogue, Listed, Logins
 from tiphys.service.again import Repeater
 from tiphys.service.archive import Archive
 from tiphys.service.create import Creator

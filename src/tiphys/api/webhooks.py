@@ -17,7 +17,8 @@ from tiphys.api.limits import body_of
 from tiphys.errors import Forbidden, InvalidDocument, NotFound, TooMuch
 from tiphys.model.base import Json, JsonObject
 from tiphys.model.yaml_reader import read_yaml
-from tiphys.ports import Grant, ObjectRef, Principal
+from tiphys.ports import ObjectRef
+from tiphys.ports_server import Grant, Principal
 
 if TYPE_CHECKING:
     from starlette.requests import Request

@@ -14,7 +14,7 @@ from tiphys.auth import rules
 from tiphys.auth.sso import PREFIX, Sso
 from tiphys.auth.token import FAQ, Tokens
 from tiphys.errors import Unauthenticated
-from tiphys.ports import Grant, Principal
+from tiphys.ports_server import Grant, Principal
 
 MODES: Final = ("client", "server", "sso", "hybrid")
 _SERVER: Final = Principal("system:serviceaccount:tiphys:server", "server", (Grant(),))

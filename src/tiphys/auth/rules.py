@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from tiphys.errors import UserError
-from tiphys.ports import Grant, Principal
+from tiphys.ports_server import Grant, Principal
 
 _READ: Final = ("get", "list", "watch")
 _WRITE: Final = (*_READ, "create", "update", "delete")

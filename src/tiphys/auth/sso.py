@@ -28,7 +28,8 @@ from tiphys.expr.errors import LanguageError
 from tiphys.expr.evaluate import evaluate_bool
 from tiphys.expr.values import Context, Value
 from tiphys.model.base import Json, JsonObject
-from tiphys.ports import Clock, Grant, Principal
+from tiphys.ports import Clock
+from tiphys.ports_server import Grant, Principal
 
 PREFIX: Final = "Bearer v2:"
 ISSUER: Final = "argo-server"

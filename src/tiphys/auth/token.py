@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from tiphys.errors import Unauthenticated
-from tiphys.ports import Clock, Grant, Principal, TokenBook, TokenRow
+from tiphys.ports import Clock
+from tiphys.ports_server import Grant, Principal, TokenBook, TokenRow
 
 FAQ: Final = "token not valid. see https://argo-workflows.readthedocs.io/en/latest/faq/"
 _FORM: Final = re.compile(r"Bearer tiphys\.([0-9a-f]{16})\.([A-Za-z0-9_-]{43})\Z", re.ASCII)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+
 from tiphys.locks.sql import Write
 from tiphys.locks.tables import STATEMENTS
 

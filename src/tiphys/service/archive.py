@@ -13,7 +13,8 @@ from typing import Final
 from tiphys.errors import Impossible, NotFound, TiphysError, UserError
 from tiphys.model.base import JsonObject
 from tiphys.model.ids import RunId
-from tiphys.ports import Catalogue, Clock, Listed, Page, RunRow
+from tiphys.ports import Clock, RunRow
+from tiphys.ports_server import Catalogue, Listed, Page
 from tiphys.service.selection import Asked, requirements, selection
 from tiphys.service.workflows import PageOfWorkflows, Workflows
 
@@ -45,7 +46,7 @@ class Archive:
             await self.clock.sleep_until(self.clock.now() + _PAUSE_SECONDS)
 
     async def keep(self, row: RunRow) -> bool:
-        """See to it that the archive has a workflow; tell whether it has. One at work is not kept."""
+        """See to it that the archive has a workflow that has ended; tell whether it has."""
         while row.done and self.on:
             item = await self.catalogue.listed(row.run)
             if item.archived:

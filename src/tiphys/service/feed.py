@@ -15,7 +15,8 @@ from typing import Final, Literal
 from tiphys.errors import TiphysError, UserError
 from tiphys.expr.selectors import Requirement
 from tiphys.model.base import JsonObject
-from tiphys.ports import Catalogue, Clock, Filter, Page, RunChange
+from tiphys.ports import Clock
+from tiphys.ports_server import Catalogue, Filter, Page, RunChange
 from tiphys.service.view import Viewer
 from tiphys.service.workflows import Workflows, stamped
 

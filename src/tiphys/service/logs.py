@@ -20,7 +20,8 @@ from tiphys.expr.goregex import GoRegex
 from tiphys.model.base import Json, JsonObject
 from tiphys.model.ids import NodeId, RunId, pod_name
 from tiphys.model.times import time_seconds
-from tiphys.ports import Catalogue, Clock, Queries, RunRow
+from tiphys.ports import Clock, Queries, RunRow
+from tiphys.ports_server import Catalogue
 
 _LOOK_SECONDS: Final = 0.2
 _LONGEST: Final = 1 << 20
@@ -105,24 +106,30 @@ class Logs:
 
     async def _feed(self, row: RunRow, options: LogOptions, sink: _Sink) -> None:
         """Copy the lines of each pod as they come, also of pods that come later."""
-        known: set[str] = set()
         try:
             async with asyncio.TaskGroup() as group:
-                version = -1
-                while True:
-                    fresh = await self._fresh(row.run)
-                    latest = await self.catalogue.number()
-                    if latest != version:
-                        version = latest
-                        for pod in await self.pods(row):
-                            if pod.node not in known and _wanted(pod, options):
-                                known.add(pod.node)
-                                group.create_task(self._copy(row, pod, options, sink))
-                    if fresh is None or fresh.done:
-                        break
-                    await self.clock.sleep_until(self.clock.now() + _LOOK_SECONDS)
+                async for pod in self._pods_as_they_come(row):
+                    if _wanted(pod, options):
+                        group.create_task(self._copy(row, pod, options, sink))
         finally:
             await sink.lines.put(None)
+
+    async def _pods_as_they_come(self, row: RunRow) -> AsyncIterator[_Pod]:
+        """Yield each pod once, until the workflow has ended or is gone."""
+        known: set[str] = set()
+        version = -1
+        while True:
+            fresh = await self._fresh(row.run)
+            latest = await self.catalogue.number()
+            pods = await self.pods(row) if latest != version else ()
+            version = latest
+            for pod in pods:
+                if pod.node not in known:
+                    known.add(pod.node)
+                    yield pod
+            if fresh is None or fresh.done:
+                return
+            await self.clock.sleep_until(self.clock.now() + _LOOK_SECONDS)
 
     async def _fresh(self, run: RunId) -> RunRow | None:
         try:

@@ -10,7 +10,7 @@ from typing import Final, Literal
 from tiphys.errors import UserError
 from tiphys.expr.errors import SelectorError
 from tiphys.expr.selectors import Requirement, parse_labels
-from tiphys.ports import Filter, NameTest, Page
+from tiphys.ports_server import Filter, NameTest, Page
 
 _TERM: Final = re.compile(r"(metadata\.namespace|metadata\.name)(==|!=|=)(.*)\Z")
 _TIME: Final = re.compile(r"spec\.startedAt([<>])(.*)\Z")

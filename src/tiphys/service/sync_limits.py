@@ -11,7 +11,8 @@ from typing import Final, Literal
 
 from tiphys.errors import Conflict, NotFound, UserError
 from tiphys.model.base import Json, JsonObject
-from tiphys.ports import LimitRows, ObjectRef, Objects
+from tiphys.ports import ObjectRef, Objects
+from tiphys.ports_server import LimitRows
 
 _NUMBER: Final = re.compile(r"[+-]?[0-9]{1,9}\Z", re.ASCII)
 Kind = Literal["CONFIGMAP", "DATABASE"]

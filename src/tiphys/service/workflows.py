@@ -12,7 +12,8 @@ from typing import Final
 from tiphys.errors import NotFound
 from tiphys.model.base import Json, JsonObject
 from tiphys.model.ids import RunId
-from tiphys.ports import Catalogue, Listed, Queries, RunRow
+from tiphys.ports import Queries, RunRow
+from tiphys.ports_server import Catalogue, Listed
 from tiphys.service.selection import Selection
 from tiphys.service.view import Viewer
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from tiphys.expr.selectors import Requirement
-from tiphys.ports import Filter, NameTest
+from tiphys.ports_server import Filter, NameTest
 
 Clause = tuple[str, tuple[object, ...]]
 _POSITIVE: Final = frozenset({"=", "==", "in"})

@@ -11,7 +11,8 @@ import msgspec
 from tiphys.errors import NotFound
 from tiphys.model.base import JsonObject
 from tiphys.model.ids import RunId
-from tiphys.ports import Filter, Listed, Listing, Page, RunChange, RunRow, TokenRow
+from tiphys.ports import RunRow
+from tiphys.ports_server import Filter, Listed, Listing, Page, RunChange, TokenRow
 from tiphys.store.faces import Face, archived_row, face_of, labels_of, parsed
 from tiphys.store.objects import Bell
 

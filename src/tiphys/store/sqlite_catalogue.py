@@ -12,7 +12,8 @@ import msgspec
 from tiphys.errors import NotFound
 from tiphys.model.base import JsonObject
 from tiphys.model.ids import RunId
-from tiphys.ports import Filter, Listed, Listing, Page, RunChange, RunRow
+from tiphys.ports import RunRow
+from tiphys.ports_server import Filter, Listed, Listing, Page, RunChange
 from tiphys.store.faces import archived_row, parsed, part
 from tiphys.store.filters import clauses, driver
 from tiphys.store.objects import Bell

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from tiphys.errors import Corrupt, NotFound
-from tiphys.ports import Grant, TokenRow
+from tiphys.ports_server import Grant, TokenRow
 from tiphys.store.writer import Writer
 
 _GRANTS = msgspec.json.Decoder(list[Grant])

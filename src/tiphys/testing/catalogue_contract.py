@@ -19,7 +19,8 @@ from tiphys.expr.selectors import parse_labels
 from tiphys.messages import RunStarted
 from tiphys.model.base import JsonObject
 from tiphys.model.ids import RunId
-from tiphys.ports import Catalogue, Changes, Filter, Listing, NameTest, Page, RunRow
+from tiphys.ports import Changes, RunRow
+from tiphys.ports_server import Catalogue, Filter, Listing, NameTest, Page
 from tiphys.testing.store_contract import Store, first_of
 
 

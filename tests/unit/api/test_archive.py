@@ -102,7 +102,7 @@ async def test_the_archive_of_another_namespace_is_closed(place):
         ("GET", f"{ARCHIVE}/", f"namespace={NAMESPACE}&name=say"),
         ("DELETE", f"{ARCHIVE}/{uid}", "namespace=other"),
         ("PUT", f"{ARCHIVE}/{uid}/resubmit", ""),
-        ("GET", f"/api/v1/workflows/other/say", f"uid={uid}"),
+        ("GET", "/api/v1/workflows/other/say", f"uid={uid}"),
         ("GET", f"{ARCHIVE}", ""),
         ("GET", f"{ARCHIVE}-label-keys", ""),
         ("GET", f"/artifacts-by-uid/{uid}/say/main-logs", ""),

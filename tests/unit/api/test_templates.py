@@ -198,7 +198,7 @@ async def test_a_submit_that_cannot_be_is_refused(place, body, status, message):
 
 
 async def test_who_may_not_read_a_template_cannot_submit_it(place):
-    from tiphys.ports import Grant
+    from tiphys.ports_server import Grant
 
     await place.client.post(KINDS["workflow-templates"], template())
     book = place.serving.services.auth.tokens

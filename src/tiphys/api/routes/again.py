@@ -9,7 +9,7 @@ from tiphys.api.routes.asking import person_of
 from tiphys.api.routes.workflows import BASE, created, creation, shown
 from tiphys.api.routing import Answer, Routes, Says, all_of, needs
 from tiphys.errors import Conflict, Finding, NotFound, Unsupported
-from tiphys.ports import Listed
+from tiphys.ports_server import Listed
 from tiphys.service.actors import creator_labels
 from tiphys.service.again import ResubmitOptions, RetryOptions, resubmitted
 from tiphys.service.submit import parse_parameters

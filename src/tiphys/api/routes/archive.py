@@ -10,7 +10,7 @@ from tiphys.api.call import Call
 from tiphys.api.routes.asking import LIST, asked_of
 from tiphys.api.routing import Answer, Need, Policy, Routes, Says, needs
 from tiphys.model.base import JsonObject
-from tiphys.ports import Listed
+from tiphys.ports_server import Listed
 from tiphys.service.selection import selection
 
 BASE = "/api/v1/archived-workflows"

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
+from starlette.datastructures import UploadFile
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from tiphys.api.call import Call
@@ -40,6 +41,7 @@ HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
 }
 """Differs: nosniff; a type that is not known is sent as bytes, not left for a browser to guess."""
+_PIECE_BYTES: Final = 1 << 20
 _UNKNOWN_TYPE: Final = "application/octet-stream"
 
 
@@ -156,26 +158,33 @@ async def upload(call: Call) -> Answer:
     """Keep a file as an argument artifact of a workflow template."""
     services = call.services
     template = await services.templates.get("WorkflowTemplate", call.namespace, call.name)
-    limit = services.limits.upload_bytes
     given = call.request.headers.get("content-length", "")
-    if given.isdigit() and int(given) > limit:
-        raise TooMuch("Request Entity Too Large")
-    with tempfile.TemporaryDirectory(prefix="tiphys-upload-") as folder:
-        async with call.request.form(max_files=1, max_fields=10) as form:
-            file = form.get("file")
-            if file is None or isinstance(file, str):
-                raise UserError("Failed to get file from form: http: no such file")
-            where, key = upload_place(
-                template, call.params["artifact"], call.namespace, file.filename or ""
-            )
+    if given.isdigit() and int(given) > services.limits.upload_bytes:
+        raise _too_large()
+    async with call.request.form(max_files=1, max_fields=10) as form:
+        file = form.get("file")
+        if file is None or isinstance(file, str):
+            raise UserError("Failed to get file from form: http: no such file")
+        artifact, name = call.params["artifact"], file.filename or ""
+        where, key = upload_place(template, artifact, call.namespace, name)
+        with tempfile.TemporaryDirectory(prefix="tiphys-upload-") as folder:
             target = Path(folder, posixpath.basename(key))
-            size = 0
-            with target.open("wb") as sink:
-                while piece := await file.read(1 << 20):
-                    size += len(piece)
-                    if size > limit:
-                        raise TooMuch("Request Entity Too Large")
-                    sink.write(piece)
+            await _save(file, target, services.limits.upload_bytes)
             await services.downloads.keep(target, where)
-    answer = to_bytes({"key": key, "name": call.params["artifact"]}) + b"\n"
+    answer = to_bytes({"key": key, "name": artifact}) + b"\n"
     return Response(answer, media_type="application/json")
+
+
+async def _save(file: UploadFile, target: Path, limit: int) -> None:
+    """Write an uploaded file. Raises TooMuch."""
+    size = 0
+    with target.open("wb") as sink:
+        while piece := await file.read(_PIECE_BYTES):
+            size += len(piece)
+            if size > limit:
+                raise _too_large()
+            sink.write(piece)
+
+
+def _too_large() -> TooMuch:
+    return TooMuch("Request Entity Too Large")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from tiphys.api.call import Call
-from tiphys.ports import Principal
+from tiphys.ports_server import Principal
 from tiphys.service.actors import Person
 from tiphys.service.create import DryRun
 from tiphys.service.selection import Asked
