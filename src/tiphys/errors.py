@@ -8,6 +8,7 @@ TiphysError
 │   ├─ Forbidden             who asks may not               403
 │   ├─ NotFound              404
 │   ├─ Conflict              409
+│   │   └─ Ended             400: Argo's answer when a workflow has ended
 │   └─ TooMuch               a limit of the server          429
 ├─ WorldError                something outside misbehaved
 │   ├─ Transient             the same call may work later   503
@@ -93,6 +94,10 @@ class NotFound(UserError):
 
 class Conflict(UserError):
     """The request does not fit the present state of the thing."""
+
+
+class Ended(Conflict):
+    """The workflow has ended: that cannot be asked of it any more."""
 
 
 class TooMuch(UserError):

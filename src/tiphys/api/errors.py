@@ -1,5 +1,6 @@
 """Error classes to HTTP status, Argo's numeric code and body: one table.
 
+Differs: what is wrong with a request is 400 here, also where Argo answers 500 (lint, set, stop).
 Source: reference/rest-api.md 3.
 """
 
@@ -11,6 +12,7 @@ from typing import Final
 
 from tiphys.errors import (
     Conflict,
+    Ended,
     EngineBug,
     Finding,
     Forbidden,
@@ -34,6 +36,7 @@ TABLE: Final[tuple[tuple[type[BaseException], int, int], ...]] = (
     (Unauthenticated, 401, 16),
     (Forbidden, 403, 7),
     (NotFound, 404, 5),
+    (Ended, 400, 3),
     (Conflict, 409, 6),
     (TooMuch, 429, 8),
     (UserError, 400, 3),

@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from tiphys.errors import Conflict, UserError
+from tiphys.errors import Ended, UserError
 from tiphys.messages import NodeSet, ResumeRequested, StopRequested, Strategy, SuspendRequested
 from tiphys.model.base import Json, JsonObject
 from tiphys.model.ids import NodeId
@@ -33,18 +33,18 @@ class Operator:
     clock: Clock
 
     async def stop(self, row: RunRow, strategy: Strategy) -> None:
-        """End a workflow. Raises Conflict if it has ended."""
+        """End a workflow. Raises Ended if it has ended."""
         if row.done:
-            raise Conflict(
+            raise Ended(
                 f'cannot shutdown a completed workflow: workflow: "{row.name}", '
                 f'namespace: "{row.namespace}"'
             )
         await self.intake.post(row.run, StopRequested(self.clock.now(), strategy))
 
     async def suspend(self, row: RunRow) -> None:
-        """Start nothing new. Raises Conflict if the workflow has ended."""
+        """Start nothing new. Raises Ended if the workflow has ended."""
         if row.done:
-            raise Conflict("cannot suspend completed workflows")
+            raise Ended("cannot suspend completed workflows")
         await self.intake.post(row.run, SuspendRequested(self.clock.now()))
 
     async def resume(self, row: RunRow, selector: str = "") -> None:
