@@ -25,7 +25,6 @@ from tiphys.controller.cron import CronLoop
 from tiphys.controller.cron_ports import CronPorts
 from tiphys.controller.engine import SOON_SECONDS, Engine
 from tiphys.controller.loop import Ports
-from tiphys.controller.observers import CustomMetrics
 from tiphys.controller.retention import Retention, Yard, claims_of
 from tiphys.controller.serving import serve
 from tiphys.engine.cleanup import Kept
@@ -40,13 +39,11 @@ from tiphys.runtime.process import ProcessRuntime
 from tiphys.runtime.setup import FEATURES, Setup
 from tiphys.runtime.slots import Slots, default_slots
 from tiphys.service.again import Repeater
-from tiphys.service.archive import Archive
 from tiphys.service.cron import CronChildren, CronWorkflows
 from tiphys.service.explain import Explainer
 from tiphys.service.operations import Operator
 from tiphys.service.submit import Submitter
 from tiphys.service.view import Viewer
-from tiphys.service.workflows import Workflows
 from tiphys.settings import Listening, Settings
 from tiphys.store.owners import Owner, is_alive
 from tiphys.store.sqlite import SqliteStore
@@ -58,8 +55,10 @@ if TYPE_CHECKING:
     from tiphys.auth.gate import Gate
     from tiphys.auth.sso import Sso
     from tiphys.auth.token import Tokens
+    from tiphys.controller.observers import CustomMetrics
     from tiphys.locks.rooms import RoomLimits
     from tiphys.runtime.exchange import HttpOptions
+    from tiphys.service.archive import Archive
 
 
 class SystemClock:
@@ -417,10 +416,15 @@ def local(settings: Settings, *, drives: bool = False, archives: bool = False) -
             slots=Slots(settings.slots or default_slots()),
             objects=objects,
             crons=CronWorkflows(objects),
-            archive=Archive(Workflows(store, store.catalogue), store.catalogue, clock)
-            if archives
-            else None,
+            archive=_archive(store, clock, on=True) if archives else None,
         )
+
+
+def _archive(store: SqliteStore, clock: SystemClock, on: bool) -> Archive:
+    from tiphys.service.archive import Archive
+    from tiphys.service.workflows import Workflows
+
+    return Archive(Workflows(store, store.catalogue), store.catalogue, clock, on)
 
 
 # ------------------------------------------------------------------------------------ server
@@ -460,6 +464,7 @@ def server(settings: Settings, listening: Listening) -> Iterator[Serving]:
     """Open the home of `settings` to be served. Raises UserError if that would not be safe."""
     from tiphys.api.application import asgi
     from tiphys.api.table import every_route
+    from tiphys.controller.observers import CustomMetrics
 
     check_listening(listening)
     with local(settings, drives=True, archives=settings.server.archive) as home:
@@ -495,6 +500,7 @@ def _services(home: Local, listening: Listening, health: Health) -> Services:
     from tiphys.service.logs import Logs
     from tiphys.service.sync_limits import SyncLimits
     from tiphys.service.templates import Templates
+    from tiphys.service.workflows import Workflows
 
     store, clock, objects = home.store, home.clock, home.objects
     about = _about(home.settings, listening)
@@ -524,7 +530,7 @@ def _services(home: Local, listening: Listening, health: Health) -> Services:
         templates=Templates(objects),
         crons=home.crons,
         dispatcher=Dispatcher(objects, home.submitter, clock, runtime),
-        archive=Archive(workflows, store.catalogue, clock, home.settings.server.archive),
+        archive=home.archive or _archive(store, clock, on=False),
         downloads=Downloads(home.drivers),
         sync_limits=SyncLimits(objects, SqlLimitRows(store.write)),
         forget=home.forget,
