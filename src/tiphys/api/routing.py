@@ -24,9 +24,12 @@ Place: TypeAlias = Callable[[Call], Awaitable[str]]
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """Frames to be sent as they come. What goes wrong before the first sets the status."""
+    """Frames to be sent as they come. What goes wrong before the first sets the status.
 
-    frames: AsyncIterator[JsonObject]
+    A frame that is bytes is JSON with the wanted fields already.
+    """
+
+    frames: AsyncIterator[JsonObject] | AsyncIterator[bytes]
     fields: str = ""
 
 

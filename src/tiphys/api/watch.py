@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from tiphys.api import errors
 from tiphys.api.documents import to_bytes
@@ -18,6 +18,7 @@ from tiphys.api.fields import Fields, parse_fields
 from tiphys.api.routing import Stream
 from tiphys.model.base import JsonObject
 
+Frame: TypeAlias = JsonObject | bytes
 _ALIVE_SECONDS: Final = 15.0
 _ALIVE: Final = b":\n"
 
@@ -33,9 +34,9 @@ class Framing:
         """Return the content type."""
         return "text/event-stream" if self.events else "application/json"
 
-    def frame(self, value: JsonObject) -> bytes:
+    def frame(self, value: Frame) -> bytes:
         """Return one frame."""
-        data = to_bytes(value)
+        data = value if isinstance(value, bytes) else to_bytes(value)
         return b"data: " + data + b" \n\n\n" if self.events else data + b"\n"
 
 
@@ -43,8 +44,8 @@ class Framing:
 class Opened:
     """A stream whose first frame is known, or known to be long in coming."""
 
-    frames: AsyncGenerator[JsonObject, None]
-    first: asyncio.Task[JsonObject | None]
+    frames: AsyncGenerator[Frame, None]
+    first: asyncio.Task[Frame | None]
     fields: Fields | None
 
 
@@ -62,12 +63,14 @@ async def open_stream(stream: Stream) -> Opened:
     return Opened(frames, first, parse_fields(stream.fields))
 
 
-async def _next(frames: AsyncGenerator[JsonObject, None]) -> JsonObject | None:
+async def _next(frames: AsyncGenerator[Frame, None]) -> Frame | None:
     """Return the next frame, None after the last one."""
     return await anext(frames, None)
 
 
-async def _generator(frames: AsyncIterator[JsonObject]) -> AsyncGenerator[JsonObject, None]:
+async def _generator(
+    frames: AsyncIterator[JsonObject] | AsyncIterator[bytes],
+) -> AsyncGenerator[Frame, None]:
     async for frame in frames:
         yield frame
 
@@ -79,7 +82,7 @@ async def frames_of(
 
     What goes wrong is its last frame.
     """
-    waiting: asyncio.Task[JsonObject | None] = opened.first
+    waiting: asyncio.Task[Frame | None] = opened.first
     ended = asyncio.ensure_future(ending.wait())
     either = asyncio.FIRST_COMPLETED
     try:
@@ -91,8 +94,7 @@ async def frames_of(
                 continue
             frame, last = _settled(waiting)
             if frame is not None:
-                wanted = opened.fields.project(frame) if opened.fields else frame
-                yield framing.frame(wanted)
+                yield framing.frame(_projected(frame, opened.fields))
             if last:
                 return
             waiting = asyncio.ensure_future(_next(opened.frames))
@@ -104,7 +106,11 @@ async def frames_of(
         await opened.frames.aclose()
 
 
-def _settled(task: asyncio.Task[JsonObject | None]) -> tuple[JsonObject | None, bool]:
+def _projected(frame: Frame, fields: Fields | None) -> Frame:
+    return frame if fields is None or isinstance(frame, bytes) else fields.project(frame)
+
+
+def _settled(task: asyncio.Task[Frame | None]) -> tuple[Frame | None, bool]:
     """Return the frame a task brought, and whether it is the last one."""
     error = task.exception()
     if error is None:

@@ -21,6 +21,8 @@ from tiphys.service.view import Viewer
 from tiphys.service.workflows import Workflows, stamped
 
 _KEPT: Final = 2_000
+_WARM: Final = 64
+"""Of how many changes documents are kept: whole workflows are large."""
 _PAUSE_SECONDS: Final = 0.05
 Kind = Literal["ADDED", "MODIFIED", "DELETED"]
 
@@ -37,18 +39,28 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Something that happened to a workflow, as a watcher hears of it."""
+    """Something that happened to a workflow, as a watcher hears of it.
+
+    `shared` is for what watchers make of it: all who hear the same may take it from there.
+    """
 
     kind: Kind
     document: JsonObject
+    shared: dict[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class _Noted:
-    """A change, with the documents that were made of it so far."""
+    """The last change of a workflow, with what was made of it so far."""
 
     change: RunChange
     made: dict[bool, JsonObject] = field(default_factory=dict)
+    shared: dict[tuple[bool, Kind], dict[str, bytes]] = field(default_factory=dict)
+
+    def cool(self) -> None:
+        """Forget what was made; who is late makes it again."""
+        self.made.clear()
+        self.shared.clear()
 
 
 class Feed:
@@ -59,7 +71,8 @@ class Feed:
         self._workflows = workflows
         self._catalogue = catalogue
         self._clock = clock
-        self._noted: deque[_Noted] = deque(maxlen=_KEPT)
+        self._noted: dict[str, _Noted] = {}  # by run, the newest change last
+        self._warm: deque[_Noted] = deque()
         self._last = 0
         self._floor = 0
         self._condition = asyncio.Condition()
@@ -119,12 +132,22 @@ class Feed:
                     self._noted.clear()
                     self._last = self._floor = await self._catalogue.number()
                 for change in changes or ():
-                    if len(self._noted) == _KEPT:
-                        self._floor = self._noted[0].change.item.version
-                    self._noted.append(_Noted(change))
-                    self._last = change.item.version
+                    self._note(_Noted(change))
                 self._condition.notify_all()
             await self._clock.sleep_until(self._clock.now() + _PAUSE_SECONDS)
+
+    def _note(self, noted: _Noted) -> None:
+        """Keep a change in the place of an earlier one of the same workflow."""
+        run = noted.change.item.row.run
+        self._noted.pop(run, None)
+        self._noted[run] = noted
+        self._warm.append(noted)
+        self._last = noted.change.item.version
+        if len(self._warm) > _WARM:
+            self._warm.popleft().cool()
+        if len(self._noted) > _KEPT:
+            oldest = self._noted.pop(next(iter(self._noted)))
+            self._floor = oldest.change.item.version
 
     async def _present(self, wanted: Wanted, known: set[str]) -> AsyncIterator[Change]:
         """Yield what there is, oldest first."""
@@ -155,27 +178,33 @@ class Feed:
 
     async def _after(self, after: int) -> AsyncIterator[_Noted]:
         """Yield the changes after a number, without end. Raises UserError if it is too old."""
-        if after < self._floor:
-            earlier = await self._catalogue.since(after)
-            if earlier is None:
-                raise UserError(f"too old resource version: {after} ({self._floor})")
-            for change in earlier:
-                yield _Noted(change)
-                after = change.item.version
         while True:
-            for noted in await self._fresh(after):
+            floor = self._floor
+            fresh = await (self._earlier(after) if after < floor else self._fresh(after))
+            for noted in fresh:
                 yield noted
                 after = noted.change.item.version
+            after = max(after, floor)  # numbers of which nothing is left are passed
+
+    async def _earlier(self, after: int) -> list[_Noted]:
+        """Return the changes after a number that is older than what is kept here."""
+        changes = await self._catalogue.since(after)
+        if changes is None:
+            raise UserError(f"too old resource version: {after} ({self._floor})")
+        return [_Noted(change) for change in changes]
 
     async def _fresh(self, after: int) -> list[_Noted]:
-        """Return the changes after a number; wait for them. Raises UserError if it is too old."""
+        """Return the changes after a number, oldest first; wait for them."""
         async with self._condition:
             await self._condition.wait_for(lambda: self._fault or self._last > after)
             if self._fault is not None:
                 raise self._fault
-            if after < self._floor:
-                raise UserError(f"too old resource version: {after} ({self._floor})")
-            return [noted for noted in self._noted if noted.change.item.version > after]
+            found = []
+            for noted in reversed(self._noted.values()):
+                if noted.change.item.version <= after:
+                    break
+                found.append(noted)
+            return found[::-1]
 
     async def _heard(
         self, noted: _Noted, wanted: Wanted, known: set[str], since: int
@@ -192,12 +221,12 @@ class Feed:
         if noted.change.gone or not matches:
             known.discard(row.run)
             told = was_known or (item.born <= since and matches)
-            return Change("DELETED", document) if told else None
+            return _told(noted, "DELETED", document, wanted) if told else None
         known.add(row.run)
         # With a selector it is known what was selected; what comes into it is new to the watcher.
         older = item.born <= since and not wanted.labels
         kind: Kind = "MODIFIED" if was_known or older else "ADDED"
-        return Change(kind, document)
+        return _told(noted, kind, document, wanted)
 
     async def _document(self, noted: _Noted, nodes: bool) -> JsonObject:
         item = noted.change.item
@@ -213,6 +242,10 @@ class Feed:
 
     def _bare(self, noted: _Noted) -> JsonObject:
         return Viewer(self._workflows.queries).bare(noted.change.item.row)
+
+
+def _told(noted: _Noted, kind: Kind, document: JsonObject, wanted: Wanted) -> Change:
+    return Change(kind, document, noted.shared.setdefault((wanted.nodes, kind), {}))
 
 
 def _number(version: str) -> int:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 from tiphys.api import documents
 from tiphys.api.call import Call
+from tiphys.api.documents import to_bytes
 from tiphys.api.fields import parse_fields
 from tiphys.api.routes.asking import LIST, log_options
 from tiphys.api.routes.workflows import BASE
@@ -54,8 +55,7 @@ async def watch_workflows(call: Call) -> Answer:
     namespace, name = watched(query.text("listOptions.fieldSelector"), call.namespace)
     if name == "@latest":
         name = (await call.services.workflows.row(namespace, name)).name
-    text = query.text("fields")
-    fields = parse_fields(text)
+    fields = parse_fields(query.text("fields"))
     wanted = Wanted(
         namespace,
         name,
@@ -63,13 +63,19 @@ async def watch_workflows(call: Call) -> Answer:
         nodes=fields is None or fields.wants("result.object.status.nodes"),
     )
     version = query.text("listOptions.resourceVersion")
-    return Stream(_frames(call, wanted, version), text)
+    return Stream(_frames(call, wanted, version))
 
 
-async def _frames(call: Call, wanted: Wanted, version: str) -> AsyncIterator[JsonObject]:
+async def _frames(call: Call, wanted: Wanted, version: str) -> AsyncIterator[bytes]:
+    """Yield frames as JSON; those who want the same fields share them."""
+    text = call.query.text("fields")
+    fields = parse_fields(text)
     async for change in call.services.feed.watch(wanted, version):
-        document = documents.workflow(change.document)
-        yield {"result": {"type": change.kind, "object": document}}
+        if text not in change.shared:
+            document = documents.workflow(change.document)
+            frame: JsonObject = {"result": {"type": change.kind, "object": document}}
+            change.shared[text] = to_bytes(fields.project(frame) if fields else frame)
+        yield change.shared[text]
 
 
 async def workflow_logs(call: Call) -> Answer:
