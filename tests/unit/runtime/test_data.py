@@ -65,8 +65,9 @@ async def test_an_expression_that_fails_fails_the_job(expression, tmp_path):
     assert done.message.startswith(prefix)
 
 
-async def test_a_store_without_driver_fails_the_job(tmp_path):
+async def test_a_store_that_cannot_be_reached_fails_the_job(tmp_path):
     done = await run(tmp_path, ArtifactPaths(name="in", s3=S3Artifact(key="in", bucket="b")))
-    assert done.message.startswith(
-        "main: Error (exit code 64): unable to process data template: Unsupported artifact driver"
+    assert done.message == (
+        "main: Error (exit code 64): unable to process data template: artifact in: "
+        "s3.endpoint is not set"
     )
