@@ -19,8 +19,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tiphys.artifacts.registry import Drivers
+from tiphys.artifacts.credentials import Credentials
+from tiphys.artifacts.registry import Drivers, available
 from tiphys.compile.site import Site
+from tiphys.controller.artifact_gc import ArtifactGC
+from tiphys.controller.collecting import Collector
 from tiphys.controller.cron import CronLoop
 from tiphys.controller.cron_ports import CronPorts
 from tiphys.controller.engine import SOON_SECONDS, Engine
@@ -30,7 +33,10 @@ from tiphys.controller.serving import serve
 from tiphys.engine.cleanup import Kept
 from tiphys.errors import Permanent, UserError
 from tiphys.executor.volumes import Places
+from tiphys.model.codec import convert
 from tiphys.model.ids import NodeId
+from tiphys.model.repositories import ArtifactRepository
+from tiphys.model.secret import SecretReader
 from tiphys.ports import Answerer, Objects, Observer, RunRow, Runtime
 from tiphys.ports_server import Filter, Listed, NameTest, Page
 from tiphys.runtime.images import ImageRule
@@ -46,6 +52,7 @@ from tiphys.service.submit import Submitter
 from tiphys.service.view import Viewer
 from tiphys.settings import Listening, Settings
 from tiphys.store.owners import Owner, is_alive
+from tiphys.store.secrets import secret_reader
 from tiphys.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -115,6 +122,7 @@ class Local:
     slots: Slots
     objects: Objects
     crons: CronWorkflows
+    secrets: SecretReader
     archive: Archive | None = None
     """Where workflows that have ended are kept when they are deleted; only a server has one."""
 
@@ -149,13 +157,22 @@ class Local:
             self.runtime,
             self.forget,
             self.delete_claims,
+            self.collector(),
         )
         return Retention(yard, Kept(**self.settings.retention))
 
     async def tidy(self) -> bool:
         """Delete what is due; tell whether an engine should stay for what will be soon."""
-        due = await self.retention().sweep()
+        retention = self.retention()
+        await retention.sweep()
+        await self.collector().gc.finish()
+        due = await retention.sweep()
         return due is not None and due <= self.clock.now() + SOON_SECONDS
+
+    def collector(self) -> Collector:
+        """Return what deletes the artifacts of workflows that say so."""
+        ledger = self.store.deletions
+        return Collector(self.store, ledger, ArtifactGC(ledger, self.drivers, self.clock))
 
     def schedules(self) -> CronLoop:
         """Return what keeps the CronWorkflows of this home in step, in this process."""
@@ -190,19 +207,27 @@ class Local:
     async def has_work(self) -> bool:
         """Tell whether an engine has anything to do here, now or at some due time."""
         free = await self.store.claimable()
-        return bool(free) or await self.crons.is_waiting(self.clock.now())
+        wanted = await self.store.deletions.next_due() is not None
+        return bool(free) or wanted or await self.crons.is_waiting(self.clock.now())
 
-    async def forget(self, row: RunRow) -> None:
+    async def forget(self, row: RunRow, force: bool = False) -> None:
         """Delete a run, its job directories and its artifacts; what runs of it is killed.
 
-        What is archived keeps its artifacts. The rows go last: after a crash it can be done again.
+        Raises Conflict if artifacts that artifactGC names cannot be deleted; with `force` it goes
+        without them.
+        What is archived keeps its other artifacts. The rows go last: after a crash it can be done
+        again.
         """
         kept = self.archive is not None and await self.archive.keep(row)
-        runtime = self.runtime(row)
+        collector, runtime = self.collector(), self.runtime(row)
         try:
+            if row.done:
+                await collector.clear(row, force)
             await self.operator.clear(row, runtime, self.store.is_driven(row))
         finally:
             await runtime.close()
+        if not row.done:
+            await collector.clear(row, force)
         if not kept:
             await self._drop_artifacts(row)
         await self.delete_claims(row, claims_of(row))
@@ -239,7 +264,7 @@ class Local:
             from tiphys.runtime.simulated import SimulatedRuntime
 
             return SimulatedRuntime(self.clock)
-        return _routed(self, row.runtime)
+        return _routed(self, row.runtime, row.namespace)
 
     def certificate(self) -> tuple[Path, Path]:
         """Return the files of a certificate for this home's server, and of its key."""
@@ -247,10 +272,10 @@ class Local:
 
         return self_signed(self.settings.home / "server", self.clock.now())
 
-    @property
-    def drivers(self) -> Drivers:
-        """Finds the driver of an artifact's location."""
-        return Drivers({"local": {"root": self.settings.home / "artifacts"}})
+    def drivers(self, namespace: str) -> Drivers:
+        """Return what finds drivers; they know the Secrets of a namespace."""
+        credentials = Credentials(self.secrets, namespace)
+        return Drivers({"local": {"root": self.settings.home / "artifacts"}}, credentials)
 
 
 def _answers(home: Local, owner: str, room: RoomLimits) -> Answerer:
@@ -270,7 +295,7 @@ def _answers(home: Local, owner: str, room: RoomLimits) -> Answerer:
     return Router((locks, CacheAnswers(home.objects, home.clock)))
 
 
-def _runtime(home: Local, name: str) -> LocalRuntime:
+def _runtime(home: Local, name: str, drivers: Drivers) -> LocalRuntime:
     """Return the runtime of templates that are containers."""
     settings = home.settings
     kind: type[LocalRuntime] = ProcessRuntime
@@ -280,7 +305,7 @@ def _runtime(home: Local, name: str) -> LocalRuntime:
         kind = SandboxRuntime
     return kind(
         settings.home / "runs",
-        home.drivers,
+        drivers,
         home.clock,
         slots=home.slots,
         setup=Setup(
@@ -303,7 +328,7 @@ def _runtime(home: Local, name: str) -> LocalRuntime:
     )
 
 
-def _routed(home: Local, name: str) -> Runtime:
+def _routed(home: Local, name: str, namespace: str) -> Runtime:
     """Return the runtime of all templates: containers by `name`, the others in this process."""
     from tiphys.runtime.data import DataRuntime
     from tiphys.runtime.http import HttpRuntime
@@ -312,14 +337,15 @@ def _routed(home: Local, name: str) -> Runtime:
     from tiphys.runtime.router import RouterRuntime
 
     runs, clock = home.settings.home / "runs", home.clock
+    drivers = home.drivers(namespace)
     plugins = [Plugin(item.address, item.token) for item in home.settings.plugins]
     return RouterRuntime(
-        _runtime(home, name),
+        _runtime(home, name, drivers),
         {
-            "Data": DataRuntime(runs, clock, home.drivers),
+            "Data": DataRuntime(runs, clock, drivers),
             "HTTP": HttpRuntime(runs, clock, home.objects, _http_options(home.settings)),
             "Plugin": PluginRuntime(runs, clock, plugins),
-            "Resource": ResourceRuntime(runs, clock, home.objects, home.drivers),
+            "Resource": ResourceRuntime(runs, clock, home.objects, drivers),
         },
     )
 
@@ -348,6 +374,7 @@ def features(settings: Settings, name: str) -> frozenset[str]:
 
         return SimulatedRuntime.capabilities.features
     beside = {"data", "http", "resource", *(("plugin",) if settings.plugins else ())}
+    beside |= {"repositories", "artifactGC", *(f"artifacts.{kind}" for kind in available())}
     lacks = set() if settings.host_paths else {"volumes.hostPath"}
     return (FEATURES - lacks) | beside
 
@@ -375,8 +402,12 @@ def prepare_home(home: Path) -> None:
 
 def _site(settings: Settings) -> Site:
     """Return the rules that hold for every workflow here."""
+    given = settings.artifact_repository
     return Site(
-        settings.workflow_defaults, settings.template_referencing, settings.override_allowlist
+        settings.workflow_defaults,
+        settings.template_referencing,
+        settings.override_allowlist,
+        convert(given, ArtifactRepository) if given else None,
     )
 
 
@@ -410,12 +441,13 @@ def local(settings: Settings, *, drives: bool = False, archives: bool = False) -
             clock=clock,
             submitter=submitter,
             operator=Operator(store, store, clock),
-            repeater=Repeater(store, store, store, submitter, clock),
-            viewer=Viewer(store),
+            repeater=Repeater(store, store, store, submitter, clock, store.deletions),
+            viewer=Viewer(store, store.deletions),
             explainer=Explainer(store, store),
             slots=Slots(settings.slots or default_slots()),
             objects=objects,
             crons=CronWorkflows(objects),
+            secrets=secret_reader(objects.look),
             archive=_archive(store, clock, on=True) if archives else None,
         )
 

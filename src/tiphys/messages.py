@@ -50,9 +50,10 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
 class JobSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One leaf node handed to a runtime; derived from stored values only, so it can be re-sent.
 
-    `template` has every tag resolved; its output artifacts have a complete location. `key_prefix`
-    is where the job's own artifacts (logs) go in the repository. `deadline_seconds` counts from
-    the start of the main process. `deadline_at` is an instant. On a passed deadline the runtime
+    `template` has every tag resolved; its output artifacts have a key, and what else it takes to
+    reach them is in its `archive_location`, unless they lie in the local repository. `key_prefix`
+    is where the job's own artifacts (logs) go there. `deadline_seconds` counts from the start of
+    the main process. `deadline_at` is an instant. On a passed deadline the runtime
     ends the job and reports it Failed with Argo's message. `volumes` are the Kubernetes volumes
     its containers may mount, the workflow's and the template's. `avoid_hosts` are the hosts of
     earlier attempts that failed, where retryStrategy.affinity asks to keep away from them.
@@ -366,7 +367,8 @@ class RunAdmitted(Message, frozen=True, kw_only=True):
     """The first event: the documents as admitted. The Program is compiled from them again.
 
     `defaults` is the spec that lies below that of a workflowTemplateRef. `fault` says why the
-    workflow is an Error before it starts, "" if it is not.
+    workflow is an Error before it starts, "" if it is not. `repository` is the artifact repository
+    as its status shows it, None for the local one.
     """
 
     run: RunId
@@ -376,6 +378,7 @@ class RunAdmitted(Message, frozen=True, kw_only=True):
     defaults: Json = None
     fault: str = ""
     estimates: Estimates | None = None
+    repository: Json = None
 
 
 class RunStarted(Message, frozen=True, omit_defaults=True):

@@ -16,6 +16,8 @@ from tiphys.expr.labels import LabelSelector
 from tiphys.expr.template import Body, Text
 from tiphys.model.arguments import Inputs, Outputs
 from tiphys.model.base import Json
+from tiphys.model.policies import WorkflowLevelArtifactGC
+from tiphys.model.repositories import ArtifactRepositoryRefStatus
 from tiphys.model.templates import TemplateRef
 
 TemplateKind: TypeAlias = Literal["Pod", "HTTP", "Plugin", "Steps", "DAG", "Suspend"]
@@ -255,6 +257,22 @@ class CleanUp:
 
 
 @dataclass(frozen=True, slots=True)
+class Repository:
+    """Where artifacts go that name no place; `key` is a pod's place in it and may hold tags."""
+
+    status: ArtifactRepositoryRefStatus
+    key: Text
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactRules:
+    """When artifacts are deleted: the workflow's rule, and which strategies any output has."""
+
+    whole: WorkflowLevelArtifactGC | None = None
+    strategies: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class ContainerPlan:
     """One container of a container set, and those that must have succeeded before it."""
 
@@ -371,3 +389,6 @@ class Program:
     merged_spec: Json = None
     """What status.storedWorkflowTemplateSpec shows of a workflowTemplateRef run."""
     stored: Mapping[str, tuple[str, Json]] = field(default_factory=dict)
+    repository: Repository | None = None
+    """None for the local one."""
+    artifact_rules: ArtifactRules = ArtifactRules()

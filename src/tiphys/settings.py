@@ -143,7 +143,8 @@ class Settings:
     is "", "Strict" or "Secure"; then workflows must refer to a template, and may set little beside
     it: `override_allowlist` are further fields of a spec. `retention` is how many ended workflows
     are kept ("completed", "failed", "errored"); what it does not name is kept.
-    `estimate_durations`: how long a workflow will take is told from earlier ones.
+    `artifact_repository` is where artifacts go that name no place, as in Argo; without it they stay
+    below the home. `estimate_durations`: how long a workflow will take is told from earlier ones.
     """
 
     home: Path
@@ -162,6 +163,7 @@ class Settings:
     template_referencing: Literal["", "Strict", "Secure"] = ""
     override_allowlist: frozenset[str] = frozenset()
     retention: Mapping[str, int] = field(default_factory=dict)
+    artifact_repository: JsonObject = field(default_factory=dict)
     estimate_durations: bool = True
     environ: Mapping[str, str] = field(default_factory=dict)
 
@@ -182,6 +184,7 @@ SETTINGS = (
     "template_referencing",
     "override_allowlist",
     "retention",
+    "artifact_repository",
     "estimate_durations",
 )
 """What a settings file may hold."""
@@ -236,6 +239,7 @@ def load_settings(
         template_referencing=_referencing(given),
         override_allowlist=_allowlist(given, environ),
         retention=_retention(given),
+        artifact_repository=_artifact_repository(given),
         estimate_durations=given.flag("estimate_durations", True)
         and environ.get(_NO_ESTIMATES) != "true",
         environ=environ,
@@ -284,6 +288,21 @@ def _workflow_defaults(file: _File) -> JsonObject:
         except InvalidDocument as exc:
             reason = f"workflow_defaults: {exc.findings[0].reason}"
             raise file.wrong(reason, "workflow_defaults") from exc
+    return given
+
+
+def _artifact_repository(file: _File) -> JsonObject:
+    """Return the default repository, checked. Raises InvalidDocument."""
+    given = file.mapping("artifact_repository")
+    if given:
+        from tiphys.model.codec import convert
+        from tiphys.model.repositories import ArtifactRepository
+
+        try:
+            convert(given, ArtifactRepository, strict=True)
+        except InvalidDocument as exc:
+            reason = f"artifact_repository: {exc.findings[0].reason}"
+            raise file.wrong(reason, "artifact_repository") from exc
     return given
 
 

@@ -101,7 +101,7 @@ DOCUMENTS: dict[str, tuple[str | bytes, str]] = {
     ),
     "cyclic DAG": (DAG, "templates.graph sorting failed: graph with cycle"),
     "unsupported": (
-        f"{GOOD}  - name: cloud\n    resource: {{action: create, manifest: 'kind: Pod'}}\n",
+        f"{GOOD}  - name: cloud\n    volumes: [{{name: v, nfs: {{}}}}]\n    suspend: {{}}\n",
         ":10:15: ",
     ),
     "10 MB": (

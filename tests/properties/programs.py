@@ -14,6 +14,7 @@ from tiphys.messages import JobSpec
 from tiphys.runtime.simulated import Outcome
 
 _IMAGE = {"image": "x", "command": ["do", "{{inputs.parameters.p}}"]}
+KINDS = ("container",) * 3 + ("script",) * 3 + ("set", "http", "plugin", "plugin")
 LIMITS: dict[str, Any] = {
     "apiVersion": "v1",
     "kind": "ConfigMap",
@@ -90,7 +91,7 @@ class _Maker:
     # ---------------------------------------------------------------------------- templates
 
     def leaf(self, name: str) -> None:
-        kind = self.rng.choice(("container",) * 4 + ("script",) * 3 + ("set", "http", "plugin"))
+        kind = self.rng.choice(KINDS)
         template: dict[str, Any] = {
             "name": name,
             "inputs": {"parameters": [{"name": "p", "value": "0"}]},

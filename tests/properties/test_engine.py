@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from random import Random
 
 from tests.properties.programs import make
@@ -11,8 +10,8 @@ from tests.properties.watched import People, Row, drive_watched, result
 from tiphys.engine.phases import LEGAL
 
 SEEDS = range(500)
-COVERING = range(400)
-"""Seeds whose runs together take every row of the table of phases."""
+COVERING = range(2000)
+"""Seeds whose runs together take every row of the table of phases, long before the last one."""
 
 
 def test_a_run_that_loses_its_memory_ends_as_one_that_does_not(seed):
@@ -30,14 +29,16 @@ def test_whatever_people_do_a_run_ends(seed):
     assert driver.run.state.done
     assert not driver.run.state.jobs
     left = [driver.run.state.nodes[key] for key in driver.run.state.live]
-    # As in Argo a template's failFast leaves behind what waits and is no pod.
-    assert all(node.kind != "Pod" for node in left)
+    # As in Argo a template's failFast leaves behind what waits and has no job.
+    assert all(node.kind != "Pod" or node.stage for node in left)
 
 
 def test_every_legal_change_of_phase_is_made_by_some_run_and_no_other():
-    taken: Counter[Row] = Counter()
-    for seed in COVERING:
-        taken += drive_watched(make(seed, timing=True), people=People(Random(seed))).rows
     legal = {(kind, *row) for kind, rows in LEGAL.items() for row in rows}
-    assert set(taken) <= legal
-    assert not legal - set(taken)
+    taken: set[Row] = set()
+    for seed in COVERING:
+        taken |= set(drive_watched(make(seed, timing=True), people=People(Random(seed))).rows)
+        if taken >= legal:
+            break
+    assert taken <= legal
+    assert not legal - taken

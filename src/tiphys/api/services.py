@@ -83,7 +83,8 @@ class Services:
     archive: Archive
     downloads: Downloads
     sync_limits: SyncLimits
-    forget: Callable[[RunRow], Awaitable[None]]
+    forget: Callable[[RunRow, bool], Awaitable[None]]
+    """Deletes a workflow; with the flag also if its artifacts cannot be deleted."""
     forget_archived: Callable[[Listed], Awaitable[None]]
     metrics: Metrics
     healthy: Callable[[], Awaitable[str]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Final, cast
 
 from msgspec.structs import replace
@@ -34,8 +35,18 @@ EXTRAS: Final[Mapping[str, str]] = {
     "plugin": "grpcio",
 }
 """Type -> the package its driver needs; the extra of that package has the type's name."""
+_MODULES: Final = {"grpcio": "grpc"}
 _WITHOUT_SECRETS: Final = ("local", "raw")
 _PLACES: Final = ("bucket", "endpoint", "container")
+
+
+def available() -> frozenset[str]:
+    """Return the types whose drivers have all that they need; nothing is imported."""
+    return frozenset(
+        kind
+        for kind in BUILTIN
+        if kind not in EXTRAS or find_spec(_MODULES.get(EXTRAS[kind], EXTRAS[kind])) is not None
+    )
 
 
 def in_default_repository(where: Artifact) -> Artifact:

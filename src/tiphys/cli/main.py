@@ -20,6 +20,7 @@ _OBJECTS: Final = 50_000
 """New objects between two looks for garbage: the usual 700 cost a short command a tenth of it."""
 COMMANDS: Final[dict[str, str]] = {
     "auth": "tiphys.cli.auth:auth",
+    "cp": "tiphys.cli.cp:cp",
     "cron": "tiphys.cli.cron:cron",
     "delete": "tiphys.cli.operations:delete",
     "engine": "tiphys.cli.background:engine",
@@ -48,6 +49,7 @@ COMMANDS: Final[dict[str, str]] = {
 
 HELP: Final[dict[str, str]] = {
     "auth": "Make, list and revoke tokens for the server.",
+    "cp": "Copy the artifacts of a workflow.",
     "cron": "Start workflows by the clock.",
     "delete": "Forget workflows and all that belongs to them.",
     "explain": "Tell why a workflow or a node is as it is.",

@@ -176,10 +176,16 @@ async def node_set(
 @click.option("--all", "every", is_flag=True, help="All workflows of the namespace.")
 @click.option("--completed", is_flag=True, help="All that have ended.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be deleted.")
+@click.option("--force", is_flag=True, help="Delete even if artifacts cannot be deleted.")
 @with_session
 @is_asynchronous
 async def delete(
-    session: Session, names: tuple[str, ...], every: bool, completed: bool, dry_run: bool
+    session: Session,
+    names: tuple[str, ...],
+    every: bool,
+    completed: bool,
+    dry_run: bool,
+    force: bool,
 ) -> None:
     """Forget workflows and all that belongs to them: logs, job directories, artifacts.
 
@@ -200,17 +206,17 @@ async def delete(
             listed = await home.store.list(session.namespace)
             rows += [row for row in listed if every or row.done]
         for row in rows:
-            await _delete(home, row, dry_run)
+            await _delete(home, row, dry_run, force)
     if not rows and not names:
         write("No resources found\n")
 
 
-async def _delete(home: Local, row: RunRow, dry_run: bool) -> None:
+async def _delete(home: Local, row: RunRow, dry_run: bool, force: bool) -> None:
     if dry_run:
         write(f"Workflow '{row.name}' deleted (dry-run)\n")
         return
     try:
-        await home.forget(row)
+        await home.forget(row, force)
     except OSError as exc:
         raise UserError(f"workflow {row.name} cannot be deleted: {exc}") from exc
     write(f"Workflow '{row.name}' deleted\n")

@@ -23,6 +23,7 @@ from tiphys.compile.references import (
     scope_of,
     template_store,
 )
+from tiphys.compile.repositories import map_of, repository_of, with_repository, without_driver
 from tiphys.compile.site import PLAIN, Site, forbidden
 from tiphys.compile.validate import validate_workflow
 from tiphys.compile.validate_context import Options
@@ -107,18 +108,29 @@ def admit(
     defaults = site.defaults.get("spec") if workflow.spec.workflow_template_ref else None
     spec = execution_spec(workflow, store, defaults)
     workflow, fault = labelled(workflow, spec, created_at, configs)
+    namespace = workflow.metadata.namespace
+    repository = repository_of(spec, namespace, documents, site.repository)
+    maps = map_of(repository, namespace, documents)
     program = lower(workflow, spec, store, created_at, configs, fault)
+    program = with_repository(program, repository)
     used = _used(program, workflow, store)
-    findings = refused(workflow, used, runtime, defaults) if runtime is not None else []
+    findings: list[Finding] = []
+    if runtime is not None:
+        findings = refused(workflow, used, runtime, defaults) + without_driver(repository, runtime)
     if findings:
         raise Unsupported(findings)
     event = RunAdmitted(
         run=RunId(workflow.metadata.uid),
         created_at=created_at,
         workflow=encode(workflow),
-        documents=[*(encode(document) for document in used.values()), *configs.values()],
+        documents=[
+            *(encode(document) for document in used.values()),
+            *configs.values(),
+            *(item for item in maps if item not in configs.values()),
+        ],
         defaults=defaults,
         fault=fault,
+        repository=repository,
     )
     notes = sorted({*noted(spec), *(note for doc in used.values() for note in noted(doc.spec))})
     return Admitted(program, event, notes)
@@ -181,4 +193,6 @@ def _document(value: JsonObject) -> WorkflowTemplate | ClusterWorkflowTemplate |
 def _compile(
     workflow: Workflow, spec: WorkflowSpec, store: TemplateStore, event: RunAdmitted
 ) -> Program:
-    return lower(workflow, spec, store, event.created_at, _configs(event.documents), event.fault)
+    configs = _configs(event.documents)
+    program = lower(workflow, spec, store, event.created_at, configs, event.fault)
+    return with_repository(program, event.repository)

@@ -18,6 +18,7 @@ from tiphys.compile.lower_calls import CallLowering, config_source, optional_tex
 from tiphys.compile.lower_cleanup import (
     asks_resources,
     claim_volumes,
+    lower_artifact_rules,
     lower_clean_up,
     lower_metrics,
 )
@@ -315,6 +316,7 @@ def lower(
         volumes=compile_json(_volumes(spec)) if _volumes(spec) else None,
         merged_spec=None if reference is None else encode(spec),
         stored=lowering.stored,
+        artifact_rules=lower_artifact_rules(spec, lowering.templates),
     )
 
 

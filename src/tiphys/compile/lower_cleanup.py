@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from tiphys.expr.durations import parse_argo_duration
 from tiphys.expr.errors import DurationError
 from tiphys.expr.labels import LabelSelector, Requirement
 from tiphys.expr.template import compile_json
+from tiphys.model.artifact_gc import strategies_of
 from tiphys.model.base import Json, JsonObject
 from tiphys.model.policies import Metrics, Prometheus
 from tiphys.model.spec import WorkflowSpec
 from tiphys.model.templates import Template as TemplateModel
-from tiphys.program import CleanUp, MetricPlan
+from tiphys.program import ArtifactRules, CleanUp, MetricPlan, Template
 
 _POD_DELAY_SECONDS = 5.0
 _OPERATORS = {"In": "in", "NotIn": "notin", "Exists": "exists", "DoesNotExist": "!"}
@@ -117,3 +120,9 @@ def claim_volumes(spec: WorkflowSpec, name: Json) -> tuple[Json, ...]:
         claim: JsonObject = {"claimName": f"{name}-{own}"}
         found.append({"name": own, "persistentVolumeClaim": claim})
     return tuple(found)
+
+
+def lower_artifact_rules(spec: WorkflowSpec, templates: Mapping[str, Template]) -> ArtifactRules:
+    """Return when the outputs of some templates are deleted."""
+    outputs = (template.declared_outputs for template in templates.values())
+    return ArtifactRules(spec.artifact_gc, strategies_of(spec, outputs))

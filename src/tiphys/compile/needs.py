@@ -8,7 +8,7 @@ outside a cluster are `noted` instead (notes.py). Called by `admit`; the places 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from tiphys.errors import Finding
@@ -75,6 +75,11 @@ class Runtime:
         if feature not in self.features:
             said = f"{what}: the {self.name} runtime does not have them ({path})"
             yield Finding(said, path=path)
+
+
+def install_hint(store: str) -> str:
+    """Return how to get what the artifacts of a kind of store need."""
+    return f"a package is not installed: pip install 'tiphys[{store}]'"
 
 
 def unsupported(spec: WorkflowSpec, runtime: Runtime, prefix: str = "spec") -> list[Finding]:
@@ -184,8 +189,9 @@ class _Needs:
         for store in _STORES:
             location = artifact.get(store)
             if isinstance(location, dict) and any(location.get(name) for name in _COMPLETE[store]):
-                what = f"{store} artifacts"
-                yield from self.runtime.missing(f"artifacts.{store}", what, f"{path}.{store}")
+                what, place = f"{store} artifacts", f"{path}.{store}"
+                for item in self.runtime.missing(f"artifacts.{store}", what, place):
+                    yield replace(item, hint=install_hint(store))
 
 
 def _claims(spec: JsonObject) -> Iterator[str]:

@@ -11,6 +11,7 @@ from typing import Final, Literal
 from tiphys.errors import Finding
 from tiphys.model.base import JsonObject
 from tiphys.model.codec import encode
+from tiphys.model.repositories import ArtifactRepository
 from tiphys.model.workflow import Workflow
 
 _ALLOWED: Final = frozenset(
@@ -55,6 +56,8 @@ class Site:
     defaults: JsonObject = field(default_factory=dict)
     referencing: Literal["", "Strict", "Secure"] = ""
     allowed: frozenset[str] = frozenset()
+    repository: ArtifactRepository | None = None
+    """Where artifacts go, unless the workflow or a ConfigMap says; None is the local one."""
 
 
 PLAIN: Final = Site()

@@ -86,6 +86,14 @@ class ArtifactGC:
                 await self._ledger.settle(row)
         return await self._ledger.next_due()
 
+    async def finish(self, run: RunId | None = None) -> None:
+        """Delete what is wanted, of one run or of all; return when nothing of it is any more."""
+        while (due := await self.work()) is not None and (run is None or await self._wants(run)):
+            await self._clock.sleep_until(due)
+
+    async def _wants(self, run: RunId) -> bool:
+        return any(row.state == "wanted" for row in await self._ledger.of(run))
+
     async def _until(self, at: float | None) -> None:
         """Wait until a time, or until something new is wanted."""
         waits: list[asyncio.Future[object]] = [asyncio.ensure_future(self._woken.wait())]

@@ -20,7 +20,7 @@ from tiphys.compile.triggers.history import excess, reconciled
 from tiphys.compile.triggers.outcome import COMPLETED_LABEL, with_condition
 from tiphys.controller.cron_ports import CronPorts, reference_of
 from tiphys.controller.due_times import DueTimes
-from tiphys.errors import InvalidDocument, NotFound, StoreError, WorldError
+from tiphys.errors import Conflict, InvalidDocument, NotFound, StoreError, WorldError
 from tiphys.expr.errors import CronError
 from tiphys.model.base import API_VERSION
 from tiphys.model.codec import convert
@@ -228,6 +228,8 @@ class CronLoop:
                 await ports.workflows.delete(child.namespace, child.name)
             except NotFound:
                 continue
+            except Conflict as exc:
+                _log.warning("%s", exc)
         entry.is_restless = any(not child.done for child in children)
 
 

@@ -16,6 +16,7 @@ from functools import partial
 import msgspec
 
 from tiphys.controller import bundle
+from tiphys.controller.collecting import Collector
 from tiphys.engine.cleanup import Ended, Kept, dropped_jobs, surplus
 from tiphys.errors import NotFound, TiphysError
 from tiphys.model.ids import RunId
@@ -25,11 +26,15 @@ _log = logging.getLogger(__name__)
 
 
 class _Due(msgspec.Struct, frozen=True):
-    """When an ended run is deleted, and its pods before; the claims that it needs no more."""
+    """When an ended run is deleted, and its pods before; the claims that it needs no more.
+
+    `artifacts` says that some are deleted because it has ended.
+    """
 
     expires: float | None = None
     pods: float | None = None
     claims: tuple[str, ...] = ()
+    artifacts: bool = False
 
 
 class _Status(msgspec.Struct, frozen=True):
@@ -79,7 +84,7 @@ class Yard:
     """Where ended runs lie.
 
     `forget` deletes one with everything that belongs to it, `delete_claims` the volumes that it
-    made from these volumeClaimTemplates.
+    made from these volumeClaimTemplates. `collector` deletes artifacts.
     """
 
     journal: Journal
@@ -89,6 +94,7 @@ class Yard:
     runtime_for: Callable[[RunRow], Runtime]
     forget: Callable[[RunRow], Awaitable[None]]
     delete_claims: Callable[[RunRow, Sequence[str]], Awaitable[None]]
+    collector: Collector | None = None
 
 
 class Retention:
@@ -100,6 +106,7 @@ class Retention:
         self._kept = kept
         self._cleared: set[RunId] = set()
         self._unclaimed: set[RunId] = set()
+        self._collected: dict[RunId, bytes] = {}
 
     async def sweep(self) -> float | None:
         """Delete what is due; return when something will be next (epoch seconds), None if never.
@@ -117,10 +124,15 @@ class Retention:
                 continue
             times += [] if expires is None else [expires]
             times += await self._look_after(row, said.due, now)
+        if self._yard.collector is not None:
+            wanted = await self._yard.collector.gc.work()
+            times += [] if wanted is None else [wanted]
         return min(times, default=None)
 
     async def _look_after(self, row: EndedRow, due: _Due, now: float) -> list[float]:
-        """See to the pods and the volumes of an ended run; return when to look again."""
+        """See to what an ended run has left; return when to look again."""
+        if due.artifacts and self._collected.get(row.run) != row.summary:
+            await self._safely(row, self._collect)
         if due.claims and row.run not in self._unclaimed:
             await self._safely(row, partial(self._unclaim, due.claims))
         if due.pods is None or row.run in self._cleared:
@@ -153,6 +165,12 @@ class Retention:
         await self._yard.forget(row)
         self._cleared.discard(row.run)
         self._unclaimed.discard(row.run)
+        self._collected.pop(row.run, None)
+
+    async def _collect(self, row: RunRow) -> None:
+        if self._yard.collector is not None:
+            await self._yard.collector.note(row)
+        self._collected[row.run] = row.summary
 
     async def _unclaim(self, claims: Sequence[str], row: RunRow) -> None:
         await self._yard.delete_claims(row, claims)

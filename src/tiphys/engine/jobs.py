@@ -13,6 +13,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tiphys.engine.phases import BAD
+from tiphys.engine.places import (
+    archive_location,
+    archives_logs,
+    job_scope,
+    key_prefix,
+    located,
+    pod_of,
+)
 from tiphys.engine.resolving import CallError, resolve_body, resolve_text
 from tiphys.engine.scope import ConstantScope
 from tiphys.engine.state import Node
@@ -21,9 +29,7 @@ from tiphys.expr.durations import parse_argo_duration
 from tiphys.expr.errors import DurationError
 from tiphys.expr.template import LENIENT, Text
 from tiphys.messages import JobSpec
-from tiphys.model.artifacts import Artifact, LocalArtifact, location_type
 from tiphys.model.base import Json, JsonObject
-from tiphys.model.ids import pod_name
 from tiphys.model.merge import POD_KEYS, strategic_merge
 from tiphys.model.templates import Template
 from tiphys.model.yaml_reader import read_yaml
@@ -35,7 +41,7 @@ if TYPE_CHECKING:
 def job_spec(run: Run, node: Node) -> JobSpec:
     """Return the job of a Pod node. Raises CallError if its template cannot be resolved."""
     compiled = run.template(node)
-    scope = run.own_scope(node, ConstantScope(run.program.constants))
+    scope = job_scope(run, node)
     context = run.context(node.name)
     body = resolve_body(compiled.body, scope, LENIENT, context)
     volumes = run.program.volumes
@@ -43,19 +49,20 @@ def job_spec(run: Run, node: Node) -> JobSpec:
     for patch in (run.program.pod_patch, compiled.pod_patch):
         if patch is not None:
             body = _patched(body, resolve_text(patch, scope, LENIENT, context))
-    pod = str(pod_name(run.state.name, node.name, compiled.name))
-    prefix = f"{run.state.name}/{pod}"
     try:
         template = msgspec.convert(body, Template)
     except msgspec.ValidationError as exc:
         raise CallError(f"template {compiled.name}: {exc}") from exc
+    base = archive_location(run, node, template.archive_location)
+    prefix = key_prefix(run, node, base)
     template = msgspec.structs.replace(
         template,
         name=compiled.name,
         inputs=node.inputs,
+        archive_location=base,
         outputs=msgspec.structs.replace(
             template.outputs,
-            artifacts=tuple(located(item, prefix) for item in template.outputs.artifacts),
+            artifacts=tuple(located(item, prefix, base) for item in template.outputs.artifacts),
         ),
     )
     return JobSpec(
@@ -64,11 +71,11 @@ def job_spec(run: Run, node: Node) -> JobSpec:
         workflow=run.state.name,
         namespace=run.program.namespace,
         node_name=node.name,
-        pod_name=pod,
+        pod_name=pod_of(run, node),
         template=template,
         key_prefix=prefix,
         capture_result=_captures(run, node),
-        archive_logs=_archives_logs(run, node),
+        archive_logs=archives_logs(run, node),
         deadline_seconds=_deadline(run, node, template),
         deadline_at=_deadline_at(run, node),
         volumes=(*_objects(shared), *template.volumes),
@@ -130,35 +137,8 @@ def _patched(body: Json, text: str) -> Json:
     return {**body, kind: next(found, main)}
 
 
-def _archives_logs(run: Run, node: Node) -> bool:
-    own = run.template(node).archive_logs
-    return run.program.archive_logs if own is None else own
-
-
 def _captures(run: Run, node: Node) -> bool:
     return run.call(node).captures_result
-
-
-def located(artifact: Artifact, prefix: str) -> Artifact:
-    """Return an output artifact with the key it will be stored under.
-
-    Its own key is kept; otherwise the key is the pod's place in the repository and a file name.
-    """
-    if location_type(artifact):
-        return artifact
-    return msgspec.structs.replace(
-        artifact, local=LocalArtifact(key=f"{prefix}/{file_name(artifact)}")
-    )
-
-
-def file_name(artifact: Artifact) -> str:
-    """Return the file name of a stored artifact, by its archive strategy."""
-    archive = artifact.archive
-    if archive is not None and archive.none is not None:
-        return artifact.path.rstrip("/").rpartition("/")[2] or artifact.name
-    if archive is not None and archive.zip is not None:
-        return f"{artifact.name}.zip"
-    return f"{artifact.name}.tgz"
 
 
 def _deadline(run: Run, node: Node, template: Template) -> float | None:

@@ -16,6 +16,7 @@ from tiphys.engine.resolving import CallError
 from tiphys.engine.state import Asked, Node, State
 from tiphys.messages import LocksWanted
 from tiphys.model.arguments import Inputs, Outputs, Parameter
+from tiphys.model.artifact_gc import FINALIZER, ON_COMPLETION
 from tiphys.model.base import Json
 from tiphys.model.status import (
     Condition,
@@ -166,7 +167,14 @@ def summary(run: Run) -> dict[str, Json]:
         claims: list[Json] = []
         if not keeps_claims(run.program.clean_up, state.phase):
             claims = [item["name"] for item in run.program.claims if isinstance(item, dict)]
-        found["due"] = {"expires": due.expires_at, "pods": due.pods_at, "claims": claims}
+        found["due"] = {
+            "expires": due.expires_at,
+            "pods": due.pods_at,
+            "claims": claims,
+            "artifacts": ON_COMPLETION in run.program.artifact_rules.strategies,
+        }
+    if run.program.artifact_rules.strategies:
+        found["collects"] = True
     if state.parameters:
         found["parameters"] = dict(state.parameters)
     return found
@@ -200,12 +208,19 @@ def document_of(
     given = _object(changing.get("parameters"))
     if given:
         spec["arguments"] = _given(_object(spec.get("arguments")), given)
+    held = {"finalizers": _held_by(metadata.get("finalizers"))} if changing.get("collects") else {}
     return {
         **workflow,
-        "metadata": {**metadata, "labels": labels},
+        "metadata": {**metadata, "labels": labels, **held},
         "spec": spec,
         "status": {**_object(changing.get("status")), **rare},
     }
+
+
+def _held_by(finalizers: Json) -> Json:
+    """Return the finalizers of a workflow that has artifacts to delete."""
+    own = finalizers if isinstance(finalizers, list) else []
+    return own if FINALIZER in own else [*own, FINALIZER]
 
 
 def _given(arguments: dict[str, Json], given: dict[str, Json]) -> dict[str, Json]:
@@ -229,8 +244,12 @@ def _status(run: Run) -> dict[str, Json]:
         "finishedAt": rfc3339(state.finished_at) if state.finished_at else None,
         "progress": f"{state.done_units}/{state.all_units}",
         "conditions": _conditions(run),
-        "artifactGCStatus": {"notSpecified": True},
+        "artifactGCStatus": {},
     }
+    if not run.program.artifact_rules.strategies:
+        status["artifactGCStatus"] = {"notSpecified": True}
+    if run.program.repository is not None:
+        status["artifactRepositoryRef"] = msgspec.to_builtins(run.program.repository.status)
     if state.message:
         status["message"] = state.message
     if run.estimates is not None and run.estimates.seconds and state.started_at:

@@ -24,7 +24,8 @@ from tiphys.executor.stage import clean_path
 from tiphys.executor.transfers import RETRY, DriverOf, Retry, Transfers
 from tiphys.messages import ContainerReported, JobFinished, JobSpec
 from tiphys.model.arguments import Outputs, Parameter
-from tiphys.model.artifacts import Artifact, ArtifactLocation, LocalArtifact
+from tiphys.model.artifacts import Artifact, ArtifactLocation, LocalArtifact, location_type
+from tiphys.model.locations import key_only, with_key
 from tiphys.ports import Stored
 
 RESULT_BYTES: Final = 262144
@@ -204,13 +205,11 @@ def log_artifact(job: JobSpec, container: str = MAIN) -> Artifact:
     Source: reference/executor.md 6.4.
     """
     where = job.template.archive_location or ArtifactLocation()
-    key = f"{job.key_prefix}/{container}.log"
-    for name in ("s3", "gcs", "oss", "plugin", "local"):
-        if (location := getattr(where, name)) is not None:
-            return Artifact(name=f"{container}-logs", **{name: replace(location, key=key)})
-    if where.azure is not None:
-        return Artifact(name=f"{container}-logs", azure=replace(where.azure, blob=key))
-    return Artifact(name=f"{container}-logs", local=LocalArtifact(key=key))
+    kind, key = location_type(where), f"{job.key_prefix}/{container}.log"
+    if not kind:
+        return Artifact(name=f"{container}-logs", local=LocalArtifact(key=key))
+    moved = key_only(with_key(where, key))
+    return Artifact(name=f"{container}-logs", **{kind: getattr(moved, kind)})
 
 
 # ------------------------------------------------------------------------------------ verdict

@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from tiphys.model.arguments import Outputs
 from tiphys.model.artifacts import Artifact, ArtifactLocation
 from tiphys.model.ids import fnv1a
 from tiphys.model.locations import complete
 from tiphys.model.policies import ArtifactGC
 from tiphys.model.spec import WorkflowSpec
 from tiphys.model.status import Condition, NodeStatus
-from tiphys.model.templates import Template
 
 FINALIZER: Final = "workflows.argoproj.io/artifact-gc"
 ON_COMPLETION: Final = "OnWorkflowCompletion"
@@ -51,10 +51,12 @@ class Ending:
         return strategy == ON_DELETION and self.deleted
 
 
-def collects(spec: WorkflowSpec, templates: Iterable[Template]) -> bool:
-    """Tell whether any output is to be deleted some day: the workflow then gets the finalizer."""
-    outputs = (item for template in templates for item in template.outputs.artifacts)
-    return any(strategy_of(spec, item) in _SHORT for item in outputs)
+def strategies_of(spec: WorkflowSpec, outputs: Iterable[Outputs]) -> frozenset[str]:
+    """Return when outputs are to be deleted; the workflow has the finalizer if there is any."""
+    found = {strategy_of(spec, item) for part in outputs for item in part.artifacts}
+    if found and spec.artifact_gc is not None:
+        found.add(spec.artifact_gc.strategy)  # that of logs
+    return frozenset(found & {*_SHORT})
 
 
 def strategy_of(spec: WorkflowSpec, artifact: Artifact) -> str:

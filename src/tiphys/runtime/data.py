@@ -16,6 +16,8 @@ from tiphys.expr.render import to_json
 from tiphys.expr.values import Context, TypedList, Value
 from tiphys.messages import JobSpec
 from tiphys.model.arguments import Outputs
+from tiphys.model.artifacts import ArtifactLocation
+from tiphys.model.locations import complete
 from tiphys.model.templates import Data
 from tiphys.ports import Capabilities, Clock
 from tiphys.runtime.inline import Desk, End, InlineRuntime, failed_as_main
@@ -38,7 +40,7 @@ class DataRuntime(InlineRuntime):
             raise Permanent("no data template found")
         context = Context(datetime.fromtimestamp(self._clock.now(), UTC))
         try:
-            keys = await self._keys(data)
+            keys = await self._keys(data, job.template.archive_location)
             result = _transformed(data, keys, context)
         except TiphysError as exc:
             raise Permanent(f"unable to process data template: {exc}") from exc
@@ -49,11 +51,12 @@ class DataRuntime(InlineRuntime):
         """Return the end of a pod whose main container failed."""
         return failed_as_main(problem)
 
-    async def _keys(self, data: Data) -> list[str]:
+    async def _keys(self, data: Data, base: ArtifactLocation | None) -> list[str]:
         """Return the keys below the source, in the store's order. Raises TiphysError."""
-        where = data.source.artifact_paths
-        if where is None:
+        paths = data.source.artifact_paths
+        if paths is None:
             raise Permanent("no valid source is used for data template")
+        where = complete(paths, base)
         return [entry.key async for entry in self._drivers(where).list(where)]
 
 

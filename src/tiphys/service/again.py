@@ -23,7 +23,7 @@ from tiphys.model.codec import convert
 from tiphys.model.ids import NodeId
 from tiphys.model.meta import ObjectMeta
 from tiphys.model.workflow import Workflow
-from tiphys.ports import Clock, Intake, Journal, Queries, RunRow
+from tiphys.ports import Clock, Deletions, Intake, Journal, Queries, RunRow
 from tiphys.service.operations import node_filter
 from tiphys.service.submit import Overrides, Submitter
 from tiphys.service.view import Viewer
@@ -69,6 +69,7 @@ class Repeater:
     queries: Queries
     submitter: Submitter
     clock: Clock
+    deletions: Deletions | None = None
 
     async def retry(self, row: RunRow, options: RetryOptions) -> None:
         """Go on with a workflow from what failed.
@@ -90,6 +91,8 @@ class Repeater:
             at=self.clock.now(), nodes=tuple(nodes), parameters=tuple(options.parameters)
         )
         await self.intake.reopen(row.run, item, _opened(row, item))
+        if self.deletions is not None:
+            await self.deletions.forget(row.run)  # what runs again stores its artifacts again
 
     async def _matching(self, row: RunRow, selector: str) -> list[NodeId]:
         matches = node_filter(selector)

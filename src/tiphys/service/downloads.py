@@ -24,11 +24,26 @@ Side = Literal["inputs", "outputs"]
 _MOST_ENTRIES: Final = 10_000
 
 
+Finder = Callable[[Artifact], ArtifactDriver]
+"""Finds the driver of a location."""
+
+
 @dataclass(frozen=True, slots=True)
 class Downloads:
-    """Finds and reads artifacts; `drivers` finds the driver of a location."""
+    """Reads artifacts; `drivers` finds drivers that know the Secrets of a namespace."""
 
-    drivers: Callable[[Artifact], ArtifactDriver]
+    drivers: Callable[[str], Finder]
+
+    def of(self, namespace: str) -> Files:
+        """Return the files of a namespace's workflows."""
+        return Files(self.drivers(namespace))
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Finds and reads artifacts."""
+
+    drivers: Finder
 
     async def files(self, where: Artifact) -> list[Entry]:
         """Return what lies at or below an artifact; keys are as the driver has them."""

@@ -10,14 +10,16 @@ import msgspec
 from tiphys.engine.status import document_of
 from tiphys.engine.totals import add_totals
 from tiphys.model.base import JsonObject
-from tiphys.ports import Queries, RunRow
+from tiphys.ports import Deletions, Queries, RunRow
+from tiphys.service.deleted import show_deletions
 
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Reads workflows from a store."""
+    """Reads workflows from a store; `deletions` knows what became of their artifacts."""
 
     queries: Queries
+    deletions: Deletions | None = None
 
     async def get(self, namespace: str | None, name: str) -> JsonObject:
         """Return a workflow with its nodes. Raises NotFound."""
@@ -31,6 +33,8 @@ class Viewer:
             node = msgspec.json.decode(data)
             nodes[node["id"]] = node
         add_totals(nodes)
+        if self.deletions is not None:
+            show_deletions(workflow, nodes, await self.deletions.of(row.run))
         status = workflow.get("status")
         if nodes and isinstance(status, dict):
             status["nodes"] = {**nodes}

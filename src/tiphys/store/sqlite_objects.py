@@ -104,6 +104,10 @@ class SqliteObjects:
 
     async def get(self, ref: ObjectRef) -> JsonObject:
         """Return an object. Raises NotFound."""
+        return self.look(ref)
+
+    def look(self, ref: ObjectRef) -> JsonObject:
+        """Return an object at once. Raises NotFound."""
         found = self._read(f"SELECT data FROM objects WHERE {_KEY}", _key(ref))  # noqa: S608
         if not found:
             raise not_found(ref)

@@ -8,7 +8,7 @@ import pytest
 
 from tiphys.artifacts.local import LocalDriver
 from tiphys.artifacts.raw import RawDriver
-from tiphys.artifacts.registry import BUILTIN, Drivers
+from tiphys.artifacts.registry import BUILTIN, Drivers, available
 from tiphys.errors import NotFound, Permanent, Unsupported, UserError
 from tiphys.model.artifacts import (
     LOCATIONS,
@@ -155,3 +155,10 @@ async def test_a_key_without_a_bucket_is_in_the_default_repository(tmp_path):
     await drivers(place).put(tmp_path / "x", place)
     await drivers(at("a/x")).get(at("a/x"), tmp_path / "y")
     assert (tmp_path / "y").read_text() == "1"
+
+
+def test_a_type_is_available_when_its_package_is_there(monkeypatch):
+    assert available() == BUILTIN.keys()
+    for module in ("obstore", "grpc"):
+        monkeypatch.setitem(sys.modules, module, None)
+    assert available() == {"local", "raw", "git", "hdfs", "http", "artifactory"}

@@ -77,6 +77,7 @@ WRONG = {
         's.yaml:1:21: unknown setting "errors" of retention; known are completed, failed,'
     ),
     "retention: {failed: -1}\n": 's.yaml:1:21: setting "failed" is not a number from 0 on',
+    "artifact_repository: {s4: {}}\n": ('s.yaml:1:22: artifact_repository: unknown field "s4"'),
     "estimate_durations: 1\n": (
         's.yaml:1:21: setting "estimate_durations" is neither true nor false'
     ),
@@ -109,6 +110,7 @@ def test_the_example_of_the_page_is_a_settings_file(tmp_path: Path) -> None:
     (tmp_path / "slack.token").write_text("opensesame\n")
     settings = load_settings(file=str(file))
     assert settings.workflow_defaults["metadata"] == {"labels": {"team": "data"}}
+    assert settings.artifact_repository["archiveLogs"] is True
     assert settings.retention == {"completed": 100, "failed": 500}
     assert (settings.runtime, settings.slots, settings.namespace) == ("process", 4, "team")
     assert settings.idle_seconds == 30

@@ -151,7 +151,7 @@ def test_the_log_goes_beside_the_jobs_other_artifacts():
 
     assert place(None).local.key == "k/main.log"
     s3 = place(ArtifactLocation(s3=S3Artifact(bucket="b", key="x"))).s3
-    assert (s3.bucket, s3.key) == ("b", "k/main.log")
+    assert s3 == S3Artifact(key="k/main.log")
     assert place(ArtifactLocation(gcs=GCSArtifact(key="x"))).gcs.key == "k/main.log"
 
 

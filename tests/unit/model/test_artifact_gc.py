@@ -7,9 +7,9 @@ import pytest
 from tiphys.model.arguments import Outputs
 from tiphys.model.artifact_gc import (
     Ending,
-    collects,
     failure_condition,
     failure_event,
+    strategies_of,
     task_name,
     to_delete,
 )
@@ -18,7 +18,6 @@ from tiphys.model.meta import Metadata
 from tiphys.model.policies import ArtifactGC, WorkflowLevelArtifactGC
 from tiphys.model.spec import WorkflowSpec
 from tiphys.model.status import NodeStatus
-from tiphys.model.templates import Template
 
 BASE = ArtifactLocation(s3=S3Artifact(endpoint="e", bucket="b", key="wf/pod"))
 
@@ -92,11 +91,10 @@ def test_each_service_account_and_metadata_has_its_task():
 
 def test_a_workflow_gets_the_finalizer_when_any_output_is_to_be_deleted():
     outputs = Outputs(artifacts=(Artifact(name="a", path="/a"),))
-    template = Template(name="t", outputs=outputs)
-    assert collects(spec("OnWorkflowDeletion"), [template])
-    assert not collects(spec("Never"), [template])
-    assert not collects(spec(), [template])
-    assert not collects(spec("OnWorkflowDeletion"), [Template(name="t")])
+    assert strategies_of(spec("OnWorkflowDeletion"), [outputs]) == {"OnWorkflowDeletion"}
+    assert not strategies_of(spec("Never"), [outputs])
+    assert not strategies_of(spec(), [outputs])
+    assert not strategies_of(spec("OnWorkflowDeletion"), [Outputs()])
 
 
 def test_failures_are_told_in_argos_words():

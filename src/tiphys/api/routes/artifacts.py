@@ -24,6 +24,7 @@ from tiphys.model.artifacts import Artifact
 from tiphys.model.base import JsonObject
 from tiphys.model.ids import RunId
 from tiphys.service.downloads import (
+    Files,
     Side,
     artifact_of,
     file_name,
@@ -82,7 +83,15 @@ async def input_(call: Call) -> Answer:
 async def _download(call: Call, side: Side) -> Answer:
     params = call.params
     workflow = await _workflow(call, params.get("name", ""), params.get("uid", ""))
-    return await _sent(call, artifact_of(workflow, params["nodeId"], side, params["artifact"]))
+    where = artifact_of(workflow, params["nodeId"], side, params["artifact"])
+    return await _sent(_files(call, workflow), where)
+
+
+def _files(call: Call, workflow: JsonObject) -> Files:
+    """Return what reads the artifacts of a workflow: by the Secrets of its own namespace."""
+    metadata = workflow.get("metadata")
+    own = metadata if isinstance(metadata, dict) else {}
+    return call.services.downloads.of(str(own.get("namespace", "")))
 
 
 async def _workflow(call: Call, name: str, uid: str) -> JsonObject:
@@ -114,14 +123,15 @@ async def browse(call: Call) -> Answer:
     where = inside(whole, path)
     if params["artifact"].endswith("/"):
         return await _listed(call, where)
-    if await call.services.downloads.is_folder(where):
+    files = _files(call, workflow)
+    if await files.is_folder(where):
         return RedirectResponse(quote(call.request.scope["path"]) + "/", 307)
-    return await _sent(call, where)
+    return await _sent(files, where)
 
 
 async def _listed(call: Call, where: Artifact) -> Response:
     """Return a page of what is in a directory, or the page that it has itself."""
-    names = names_below(where, await call.services.downloads.files(where))
+    names = names_below(where, await call.services.downloads.of(call.namespace).files(where))
     if not names:
         raise NotFound("no such directory")
     if "index.html" in names:
@@ -137,9 +147,9 @@ def _href(name: str) -> str:
     return html.escape(quote(name))
 
 
-async def _sent(call: Call, where: Artifact) -> Response:
+async def _sent(files: Files, where: Artifact) -> Response:
     """Return a file, with the type that its name says."""
-    pieces = await call.services.downloads.open(where)
+    pieces = await files.open(where)
     name = file_name(where)
     kind = mimetypes.guess_type(name)[0] or _UNKNOWN_TYPE
     headers = {**HEADERS, "Content-Disposition": _disposition(name)}
@@ -170,7 +180,7 @@ async def upload(call: Call) -> Answer:
         with tempfile.TemporaryDirectory(prefix="tiphys-upload-") as folder:
             target = Path(folder, posixpath.basename(key))
             await _save(file, target, services.limits.upload_bytes)
-            await services.downloads.keep(target, where)
+            await services.downloads.of(call.namespace).keep(target, where)
     answer = to_bytes({"key": key, "name": artifact}) + b"\n"
     return Response(answer, media_type="application/json")
 

@@ -136,5 +136,5 @@ async def delete_workflow(call: Call) -> Answer:
     """Delete a live workflow."""
     row = await call.services.workflows.row(call.namespace, call.name)
     await require(call, "delete", "workflows", row.namespace)
-    await call.services.forget(row)
+    await call.services.forget(row, call.query.flag("force"))
     return {}

@@ -1,0 +1,54 @@
+"""`tiphys cp`: the artifacts of a workflow as files."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tiphys.cli.session import Session, is_asynchronous, settings_option, with_session
+
+if TYPE_CHECKING:
+    from tiphys.app import Local
+    from tiphys.ports import RunRow
+    from tiphys.service.outputs import Output
+
+
+@click.command()
+@click.argument("name")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--node-id", default="", help="Only of this node.")
+@click.option("--template-name", "template", default="", help="Only of nodes of this template.")
+@click.option("--artifact-name", "artifact", default="", help="Only artifacts of this name.")
+@click.option(
+    "--path",
+    default="",
+    metavar="PATTERN",
+    help="Where below FOLDER: {namespace}/{workflowName}/{nodeId}/outputs/{artifactName}; there is "
+    "also {templateName}.",
+)
+@settings_option
+@with_session
+@is_asynchronous
+async def cp(session: Session, name: str, folder: Path, **values: str) -> None:
+    """Copy the output artifacts of the workflow NAME to FOLDER; archives are not unpacked.
+
+    @latest is the newest workflow. For example: tiphys cp @latest out --artifact-name report
+    """
+    from tiphys.app import local
+    from tiphys.service.outputs import PATH, Wanted, outputs_of
+
+    with local(session.settings) as home:
+        row = await home.store.find(session.namespace, name)
+        pattern = values.pop("path") or PATH
+        for output in await outputs_of(home.store, row, Wanted(**values)):
+            await _copy(home, row, output, folder / output.place(row, pattern))
+
+
+async def _copy(home: Local, row: RunRow, output: Output, to: Path) -> None:
+    """Copy one artifact and say so, in Argo's words."""
+    to.parent.mkdir(parents=True, exist_ok=True)
+    await home.drivers(row.namespace)(output.artifact).get(output.artifact, to)
+    sys.stderr.write(f'Created "{output.file}"\n')
