@@ -37,7 +37,8 @@ async def token(
     if given:
         write(f"{given}\n")
         return
-    from tiphys.app import local, tokens
+    from tiphys.app import local
+    from tiphys.app_server import tokens
     from tiphys.auth.rules import grants_of
 
     grants = grants_of(role, namespaces)

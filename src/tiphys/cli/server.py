@@ -21,7 +21,7 @@ from tiphys.settings import Listening
 if TYPE_CHECKING:
     import uvicorn
 
-    from tiphys.app import Serving
+    from tiphys.app_server import Serving
 
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
 _MODES = click.Choice(["client", "server", "sso", "hybrid"])
@@ -96,7 +96,7 @@ def _runner() -> asyncio.Runner:
 
 async def _serve(session: Session, listening: Listening) -> int:
     """Serve until told to end, or until a part of it fails."""
-    from tiphys.app import server as opened
+    from tiphys.app_server import server as opened
 
     with opened(session.settings, listening) as serving:
         machine = _machine(serving, listening)

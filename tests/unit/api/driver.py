@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from tiphys.app import Serving, server
+from tiphys.app_server import Serving, server, tokens
 from tiphys.auth.rules import grants_of
 from tiphys.settings import Listening, Settings
 
@@ -159,8 +159,6 @@ class Place:
 
     async def token(self, role: str = "admin", *namespaces: str, seconds: float = 3600.0) -> str:
         """Return a new token."""
-        from tiphys.app import tokens
-
         grants = grants_of(role, namespaces)
         return await tokens(self.serving.home).create("someone", grants, seconds)
 

@@ -8,7 +8,7 @@ import logging
 import pytest
 from tests.unit.api.driver import NAMESPACE, Client, create, served, workflow
 
-from tiphys.app import check_listening
+from tiphys.app_server import check_listening
 from tiphys.auth.gate import modes_of
 from tiphys.errors import UserError
 from tiphys.settings import Listening
