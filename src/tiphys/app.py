@@ -38,6 +38,7 @@ from tiphys.model.codec import convert
 from tiphys.model.repositories import ArtifactRepository
 from tiphys.model.secret import SecretReader
 from tiphys.ports import Answerer, Objects, Observer, RunRow, Runtime, Update
+from tiphys.ports_server import Filter, Listed, NameTest, Page
 from tiphys.runtime.images import ImageRule
 from tiphys.runtime.local import LocalRuntime
 from tiphys.runtime.process import ProcessRuntime
@@ -58,6 +59,7 @@ from tiphys.store.sqlite import SqliteStore
 if TYPE_CHECKING:
     from tiphys.locks.rooms import RoomLimits
     from tiphys.runtime.exchange import HttpOptions
+    from tiphys.service.archive import Archive
 
 
 _UNLIMITED = 1 << 30
@@ -132,6 +134,8 @@ class Local:
     objects: Objects
     crons: CronWorkflows
     secrets: SecretReader
+    archive: Archive | None = None
+    """Where workflows that have ended are kept when they are deleted; only a server has one."""
 
     def engine(self, observers: Sequence[Observer] = ()) -> Engine:
         """Return what drives runs in this process, and sees to those that have ended."""
@@ -267,9 +271,10 @@ class Local:
 
         Raises Conflict if artifacts that artifactGC names cannot be deleted; with `force` it goes
         without them.
-        Artifacts lie under the workflow's name, as in Argo, so a workflow of that name in another
-        namespace keeps them. The rows go last: after a crash it can be done again.
+        What is archived keeps its other artifacts. The rows go last: after a crash it can be done
+        again.
         """
+        kept = self.archive is not None and await self.archive.keep(row)
         collector, runtime = self.collector(), self.runtime(row)
         try:
             if row.done:
@@ -280,13 +285,28 @@ class Local:
         if not row.done:
             await collector.clear(row, force)
         await drop_face(self.objects, row)
-        folder = self.settings.home / "artifacts" / row.name
-        others = (other for other in await self.store.list(None) if other.run != row.run)
-        shared = any(other.name == row.name for other in others)
-        if not shared and folder.parent == self.settings.home / "artifacts":
-            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        if not kept:
+            await self._drop_artifacts(row)
         await self.delete_claims(row, claims_of(row))
         await self.store.delete(row.run)
+
+    async def forget_archived(self, item: Listed) -> None:
+        """Delete what the archive has of a workflow; of one that is gone also its artifacts."""
+        await self.store.catalogue.forget_archived(item.row.run)
+        if not item.live:
+            await self._drop_artifacts(item.row)
+
+    async def _drop_artifacts(self, row: RunRow) -> None:
+        """Delete a workflow's artifacts.
+
+        They lie under its name, as in Argo, so another workflow of that name keeps them.
+        """
+        folder = self.settings.home / "artifacts" / row.name
+        alike = Filter(names=[NameTest("Exact", row.name)])
+        listing = await self.store.catalogue.page(alike, Page(2))
+        shared = any(item.row.run != row.run for item in listing.items)
+        if not shared and folder.parent == self.settings.home / "artifacts":
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
     async def delete_claims(self, row: RunRow, claims: Sequence[str]) -> None:
         """Delete the volumes that a run made from these of its volumeClaimTemplates."""
@@ -302,6 +322,12 @@ class Local:
 
             return SimulatedRuntime(self.clock)
         return _routed(self, row.runtime, row.namespace)
+
+    def certificate(self) -> tuple[Path, Path]:
+        """Return the files of a certificate for this home's server, and of its key."""
+        from tiphys.auth.certificate import self_signed
+
+        return self_signed(self.settings.home / "server", self.clock.now())
 
     def drivers(self, namespace: str) -> Drivers:
         """Return what finds drivers; they know the Secrets of a namespace."""
@@ -448,8 +474,11 @@ def _site(settings: Settings) -> Site:
 
 
 @contextlib.contextmanager
-def local(settings: Settings, *, drives: bool = False) -> Iterator[Local]:
-    """Open the home of `settings`; with `drives` this process may own runs."""
+def local(settings: Settings, *, drives: bool = False, archives: bool = False) -> Iterator[Local]:
+    """Open the home of `settings`; with `drives` this process may own runs.
+
+    With `archives` workflows that have ended are kept in the archive when they are deleted.
+    """
     prepare_home(settings.home)
     with contextlib.ExitStack() as stack:
         owner = None
@@ -481,4 +510,13 @@ def local(settings: Settings, *, drives: bool = False) -> Iterator[Local]:
             objects=objects,
             crons=CronWorkflows(objects),
             secrets=secret_reader(objects.look),
+            archive=archive_of(store, clock, on=True) if archives else None,
         )
+
+
+def archive_of(store: SqliteStore, clock: SystemClock, on: bool) -> Archive:
+    """Return the archive of a home."""
+    from tiphys.service.archive import Archive
+    from tiphys.service.workflows import Workflows
+
+    return Archive(Workflows(store, store.catalogue), store.catalogue, clock, on)

@@ -4,11 +4,16 @@ TiphysError
 ├─ UserError                 the request is wrong; say where and how to mend it
 │   ├─ InvalidDocument       path, line, reason, hint       400   exit 2
 │   ├─ Unsupported           feature, place                 400   exit 2
+│   ├─ Unauthenticated       who asks is not known          401
+│   ├─ Forbidden             who asks may not               403
 │   ├─ NotFound              404
-│   └─ Conflict              409
+│   ├─ Conflict              409
+│   │   └─ Ended             400: Argo's answer when a workflow has ended
+│   └─ TooMuch               a limit of the server          429
 ├─ WorldError                something outside misbehaved
 │   ├─ Transient             the same call may work later   503
-│   └─ Permanent             the same call will fail again  502
+│   ├─ Permanent             the same call will fail again  502
+│   └─ Impossible            this installation has no such thing 500
 ├─ StoreError
 │   ├─ LostOwnership         another owner has the run; drop it, do not retry
 │   └─ Corrupt               stop and tell a person         500
@@ -75,12 +80,28 @@ class Unsupported(UserError):
         super().__init__("\n".join(str(item) for item in findings))
 
 
+class Unauthenticated(UserError):
+    """Who asks cannot be told: no credential, or none that counts."""
+
+
+class Forbidden(UserError):
+    """Who asks is known and may not do that."""
+
+
 class NotFound(UserError):
     """The named thing does not exist."""
 
 
 class Conflict(UserError):
     """The request does not fit the present state of the thing."""
+
+
+class Ended(Conflict):
+    """The workflow has ended: that cannot be asked of it any more."""
+
+
+class TooMuch(UserError):
+    """More than the server takes: of one request, or of all requests together."""
 
 
 class WorldError(TiphysError):
@@ -97,6 +118,10 @@ class Transient(WorldError):
 
 class Permanent(WorldError):
     """The same call will fail again."""
+
+
+class Impossible(WorldError):
+    """This installation was not set up for that; clients know Argo's text."""
 
 
 class StoreError(TiphysError):

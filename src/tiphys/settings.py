@@ -67,6 +67,68 @@ class Plugin:
 
 
 @dataclass(frozen=True, slots=True)
+class LoginRule:
+    """Who gets which role after a login: `rule` is an expression over the claims."""
+
+    rule: str
+    role: str
+    namespaces: tuple[str, ...] = ("*",)
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Login by an identity provider that speaks OpenID Connect."""
+
+    issuer: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    issuer_alias: str = ""
+    redirect_url: str = ""
+    scopes: tuple[str, ...] = ()
+    session_seconds: float = 36_000.0
+    groups_claim: str = "groups"
+    user_info_path: str = ""
+    filter_groups: tuple[str, ...] = ()
+    root_ca: str = ""
+    rules: tuple[LoginRule, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """What `tiphys server` does besides its flags.
+
+    `archive`: workflows that have ended are kept after they are deleted. `links`, `columns` and
+    `nav_color` are for its pages, in Argo's form. `login` is how people log in with `sso`.
+    """
+
+    archive: bool = True
+    links: tuple[JsonObject, ...] = ()
+    columns: tuple[JsonObject, ...] = ()
+    nav_color: str = ""
+    login: Login | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """How a server is reached, and by whom: the flags of `tiphys server`.
+
+    `modes` are ways of knowing people (`auth/gate.py`). Without `certificate` and `key` a
+    certificate is made. `allow_origin` is a site whose pages may use the API.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 2746
+    modes: tuple[str, ...] = ("client",)
+    secure: bool = True
+    certificate: str = ""
+    key: str = ""
+    base_href: str = "/"
+    allow_origin: str = ""
+    open_metrics: bool = False
+    requests_per_second: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """How this process works.
 
@@ -98,6 +160,7 @@ class Settings:
     container_network: str = ""
     http: Http = field(default_factory=Http)
     plugins: tuple[Plugin, ...] = ()
+    server: Server = field(default_factory=Server)
     workflow_defaults: JsonObject = field(default_factory=dict)
     template_referencing: Literal["", "Strict", "Secure"] = ""
     override_allowlist: frozenset[str] = frozenset()
@@ -119,6 +182,7 @@ SETTINGS = (
     "container_network",
     "http",
     "plugins",
+    "server",
     "workflow_defaults",
     "template_referencing",
     "override_allowlist",
@@ -129,6 +193,12 @@ SETTINGS = (
 """What a settings file may hold."""
 RETENTION_SETTINGS = ("completed", "failed", "errored")
 """What `retention` may hold."""
+SERVER_SETTINGS = tuple(item.name for item in fields(Server))
+"""What `server` may hold."""
+LOGIN_SETTINGS = (*(item.name for item in fields(Login)), "client_secret_file")
+"""What `login` of `server` may hold."""
+RULE_SETTINGS = tuple(item.name for item in fields(LoginRule))
+"""What an entry of `rules` of `login` may hold."""
 IMAGE_SETTINGS = tuple(item.name for item in fields(Image))
 """What an entry of `images` may hold."""
 HTTP_SETTINGS = tuple(item.name for item in fields(Http))
@@ -168,6 +238,7 @@ def load_settings(
         container_network=given.text("container_network"),
         http=_http(given),
         plugins=tuple(_plugin(given, index, base) for index in range(len(given.items("plugins")))),
+        server=_server(given, base),
         workflow_defaults=_workflow_defaults(given),
         template_referencing=_referencing(given),
         override_allowlist=_allowlist(given, environ),
@@ -406,9 +477,81 @@ def _plugin(file: _File, index: int, base: Path) -> Plugin:
     if not address.startswith(("http://", "https://")):
         raise entry.wrong('every entry of "plugins" needs an address that begins with http')
     token = entry.text("token")
-    if path := entry.text("token_file"):
-        try:
-            token = (base / path).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as exc:
-            raise entry.wrong(f"the token in {path} cannot be read", "token_file") from exc
+    if entry.text("token_file"):
+        token = _secret(entry, base, "token_file", "token")
     return Plugin(address, token)
+
+
+def _server(file: _File, base: Path) -> Server:
+    given = file.value("server")
+    if given is None:
+        return Server()
+    entry = _File(file.document, ("server",))
+    if not isinstance(given, dict):
+        raise entry.wrong('setting "server" is not a mapping')
+    entry.check_names(given, SERVER_SETTINGS, "the server")
+    links = _objects(entry, "links")
+    for index, link in enumerate(links):
+        if not str(link.get("url", "")).startswith(("http://", "https://")):
+            raise entry.wrong("a link's url begins with http or https", "links", index)
+    return Server(
+        archive=True if entry.value("archive") is None else entry.flag("archive"),
+        links=links,
+        columns=_objects(entry, "columns"),
+        nav_color=entry.text("nav_color"),
+        login=None if entry.value("login") is None else _login(entry, base),
+    )
+
+
+def _objects(entry: _File, name: str) -> tuple[JsonObject, ...]:
+    found = [item for item in entry.items(name) if isinstance(item, dict)]
+    if len(found) < len(entry.items(name)):
+        raise entry.wrong(f'setting "{name}" is not a list of mappings', name)
+    return tuple(found)
+
+
+def _login(file: _File, base: Path) -> Login:
+    """Return how people log in; the client's secret may be in a file."""
+    entry = _File(file.document, (*file.path, "login"))
+    given = file.value("login")
+    if not isinstance(given, dict):
+        raise entry.wrong('setting "login" is not a mapping')
+    entry.check_names(given, LOGIN_SETTINGS, "login")
+    for name in ("issuer", "client_id"):
+        if not entry.text(name):
+            raise entry.wrong(f'setting "login" needs "{name}"')
+    secret = entry.text("client_secret")
+    if entry.text("client_secret_file"):
+        secret = _secret(entry, base, "client_secret_file", "secret")
+    return Login(
+        issuer=entry.text("issuer"),
+        client_id=entry.text("client_id"),
+        client_secret=secret,
+        issuer_alias=entry.text("issuer_alias"),
+        redirect_url=entry.text("redirect_url"),
+        scopes=entry.texts("scopes"),
+        session_seconds=entry.number("session_seconds", 36_000.0, int | float),
+        groups_claim=entry.text("groups_claim") or "groups",
+        user_info_path=entry.text("user_info_path"),
+        filter_groups=entry.texts("filter_groups"),
+        root_ca=str(base / entry.text("root_ca")) if entry.text("root_ca") else "",
+        rules=tuple(_login_rule(entry, index) for index in range(len(entry.items("rules")))),
+    )
+
+
+def _login_rule(file: _File, index: int) -> LoginRule:
+    entry = _File(file.document, (*file.path, "rules", index))
+    given = file.items("rules")[index]
+    if not isinstance(given, dict) or not entry.text("rule") or not entry.text("role"):
+        raise entry.wrong("every rule is a mapping with a rule and a role")
+    entry.check_names(given, RULE_SETTINGS, "a rule")
+    return LoginRule(entry.text("rule"), entry.text("role"), entry.texts("namespaces") or ("*",))
+
+
+def _secret(entry: _File, base: Path, name: str, what: str) -> str:
+    """Return the text of a file that a setting names."""
+    path = entry.text(name)
+    try:
+        return (base / path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as exc:
+        raise entry.wrong(f"the {what} in {path} cannot be read", name) from exc

@@ -32,7 +32,7 @@ def _lock_file(home: Path) -> Path:
 
 
 @contextlib.contextmanager
-def _only_engine(home: Path) -> Iterator[bool]:
+def only_engine(home: Path) -> Iterator[bool]:
     """Hold the home's engine lock; False if another process has it."""
     lock = os.open(_lock_file(home), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
@@ -84,7 +84,7 @@ def ensure_engine(session: Session) -> bool:
     lock go, so that either it or the new one sees the run.
     """
     home = session.settings.home
-    with _only_engine(home) as free:
+    with only_engine(home) as free:
         if not free:
             return False
     command = [sys.executable, "-m", "tiphys.cli.main", "engine", "--home", str(home)]
@@ -122,7 +122,7 @@ async def engine(session: Session) -> None:
     settings = session.settings
     with local(settings, drives=True) as home:
         while True:
-            with _only_engine(settings.home) as mine:
+            with only_engine(settings.home) as mine:
                 if not mine:
                     return
                 if not await _serve(home, settings):

@@ -21,6 +21,7 @@ _OBJECTS: Final = 50_000
 COMMANDS: Final[dict[str, str]] = {
     "apply": "tiphys.cli.apply:apply",
     "cluster-template": "tiphys.cli.templates:cluster_template",
+    "auth": "tiphys.cli.auth:auth",
     "cp": "tiphys.cli.cp:cp",
     "cron": "tiphys.cli.cron:cron",
     "delete": "tiphys.cli.operations:delete",
@@ -37,6 +38,7 @@ COMMANDS: Final[dict[str, str]] = {
     "resume": "tiphys.cli.operations:resume",
     "retry": "tiphys.cli.again:retry",
     "run": "tiphys.cli.run:run",
+    "server": "tiphys.cli.server:server",
     "stop": "tiphys.cli.operations:stop",
     "submit": "tiphys.cli.submit:submit",
     "suspend": "tiphys.cli.operations:suspend",
@@ -51,6 +53,7 @@ COMMANDS: Final[dict[str, str]] = {
 HELP: Final[dict[str, str]] = {
     "apply": "Keep templates and other objects of files.",
     "cluster-template": "Manage templates of all namespaces.",
+    "auth": "Make, list and revoke tokens for the server.",
     "cp": "Copy the artifacts of a workflow.",
     "cron": "Start workflows by the clock.",
     "delete": "Forget workflows and all that belongs to them.",
@@ -66,6 +69,7 @@ HELP: Final[dict[str, str]] = {
     "resume": "Let a suspended workflow go on.",
     "retry": "Go on with a workflow that failed.",
     "run": "Run a workflow here, until it ends.",
+    "server": "Serve the REST API of this home.",
     "stop": "End a workflow; its exit handlers run.",
     "submit": "Run a workflow in the background.",
     "suspend": "Start no new steps of a workflow.",

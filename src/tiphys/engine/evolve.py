@@ -147,7 +147,8 @@ def _beginning(
             state.phase, state.message = "Running", ""
             state.reopened, state.dropping, state.rebind = False, [], False
             if not event.again:
-                state.suspend = program.suspended
+                # A person may have suspended it before anybody drove it.
+                state.suspend = state.suspend or program.suspended
         case RunImported():
             copy_in(state, program, event)
         case RunReopened():

@@ -73,7 +73,7 @@ class CronWorkflows:
     ) -> CronWorkflow:
         """Return a CronWorkflow in its namespace. Raises InvalidDocument."""
         cron = _placed(cron, namespace)
-        await self._check(cron, beside, origin)
+        await self.check(cron, beside, origin)
         return cron
 
     async def update(
@@ -85,7 +85,7 @@ class CronWorkflows:
         """
         cron = _placed(cron, namespace)
         await self.get(cron.metadata.namespace, cron.metadata.name)
-        await self._check(cron, beside, origin)
+        await self.check(cron, beside, origin)
         given = cron.metadata.resource_version
         while True:
             present = await self.get(cron.metadata.namespace, cron.metadata.name)
@@ -117,9 +117,10 @@ class CronWorkflows:
         """Return the workflow that a person makes of a CronWorkflow. Raises NotFound."""
         return manual_child(await self.get(namespace, name), now)
 
-    async def _check(
+    async def check(
         self, cron: CronWorkflow, beside: Sequence[object], origin: Document | None
     ) -> None:
+        """Raise InvalidDocument with everything that is wrong with a CronWorkflow."""
         stored = await stored_documents(self.objects, cron.metadata.namespace)
         sources = {} if origin is None else {"": origin}
         options = Options(namespace=cron.metadata.namespace, sources=sources)

@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from tiphys.errors import Conflict, UserError
+from tiphys.errors import Ended, UserError
 from tiphys.messages import NodeSet, ResumeRequested, StopRequested, Strategy, SuspendRequested
 from tiphys.model.base import Json, JsonObject
 from tiphys.model.ids import NodeId
@@ -20,6 +20,7 @@ from tiphys.ports import Clock, Intake, Queries, RunRow, Runtime
 
 _PATIENCE_SECONDS = 10.0
 _POLL_SECONDS = 0.05
+_SETTLING_SECONDS = 2.0
 _PLAIN = re.compile(r"[\w.=-]+")
 
 
@@ -32,18 +33,18 @@ class Operator:
     clock: Clock
 
     async def stop(self, row: RunRow, strategy: Strategy) -> None:
-        """End a workflow. Raises Conflict if it has ended."""
+        """End a workflow. Raises Ended if it has ended."""
         if row.done:
-            raise Conflict(
+            raise Ended(
                 f'cannot shutdown a completed workflow: workflow: "{row.name}", '
                 f'namespace: "{row.namespace}"'
             )
         await self.intake.post(row.run, StopRequested(self.clock.now(), strategy))
 
     async def suspend(self, row: RunRow) -> None:
-        """Start nothing new. Raises Conflict if the workflow has ended."""
+        """Start nothing new. Raises Ended if the workflow has ended."""
         if row.done:
-            raise Conflict("cannot suspend completed workflows")
+            raise Ended("cannot suspend completed workflows")
         await self.intake.post(row.run, SuspendRequested(self.clock.now()))
 
     async def resume(self, row: RunRow, selector: str = "") -> None:
@@ -63,6 +64,12 @@ class Operator:
                 )
         if not row.done:
             await self.intake.post(row.run, ResumeRequested(self.clock.now()))
+
+    async def settled(self, row: RunRow) -> None:
+        """Return when all that was asked of a run has been answered, or after a moment."""
+        patience = self.clock.now() + _SETTLING_SECONDS
+        while self.clock.now() < patience and await self.intake.pending(row.run, 0):
+            await self.clock.sleep_until(self.clock.now() + _POLL_SECONDS)
 
     async def _until_over(self, row: RunRow, runtime: Runtime) -> None:
         """Kill what runs of a terminated run until its owner has seen it all."""

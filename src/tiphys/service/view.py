@@ -42,9 +42,14 @@ class Viewer:
 
     def bare(self, row: RunRow) -> JsonObject:
         """Return a row's workflow without its nodes."""
-        decode = msgspec.json.decode
-        return document_of(decode(row.document), decode(row.summary), decode(row.extras))
+        return bare(row)
 
     async def list(self, namespace: str | None) -> Sequence[JsonObject]:
         """Return all workflows without their nodes, newest first."""
         return [self.bare(row) for row in await self.queries.list(namespace)]
+
+
+def bare(row: RunRow) -> JsonObject:
+    """Return a row's workflow without its nodes."""
+    decode = msgspec.json.decode
+    return document_of(decode(row.document), decode(row.summary), decode(row.extras))

@@ -16,6 +16,7 @@ from tiphys.messages import Event, Input
 from tiphys.model.ids import NodeId, RunId
 from tiphys.ports import Changes, DueRow, EndedRow, RunRow
 from tiphys.store.ledger import MemoryLedger
+from tiphys.store.memory_catalogue import MemoryCatalogue, MemoryTokens, Shelf
 
 _EVENTS = msgspec.msgpack.Decoder(list[Event])
 _INPUT = msgspec.msgpack.Decoder(Input)
@@ -41,6 +42,8 @@ class Memory:
         self.owners: dict[str, MemoryStore] = {}
         self.requests = 0
         self.due: dict[tuple[str, int], DueRow] = {}
+        self.shelf = Shelf()
+        self.tokens = MemoryTokens()
 
     def find(self, run: RunId) -> _Stored:
         """Return a run. Raises NotFound."""
@@ -66,6 +69,8 @@ class MemoryStore:
         self._woken = asyncio.Event()
         self._memory.owners[owner] = self
         self.ledger = MemoryLedger(self._memory.due, self._is_alive)
+        self.catalogue = MemoryCatalogue(self._memory.shelf)
+        self.tokens = self._memory.tokens
 
     def close(self) -> None:
         """Die: what this owner drives may be claimed by others."""
@@ -84,6 +89,7 @@ class MemoryStore:
         if more:
             commits.append((1 + len(more), _ENCODER.encode([*more])))
         self._memory.runs[row.run] = _Stored(fresh, 1 + len(more), commits)
+        self._memory.shelf.put(fresh)
 
     async def claim(self, run: RunId, owner: str) -> int | None:
         """Become the owner and return the new epoch; None if a living owner has it."""
@@ -130,6 +136,7 @@ class MemoryStore:
         for key in changes.gone:
             stored.nodes.pop(key, None)
         stored.nodes.update(changes.nodes)
+        self._memory.shelf.put(stored.row)
         for number in [number for number in stored.requests if number <= changes.taken]:
             del stored.requests[number]
         return stored.seq
@@ -161,6 +168,7 @@ class MemoryStore:
         if not stored.row.done:
             raise Conflict(f"run {run} has not ended")
         stored.row = replace(stored.row, done=False, owner="", summary=summary)
+        self._memory.shelf.put(stored.row)
         return await self.post(run, item)
 
     async def pending(self, run: RunId, after: int) -> Sequence[tuple[int, Input]]:
@@ -224,3 +232,4 @@ class MemoryStore:
     async def delete(self, run: RunId) -> None:
         """Forget a run and all its rows."""
         self._memory.runs.pop(run, None)
+        self._memory.shelf.drop(run)

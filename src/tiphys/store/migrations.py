@@ -10,9 +10,22 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from tiphys.store.schema import DELETIONS, DUE_TIMES, OBJECTS, STATEMENTS, VERSION
+from tiphys.store.schema import (
+    CATALOGUE,
+    DELETIONS,
+    DUE_TIMES,
+    ENTER_RUNS,
+    OBJECTS,
+    STATEMENTS,
+    VERSION,
+)
 
-STEPS: Final[Mapping[int, Sequence[str]]] = {2: OBJECTS, 3: DUE_TIMES, 4: DELETIONS}
+STEPS: Final[Mapping[int, Sequence[str]]] = {
+    2: OBJECTS,
+    3: DUE_TIMES,
+    4: DELETIONS,
+    5: (*CATALOGUE, *ENTER_RUNS),
+}
 """The statements that lead to a version from the one before it."""
 
 

@@ -5,7 +5,7 @@ This is what a new database gets. One that exists is brought here by the steps o
 
 from __future__ import annotations
 
-VERSION = 4
+VERSION = 5
 """The schema's number, kept in the database as `user_version`."""
 
 OBJECTS: tuple[str, ...] = (
@@ -88,6 +88,115 @@ DELETIONS: tuple[str, ...] = (
 )
 """The ledger of artifact deletions; its rows outlive their run. Since version 4."""
 
+CATALOGUE: tuple[str, ...] = (
+    """
+    CREATE TABLE run_index (
+        born INTEGER PRIMARY KEY,
+        run TEXT NOT NULL,
+        namespace TEXT NOT NULL,
+        name TEXT NOT NULL,
+        created_at REAL NOT NULL,
+        done INTEGER NOT NULL,
+        started_at REAL NOT NULL,
+        finished_at REAL NOT NULL,
+        version INTEGER NOT NULL,
+        live INTEGER NOT NULL,
+        archived INTEGER NOT NULL
+    )
+    """,
+    "CREATE UNIQUE INDEX which_entry_has_this_run ON run_index (run)",
+    "CREATE INDEX which_runs_has_this_namespace ON run_index (namespace, born)",
+    "CREATE INDEX which_runs_changed_since ON run_index (version)",
+    "CREATE INDEX which_runs_are_to_be_archived ON run_index (born)"
+    " WHERE done = 1 AND archived = 0",
+    """
+    CREATE TABLE run_labels (
+        born INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        value TEXT NOT NULL,
+        PRIMARY KEY (born, name)
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX which_runs_has_this_label ON run_labels (name, value, born)",
+    """
+    CREATE TABLE gone_runs (
+        run TEXT PRIMARY KEY,
+        version INTEGER NOT NULL,
+        born INTEGER NOT NULL,
+        namespace TEXT NOT NULL,
+        name TEXT NOT NULL,
+        created_at REAL NOT NULL,
+        document BLOB NOT NULL,
+        summary BLOB NOT NULL
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX which_runs_went_since ON gone_runs (version)",
+    "CREATE TABLE run_numbers (last INTEGER NOT NULL, horizon INTEGER NOT NULL)",
+    "INSERT INTO run_numbers VALUES (0, 0)",
+    """
+    CREATE TABLE argo_archived_workflows (
+        clustername TEXT NOT NULL,
+        uid TEXT NOT NULL,
+        instanceid TEXT NOT NULL,
+        name TEXT NOT NULL,
+        namespace TEXT NOT NULL,
+        phase TEXT NOT NULL,
+        startedat TEXT,
+        finishedat TEXT,
+        workflow TEXT NOT NULL,
+        creationtimestamp TEXT,
+        PRIMARY KEY (clustername, uid)
+    )
+    """,
+    """
+    CREATE TABLE argo_archived_workflows_labels (
+        clustername TEXT NOT NULL,
+        uid TEXT NOT NULL,
+        name TEXT NOT NULL,
+        value TEXT NOT NULL,
+        PRIMARY KEY (clustername, uid, name)
+    ) WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE tokens (
+        id TEXT PRIMARY KEY,
+        name TEXT NOT NULL,
+        digest BLOB NOT NULL,
+        created_at REAL NOT NULL,
+        expires_at REAL NOT NULL,
+        grants BLOB NOT NULL
+    ) WITHOUT ROWID
+    """,
+)
+"""Lists of runs: `run_index` and `run_labels` follow the runs; `gone_runs` remembers for a while
+what was removed. The archive, with Argo's names. The tokens of the server, hashed. Since
+version 5."""
+
+ENTER_RUNS: tuple[str, ...] = (
+    """
+    INSERT INTO run_index
+    SELECT ROW_NUMBER() OVER (ORDER BY created_at), uid, namespace, name, created_at, done,
+        COALESCE(CAST(strftime('%s', json_extract(CAST(summary AS TEXT), '$.status.startedAt'))
+            AS REAL), 0),
+        COALESCE(CAST(strftime('%s', json_extract(CAST(summary AS TEXT), '$.status.finishedAt'))
+            AS REAL), 0),
+        ROW_NUMBER() OVER (ORDER BY created_at), 1, 0
+    FROM runs
+    """,
+    """
+    INSERT INTO run_labels
+    SELECT born, key, value FROM runs JOIN run_index ON run = uid,
+        json_each(CAST(document AS TEXT), '$.metadata.labels')
+    """,
+    """
+    INSERT OR REPLACE INTO run_labels
+    SELECT born, key, value FROM runs JOIN run_index ON run = uid,
+        json_each(CAST(summary AS TEXT), '$.labels')
+    """,
+    "UPDATE run_numbers SET last = (SELECT COUNT(*) FROM runs)",
+)
+"""Enters the runs of an older database into the index."""
+
 STATEMENTS: tuple[str, ...] = (
     """
     CREATE TABLE runs (
@@ -143,4 +252,5 @@ STATEMENTS: tuple[str, ...] = (
     *OBJECTS,
     *DUE_TIMES,
     *DELETIONS,
+    *CATALOGUE,
 )

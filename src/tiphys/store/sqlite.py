@@ -21,8 +21,11 @@ from tiphys.store.deletions import SqliteDeletions
 from tiphys.store.ledger import SqliteLedger
 from tiphys.store.migrations import bring_up_to_date
 from tiphys.store.owners import Owner, is_alive, wake
+from tiphys.store.recording import Recorder
 from tiphys.store.schema import VERSION
+from tiphys.store.sqlite_catalogue import SqliteCatalogue
 from tiphys.store.sqlite_objects import SqliteObjects
+from tiphys.store.tokens import SqliteTokens
 from tiphys.store.writer import Writer
 
 _EVENTS = msgspec.msgpack.Decoder(list[Event])
@@ -49,7 +52,10 @@ class SqliteStore:
         except sqlite3.Error as exc:
             raise _unusable(self._path, exc) from exc
         self._writer = Writer(lambda: _connect(self._path))
+        self._recorder = Recorder()
         self.ledger = SqliteLedger(home, self._writer, self._read)
+        self.catalogue = SqliteCatalogue(self._writer, self._read)
+        self.tokens = SqliteTokens(self._writer, self._read)
         self.deletions = SqliteDeletions(self._writer, self._read)
 
     def close(self) -> None:
@@ -98,8 +104,10 @@ class SqliteStore:
             db.execute(insert, (row.run, 1, _ENCODER.encode([first])))
             if more:
                 db.execute(insert, (row.run, 1 + len(more), _ENCODER.encode([*more])))
+            self._recorder.created(db, row)
 
         await self._writer.do(work)
+        self.catalogue.ring()
 
     async def claim(self, run: RunId, owner: str) -> int | None:
         """Become the owner and return the new epoch; None if a living owner has it."""
@@ -174,9 +182,12 @@ class SqliteStore:
             )
             if changes.taken:
                 db.execute("DELETE FROM requests WHERE run = ? AND id <= ?", (run, changes.taken))
+            self._recorder.committed(db, run, epoch, changes)
             return last
 
-        return await self._writer.do(work)
+        done = await self._writer.do(work)
+        self.catalogue.ring()
+        return done
 
     async def snapshot(self, run: RunId, at: int, epoch: int, state: bytes) -> None:
         """Keep a shortcut through the events up to `at`."""
@@ -193,15 +204,18 @@ class SqliteStore:
 
     async def claimable(self) -> Sequence[RunRow]:
         """Return the unfinished runs that nobody alive drives."""
+        # Documents are read only of what is free: this is asked ten times a second.
+        owners = self._read("SELECT DISTINCT owner FROM runs WHERE done = 0")
+        free = [owner for (owner,) in owners if not owner or not is_alive(self._home, owner)]
+        if not free:
+            return []
+        marks = ",".join("?" * len(free))
         rows = self._read(
-            f"SELECT {_ROW} FROM runs WHERE done = 0 ORDER BY created_at"  # noqa: S608
+            f"SELECT {_ROW} FROM runs WHERE done = 0 AND owner IN ({marks})"  # noqa: S608
+            " ORDER BY created_at",
+            free,
         )
-        found = [_row(row) for row in rows]
-        alive: dict[str, bool] = {"": False}
-        for row in found:
-            if row.owner not in alive:
-                alive[row.owner] = is_alive(self._home, row.owner)
-        return [row for row in found if not alive[row.owner]]
+        return [_row(row) for row in rows]
 
     def is_driven(self, row: RunRow) -> bool:
         """Tell whether a row names a living owner."""
@@ -237,9 +251,12 @@ class SqliteStore:
             if cursor.rowcount != 1:
                 raise Conflict(f"run {run} has not ended")
             inserted = db.execute("INSERT INTO requests (run, data) VALUES (?, ?)", (run, data))
+            self._recorder.reopened(db, run, summary)
             return int(inserted.lastrowid or 0)
 
-        return await self._writer.do(work)
+        number = await self._writer.do(work)
+        self.catalogue.ring()
+        return number
 
     async def pending(self, run: RunId, after: int) -> Sequence[tuple[int, Input]]:
         """Return the requests with a higher number that no commit has answered."""
@@ -323,11 +340,13 @@ class SqliteStore:
         """Forget a run and all its rows."""
 
         def work(db: sqlite3.Connection) -> None:
+            self._recorder.removed(db, run)
             for table in ("events", "snapshots", "nodes", "requests"):
                 db.execute(f"DELETE FROM {table} WHERE run = ?", (run,))  # noqa: S608
             db.execute("DELETE FROM runs WHERE uid = ?", (run,))
 
         await self._writer.do(work)
+        self.catalogue.ring()
 
     def _read(self, query: str, values: Sequence[object] = ()) -> Sequence[tuple[Any, ...]]:
         """Return the rows of a query. Raises Permanent and Corrupt."""

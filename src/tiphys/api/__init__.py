@@ -1,0 +1,1 @@
+"""The REST server: Argo's API over the use cases of `service`."""

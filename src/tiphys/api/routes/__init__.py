@@ -1,0 +1,1 @@
+"""One file for each resource; each has a `register` that adds its endpoints to the table."""

@@ -1,0 +1,42 @@
+"""Where a server's logs go: to standard error, as text or JSON; the audit log to a file."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from pathlib import Path
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line of a record."""
+        line = {
+            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "msg": record.getMessage(),
+        }
+        if record.exc_info:
+            line["error"] = self.formatException(record.exc_info)
+        return json.dumps(line)
+
+
+def set_up_logs(home: Path, form: str) -> None:
+    """Send logs to standard error, and who did what to `audit.log` in the home."""
+    plain = logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s")
+    stream = logging.StreamHandler()
+    stream.setFormatter(JsonLines() if form == "json" else plain)
+    logging.basicConfig(level=logging.INFO, handlers=[stream])
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = home / "audit.log"
+    os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600))
+    audit = logging.getLogger("tiphys.audit")
+    file = logging.FileHandler(path, encoding="utf-8")
+    file.setFormatter(logging.Formatter("%(message)s"))
+    audit.addHandler(file)
+    audit.setLevel(logging.INFO)
+    audit.propagate = False

@@ -1,0 +1,249 @@
+"""What every catalogue must do: one suite, run for each of them.
+
+Subclass `CatalogueContract` in a test module and give it a fixture `stock` that returns a `Stock`:
+a store and its catalogue.
+"""
+
+# A test module that lives in the package.
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+import msgspec
+import pytest
+
+from tiphys.errors import NotFound
+from tiphys.expr.selectors import parse_labels
+from tiphys.messages import RunStarted
+from tiphys.model.base import JsonObject
+from tiphys.model.ids import RunId
+from tiphys.ports import Changes, RunRow
+from tiphys.ports_server import Catalogue, Filter, Listing, NameTest, Page
+from tiphys.testing.store_contract import Store, first_of
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """A store, as an owner sees it, and the lists of what is in it."""
+
+    store: Store
+    catalogue: Catalogue
+    owner: str
+
+
+def row_of(name: str, namespace: str = "team", created_at: float = 100.0, **labels: str) -> RunRow:
+    """Return the row of a new run with labels."""
+    metadata: JsonObject = {"name": name, "namespace": namespace, "labels": dict(labels)}
+    return RunRow(
+        run=RunId(f"{namespace}-{name}"),
+        namespace=namespace,
+        name=name,
+        created_at=created_at,
+        done=False,
+        owner="",
+        epoch=0,
+        runtime="simulated",
+        document=msgspec.json.encode({"kind": "Workflow", "metadata": metadata, "spec": {}}),
+        summary=summary_of("Pending"),
+    )
+
+
+def summary_of(phase: str, started: str | None = None, finished: str | None = None) -> bytes:
+    """Return what of a workflow changes."""
+    status = {"phase": phase, "startedAt": started, "finishedAt": finished}
+    return msgspec.json.encode({"labels": {"phase": phase}, "status": status})
+
+
+async def add(stock: Stock, *rows: RunRow) -> None:
+    """Keep runs."""
+    for row in rows:
+        await stock.store.create(row, first_of(row.run))
+
+
+async def come_to(stock: Stock, run: str, summary: bytes, done: bool = False) -> None:
+    """Let a run change, driven anew."""
+    epoch = await stock.store.claim(RunId(run), stock.owner)
+    assert epoch is not None
+    after = await stock.store.version(RunId(run))
+    changes = Changes([RunStarted(at=1.0)], [], summary, done)
+    await stock.store.append(RunId(run), after, epoch, changes)
+
+
+def names(listing: Listing) -> list[str]:
+    """Return the names on a page."""
+    return [item.row.name for item in listing.items]
+
+
+async def found(stock: Stock, wanted: Filter) -> list[str]:
+    """Return the names of all that is wanted, newest first."""
+    return names(await stock.catalogue.page(wanted, Page()))
+
+
+def labelled(text: str) -> Filter:
+    """Return the filter of a label selector."""
+    return Filter(labels=parse_labels(text).requirements)
+
+
+@pytest.mark.anyio
+class CatalogueContract:
+    """What is promised of lists."""
+
+    async def test_a_list_is_newest_first_and_of_one_namespace_or_all(self, stock: Stock) -> None:
+        await add(stock, row_of("a"), row_of("b", "other"), row_of("c"))
+        assert await found(stock, Filter()) == ["c", "b", "a"]
+        assert await found(stock, Filter(namespace="team")) == ["c", "a"]
+        assert await found(stock, Filter(not_namespace="team")) == ["b"]
+        assert await found(stock, Filter(namespace="none")) == []
+
+    async def test_names_are_tested_whole_or_in_part(self, stock: Stock) -> None:
+        await add(stock, row_of("load-1"), row_of("reload"), row_of("lo%d"), row_of("é-load"))
+        for how, text, expected in (
+            ("Exact", "reload", ["reload"]),
+            ("NotEquals", "reload", ["é-load", "lo%d", "load-1"]),
+            ("Prefix", "lo", ["lo%d", "load-1"]),
+            ("Contains", "load", ["é-load", "reload", "load-1"]),
+            ("Contains", "%", ["lo%d"]),
+            ("Prefix", "é", ["é-load"]),
+        ):
+            wanted = Filter(names=[NameTest(how, text)])  # type: ignore[arg-type]  # a literal
+            assert await found(stock, wanted) == expected, (how, text)
+
+    async def test_labels_are_selected_as_kubernetes_does(self, stock: Stock) -> None:
+        await add(
+            stock,
+            row_of("a", app="x", n="5"),
+            row_of("b", app="y", n="12"),
+            row_of("c", n="many"),
+            row_of("d"),
+        )
+        for text, expected in (
+            ("app=x", "a"),
+            ("app==y", "b"),
+            ("app!=x", "dcb"),
+            ("app in (x,y)", "ba"),
+            ("app in (x,y),n=5", "a"),
+            ("app notin (x,z)", "dcb"),
+            ("app", "ba"),
+            ("!app", "dc"),
+            ("n>5", "b"),
+            ("n<12", "a"),
+            ("app=x,app=y", ""),
+            ("phase=Pending,!n", "d"),
+        ):
+            assert "".join(await found(stock, labelled(text))) == expected, text
+
+    async def test_labels_and_times_follow_the_commits(self, stock: Stock) -> None:
+        await add(stock, row_of("a", app="x"), row_of("b", created_at=200.0))
+        start, end = "1970-01-01T00:10:00Z", "1970-01-01T00:20:00Z"
+        await come_to(stock, "team-a", summary_of("Running", start))
+        assert await found(stock, labelled("phase=Running,app=x")) == ["a"]
+        assert await found(stock, labelled("phase=Pending")) == ["b"]
+        assert await found(stock, Filter(started_after=599.0)) == ["a"]
+        assert await found(stock, Filter(started_after=600.0)) == []
+        assert await found(stock, Filter(started_before=601.0)) == ["b", "a"]
+        await come_to(stock, "team-a", summary_of("Failed", start, end), done=True)
+        assert await found(stock, labelled("phase in (Failed,Error)")) == ["a"]
+        assert await found(stock, Filter(finished_before=1199.0)) == ["b"]
+        assert await found(stock, Filter(finished_before=1200.0)) == ["b", "a"]
+        assert await found(stock, Filter(created_after=200.0)) == ["b"]
+
+    async def test_pages_lose_and_repeat_nothing_while_others_write(self, stock: Stock) -> None:
+        await add(stock, *(row_of(f"w{i:02}", app="x") for i in range(20)))
+        seen: list[str] = []
+        before = 0
+        for turn in range(20):
+            listing = await stock.catalogue.page(labelled("app in (x,y)"), Page(3, before))
+            seen += names(listing)
+            if not listing.more:
+                break
+            before = listing.items[-1].born
+            await add(stock, row_of(f"new{turn}", app="y"))
+            await stock.store.delete(listing.items[0].row.run)
+        assert seen == [f"w{i:02}" for i in reversed(range(20))]
+
+    async def test_what_remains_is_counted_when_it_is_asked_for(self, stock: Stock) -> None:
+        await add(stock, *(row_of(f"w{i}") for i in range(5)))
+        listing = await stock.catalogue.page(Filter(), Page(2, 0, counts=True))
+        assert (listing.more, listing.remaining) == (True, 3)
+        listing = await stock.catalogue.page(Filter(), Page(5, 0, counts=True))
+        assert (listing.more, listing.remaining) == (False, 0)
+
+    async def test_live_workflows_are_counted_by_label(self, stock: Stock) -> None:
+        await add(stock, row_of("a", app="x"), row_of("b", app="x"), row_of("c", app="y"))
+        assert await stock.catalogue.counts("app") == {"x": 2, "y": 1}
+        assert await stock.catalogue.counts("none") == {}
+
+    async def test_every_change_has_a_number_that_grows(self, stock: Stock) -> None:
+        start = await stock.catalogue.number()
+        await add(stock, row_of("a"), row_of("b"))
+        await come_to(stock, "team-a", summary_of("Running"))
+        changes = await stock.catalogue.since(start)
+        assert changes is not None
+        assert [change.item.row.name for change in changes] == ["b", "a"]
+        assert changes[-1].item.version == await stock.catalogue.number()
+        assert changes[-1].item.born < changes[0].item.born
+        await stock.store.delete(RunId("team-b"))
+        changes = await stock.catalogue.since(changes[-1].item.version)
+        assert changes is not None
+        assert [(change.item.row.name, change.gone) for change in changes] == [("b", True)]
+        assert await stock.catalogue.since(changes[0].item.version) == []
+
+    async def test_who_waits_for_a_change_hears_of_it(self, stock: Stock) -> None:
+        number = await stock.catalogue.number()
+        waiting = asyncio.ensure_future(stock.catalogue.changed(number))
+        await asyncio.sleep(0)
+        await add(stock, row_of("a"))
+        assert await asyncio.wait_for(waiting, 60) == number + 1
+
+    async def test_an_archived_workflow_outlives_the_live_one(self, stock: Stock) -> None:
+        await add(stock, row_of("a", app="x"), row_of("b"))
+        ended = "1970-01-01T00:20:00Z"
+        await come_to(stock, "team-a", summary_of("Succeeded", ended, ended), done=True)
+        (item,) = await stock.catalogue.unarchived(10)
+        copy: JsonObject = {
+            "metadata": {"name": "a", "namespace": "team", "labels": {"app": "x"}},
+            "spec": {"arguments": {}, "entrypoint": "main"},
+            "status": {"phase": "Succeeded", "finishedAt": ended, "nodes": {"a": {}}},
+        }
+        assert await stock.catalogue.archive(item, copy)
+        assert not await stock.catalogue.unarchived(10)
+        assert await found(stock, Filter(place="archived")) == ["a"]
+        assert await found(stock, Filter(place="live")) == ["b", "a"]
+        await stock.store.delete(item.row.run)
+        assert await found(stock, Filter()) == ["b", "a"]
+        assert await found(stock, labelled("app=x")) == ["a"]
+        kept = await stock.catalogue.listed(item.row.run)
+        assert (kept.live, kept.archived, kept.row.name) == (False, True, "a")
+        assert b"nodes" not in kept.row.document + kept.row.summary
+        assert await stock.catalogue.archived(item.row.run) == copy
+        assert "app" in await stock.catalogue.label_names("team")
+        assert await stock.catalogue.label_values(None, "app") == ["x"]
+        assert await stock.catalogue.label_names("elsewhere") == []
+        await stock.catalogue.forget_archived(item.row.run)
+        assert await found(stock, Filter()) == ["b"]
+        for question in (
+            stock.catalogue.archived(item.row.run),
+            stock.catalogue.listed(item.row.run),
+        ):
+            with pytest.raises(NotFound):
+                await question
+
+    async def test_a_workflow_that_changed_meanwhile_is_not_archived(self, stock: Stock) -> None:
+        await add(stock, row_of("a"))
+        await come_to(stock, "team-a", summary_of("Failed"), done=True)
+        (item,) = await stock.catalogue.unarchived(10)
+        await come_to(stock, "team-a", summary_of("Running"))
+        assert not await stock.catalogue.archive(item, {"metadata": {}, "status": {}})
+        assert not await stock.catalogue.unarchived(10)
+
+    async def test_what_goes_on_after_its_end_is_archived_again(self, stock: Stock) -> None:
+        await add(stock, row_of("a"))
+        for phase in ("Failed", "Succeeded"):
+            await come_to(stock, "team-a", summary_of(phase), done=True)
+            (item,) = await stock.catalogue.unarchived(10)
+            document: JsonObject = {"metadata": {}, "status": {"phase": phase}}
+            assert await stock.catalogue.archive(item, document)
+            await come_to(stock, "team-a", summary_of("Running"))
+        assert not await stock.catalogue.unarchived(10)

@@ -1,0 +1,152 @@
+"""The contract of catalogues, for each of them; and how an older database gets one."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tiphys.expr.selectors import parse_labels
+from tiphys.ports_server import Filter, Page
+from tiphys.store import recording
+from tiphys.store.memory import MemoryStore
+from tiphys.store.owners import Owner
+from tiphys.store.sqlite import SqliteStore
+from tiphys.testing.catalogue_contract import (
+    CatalogueContract,
+    Stock,
+    add,
+    come_to,
+    found,
+    labelled,
+    names,
+    row_of,
+    summary_of,
+)
+
+
+class TestMemoryCatalogue(CatalogueContract):
+    @pytest.fixture
+    def stock(self):
+        store = MemoryStore()
+        return Stock(store, store.catalogue, "me")
+
+
+class TestSqliteCatalogue(CatalogueContract):
+    @pytest.fixture
+    def stock(self, tmp_path):
+        owner = Owner(tmp_path, "me")
+        store = SqliteStore(tmp_path, owner)
+        yield Stock(store, store.catalogue, "me")
+        store.close()
+        owner.close()
+
+
+@pytest.fixture
+def sqlite_stock(tmp_path):
+    owner = Owner(tmp_path, "me")
+    store = SqliteStore(tmp_path, owner)
+    yield Stock(store, store.catalogue, "me")
+    store.close()
+    owner.close()
+
+
+@pytest.mark.anyio
+async def test_what_another_process_does_is_noticed(sqlite_stock, tmp_path):
+    other = SqliteStore(tmp_path)
+    number = await other.catalogue.number()
+    await add(sqlite_stock, row_of("a"))
+    assert await other.catalogue.changed(number) == number + 1
+    other.close()
+
+
+@pytest.mark.anyio
+async def test_what_went_long_ago_is_forgotten(sqlite_stock, monkeypatch):
+    monkeypatch.setattr(recording, "_KEPT", 5)
+    monkeypatch.setattr(recording, "_SWEEP_EVERY", 2)
+    for i in range(6):
+        await add(sqlite_stock, row_of(f"w{i}"))
+        await sqlite_stock.store.delete(row_of(f"w{i}").run)
+    assert await sqlite_stock.catalogue.since(0) is None
+    changes = await sqlite_stock.catalogue.since(10)
+    assert [change.item.row.name for change in changes] == ["w5"]
+
+
+@pytest.mark.anyio
+async def test_the_runs_of_an_older_database_are_entered(tmp_path):
+    owner = Owner(tmp_path, "me")
+    store = SqliteStore(tmp_path, owner)
+    stock = Stock(store, store.catalogue, "me")
+    await add(stock, row_of("a", created_at=1.0, app="x"), row_of("b", created_at=2.0))
+    end = "1970-01-01T00:20:00Z"
+    await come_to(stock, "team-a", summary_of("Failed", end, end), done=True)
+    store.close()
+    with sqlite3.connect(tmp_path / "tiphys.db") as db:
+        for table in (
+            *("run_index", "run_labels", "gone_runs", "run_numbers", "tokens"),
+            *("argo_archived_workflows", "argo_archived_workflows_labels"),
+        ):
+            db.execute(f"DROP TABLE {table}")
+        db.execute("PRAGMA user_version = 4")
+    store = SqliteStore(tmp_path, owner)
+    stock = Stock(store, store.catalogue, "me")
+    assert await found(stock, labelled("app=x,phase=Failed")) == ["a"]
+    assert await found(stock, Filter(finished_before=1199.0)) == ["b"]
+    assert await found(stock, Filter()) == ["b", "a"]
+    await come_to(stock, "team-b", summary_of("Running"))
+    assert await found(stock, labelled("phase=Running")) == ["b"]
+    store.close()
+    owner.close()
+
+
+# ------------------------------------------------------------------------------- properties
+
+KEYS, VALUES = ("a", "b", "n"), ("x", "y", "7", "12")
+LABELS = st.dictionaries(st.sampled_from(KEYS), st.sampled_from(VALUES))
+TERM = st.one_of(
+    st.builds(
+        "{}{}{}".format,
+        st.sampled_from(KEYS),
+        st.sampled_from(["=", "!="]),
+        st.sampled_from(VALUES),
+    ),
+    st.builds(
+        "{} {} ({},{})".format,
+        st.sampled_from(KEYS),
+        st.sampled_from(["in", "notin"]),
+        st.sampled_from(VALUES),
+        st.sampled_from(VALUES),
+    ),
+    st.builds("{}{}{}".format, st.sampled_from(KEYS), st.sampled_from("<>"), st.integers(5, 13)),
+    st.sampled_from([*KEYS, *(f"!{key}" for key in KEYS)]),
+)
+
+
+@given(st.lists(LABELS, max_size=12), st.lists(TERM, max_size=3), st.integers(1, 4))
+@settings(max_examples=40, deadline=None)
+@pytest.mark.anyio
+async def test_pages_of_any_selector_hold_each_match_once(tmp_path_factory, rows, terms, limit):
+    selector = parse_labels(",".join(terms))
+    store = SqliteStore(tmp_path_factory.mktemp("home"))
+    stock = Stock(store, store.catalogue, "me")
+    named = [row_of(f"w{i}", **labels) for i, labels in enumerate(rows)]
+    await add(stock, *named)
+    expected = [
+        row.name
+        for row, labels in zip(reversed(named), reversed(rows), strict=True)
+        if selector.matches({**labels, "phase": "Pending"})
+    ]
+    seen: list[str] = []
+    before = 0
+    while True:
+        page = Page(limit, before, counts=True)
+        listing = await store.catalogue.page(Filter(labels=selector.requirements), page)
+        seen += names(listing)
+        assert listing.remaining == len(expected) - len(seen)
+        if not listing.more:
+            break
+        before = listing.items[-1].born
+    store.close()
+    assert seen == expected
