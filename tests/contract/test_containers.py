@@ -6,11 +6,14 @@ import os
 import signal
 import subprocess
 import tempfile
+from dataclasses import replace
 
 import pytest
 from tests.contract.container_engine import IMAGE, containers_of_test, environ, need_engine
 from tests.contract.test_runtimes import ContainerWorld, left_over
 
+from tiphys.app import choose_runtime
+from tiphys.errors import UserError
 from tiphys.executor import contract
 from tiphys.messages import JobFinished, JobLost, JobReady, JobWaiting
 from tiphys.model.arguments import Inputs, Outputs
@@ -19,6 +22,7 @@ from tiphys.model.containers import Container, EnvVar
 from tiphys.runtime.container import ContainerRuntime, EngineSetup
 from tiphys.runtime.engines.find import Found, find_engine
 from tiphys.runtime.engines.pods import container_name
+from tiphys.settings import Image, Settings
 from tiphys.testing.pod_contract import main, pod_job, template_of, until, user
 from tiphys.testing.runtime_contract import RUN, Act, Session, SystemClock, job_of, local, output
 
@@ -313,3 +317,13 @@ async def test_podmans_service_is_started_if_nobody_else_has(world):
     async with Session(world, runtime) as here:
         done = await here.run(job_of(world, "first", Act()))
     assert done.phase == "Succeeded"
+
+
+def test_auto_takes_an_engine_first_unless_the_settings_map_images(tmp_path):
+    address = f"unix://{need_engine().socket}"
+    given = Settings(home=tmp_path, environ={"DOCKER_HOST": address})
+    assert choose_runtime(given).name == "container"
+    mapped = replace(given, images=(Image("alpine"),))
+    assert choose_runtime(mapped).name != "container"
+    with pytest.raises(UserError, match="nothing answers at DOCKER_HOST"):
+        choose_runtime(replace(given, runtime="container", environ={"DOCKER_HOST": "unix:///no"}))
