@@ -255,7 +255,7 @@ def test_a_database_that_cannot_be_used(home: Home, what: str) -> None:
 
 def small_files() -> None:
     """Let no file grow beyond a size, which is what a full disk is to a program."""
-    resource.setrlimit(resource.RLIMIT_FSIZE, (192 * 1024, 192 * 1024))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (288 * 1024, 288 * 1024))
 
 
 def test_no_room_for_a_database(home: Home) -> None:
