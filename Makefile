@@ -3,6 +3,8 @@
 PYTHON ?= python3
 CORPUS ?= ../shared/conformance
 DEMO_HOME ?= build/demo
+# Needs no images and nothing that may be missing.
+DEMO_RUNTIME ?= process
 FUZZ_SECONDS ?= 600
 SEEDS ?= 5000
 
@@ -23,7 +25,7 @@ setup: $(READY) ## make .venv with the pinned dependencies and Tiphys in it
 
 demo: $(READY) ## run a real workflow with a live tree and show what it left
 	@echo "== Running examples/demo.yaml; its state is kept in $(DEMO_HOME)"
-	$(BIN)/tiphys run examples/demo.yaml --home $(DEMO_HOME)
+	$(BIN)/tiphys run examples/demo.yaml --home $(DEMO_HOME) --runtime $(DEMO_RUNTIME)
 	@echo
 	@echo "== What is known about it now: tiphys get @latest"
 	$(BIN)/tiphys get @latest --home $(DEMO_HOME)

@@ -12,7 +12,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,15 +27,17 @@ from tiphys.controller.cron import CronLoop
 from tiphys.controller.cron_ports import CronPorts
 from tiphys.controller.engine import SOON_SECONDS, Engine
 from tiphys.controller.loop import Ports
+from tiphys.controller.object_ports import ObjectPorts
+from tiphys.controller.objects import ObjectLoop
 from tiphys.controller.retention import Retention, Yard, claims_of
-from tiphys.controller.serving import serve
+from tiphys.controller.serving import drive, serve
 from tiphys.engine.cleanup import Kept
 from tiphys.errors import Permanent, UserError
 from tiphys.executor.volumes import Places
 from tiphys.model.codec import convert
 from tiphys.model.repositories import ArtifactRepository
 from tiphys.model.secret import SecretReader
-from tiphys.ports import Answerer, Objects, Observer, RunRow, Runtime
+from tiphys.ports import Answerer, Objects, Observer, RunRow, Runtime, Update
 from tiphys.ports_server import Filter, Listed, NameTest, Page
 from tiphys.runtime.images import ImageRule
 from tiphys.runtime.local import LocalRuntime
@@ -45,11 +47,12 @@ from tiphys.runtime.slots import Slots, default_slots
 from tiphys.service.again import Repeater
 from tiphys.service.cron import CronChildren, CronWorkflows
 from tiphys.service.explain import Explainer
+from tiphys.service.faces import FacedObjects, drop_face
 from tiphys.service.operations import Operator
 from tiphys.service.submit import Submitter
 from tiphys.service.view import Viewer
 from tiphys.settings import Settings
-from tiphys.store.owners import Owner, is_alive
+from tiphys.store.owners import Lease, Owner, is_alive
 from tiphys.store.secrets import secret_reader
 from tiphys.store.sqlite import SqliteStore
 
@@ -57,6 +60,9 @@ if TYPE_CHECKING:
     from tiphys.locks.rooms import RoomLimits
     from tiphys.runtime.exchange import HttpOptions
     from tiphys.service.archive import Archive
+
+
+_UNLIMITED = 1 << 30
 
 
 class SystemClock:
@@ -82,13 +88,27 @@ class Choice:
 def choose_runtime(settings: Settings) -> Choice:
     """Return the runtime to use: the one asked for, else the most isolated that works here.
 
+    Images that the settings map to files or to this machine are not meant for an engine.
     Raises UserError if the one asked for cannot be used.
     """
-    from tiphys.runtime import sandbox
-
     wanted = settings.runtime
     if wanted in {"process", "simulated"}:
         return Choice(wanted, "as asked")
+    if wanted == "container" or (wanted == "auto" and not settings.images):
+        from tiphys.runtime.engines.find import find_engine
+
+        found = find_engine(settings.environ)
+        if not found.problem:
+            reason = f"an engine answers at {found.socket}"
+            return Choice("container", "as asked" if wanted == "container" else reason)
+        if wanted == "container":
+            raise UserError(f"the container runtime cannot be used: {found.problem}")
+    return _without_engine(wanted)
+
+
+def _without_engine(wanted: str) -> Choice:
+    from tiphys.runtime import sandbox
+
     why_not = sandbox.available()
     if why_not is None:
         return Choice("sandbox", "as asked" if wanted == "sandbox" else "bubblewrap works here")
@@ -192,14 +212,59 @@ class Local:
         )
 
     async def serve(self) -> None:
-        """Drive runs and keep schedules, until there has been nothing to do for a while."""
-        await serve(self.engine(), self.schedules(), self.settings.idle_seconds)
+        """Drive runs and what works beside them, until there is nothing to do for a while."""
+        idle = self.settings.idle_seconds
+        runtime = choose_runtime(self.settings).name
+        await serve(self.engine(), self.schedules(), self.workloads(runtime), idle)
+
+    async def drive(self, row: RunRow, watched: Callable[[Update], None]) -> bool:
+        """Drive one run to its end, with the objects it makes; False if another engine has it."""
+        engine = self.engine()
+        if row.runtime == "simulated":
+            return await engine.drive(row, watched)
+        return await drive(engine, self.workloads(row.runtime, engine.drive), row, watched)
+
+    def workloads(
+        self, name: str, drive: Callable[[RunRow], Awaitable[object]] | None = None
+    ) -> ObjectLoop:
+        """Return what keeps the objects of this home at work, in this process.
+
+        `name` is the runtime for their pods. `drive` drives child workflows, where no engine finds
+        them by itself.
+        """
+        from tiphys.compile.needs import Runtime as Offer
+        from tiphys.service.faces import Children
+
+        pods = "process" if name == "simulated" else name
+        drivers = self.drivers(self.settings.namespace)  # pods of objects have no artifacts
+        return ObjectLoop(
+            ObjectPorts(
+                objects=self.objects,
+                clock=self.clock,
+                runtime=lambda: _runtime(self, pods, drivers, Slots(_UNLIMITED)),
+                offer=Offer(pods, features(self.settings, pods)),
+                room=self.slots,
+                turn=Lease(self.settings.home, "objects"),
+                children=Children(self.objects, self.store, self.submitter, self.forget, name),
+                drive=drive,
+            )
+        )
+
+    async def has_objects_at_work(self) -> bool:
+        """Tell whether objects wait for something that only an engine does."""
+        from tiphys.service.faces import are_at_work
+
+        return await are_at_work(self.objects)
 
     async def has_work(self) -> bool:
         """Tell whether an engine has anything to do here, now or at some due time."""
         free = await self.store.claimable()
-        wanted = await self.store.deletions.next_due() is not None
-        return bool(free) or wanted or await self.crons.is_waiting(self.clock.now())
+        return (
+            bool(free)
+            or await self.store.deletions.next_due() is not None
+            or await self.crons.is_waiting(self.clock.now())
+            or await self.has_objects_at_work()
+        )
 
     async def forget(self, row: RunRow, force: bool = False) -> None:
         """Delete a run, its job directories and its artifacts; what runs of it is killed.
@@ -219,6 +284,7 @@ class Local:
             await runtime.close()
         if not row.done:
             await collector.clear(row, force)
+        await drop_face(self.objects, row)
         if not kept:
             await self._drop_artifacts(row)
         await self.delete_claims(row, claims_of(row))
@@ -286,37 +352,40 @@ def _answers(home: Local, owner: str, room: RoomLimits) -> Answerer:
     return Router((locks, CacheAnswers(home.objects, home.clock)))
 
 
-def _runtime(home: Local, name: str, drivers: Drivers) -> LocalRuntime:
-    """Return the runtime of templates that are containers."""
+def _runtime(home: Local, name: str, drivers: Drivers, slots: Slots) -> LocalRuntime:
+    """Return the runtime of templates that are containers, and of pods."""
     settings = home.settings
+    runs = settings.home / "runs"
+    setup = Setup(
+        images=[
+            ImageRule(
+                pattern=item.pattern,
+                root=item.root,
+                bin=item.bin,
+                visible=item.visible,
+                entrypoint=item.entrypoint,
+                cmd=item.cmd,
+            )
+            for item in settings.images
+        ],
+        environ=passed_on(settings.environ),
+        objects=home.objects,
+        places=Places(str(settings.home / "volumes"), settings.host_paths),
+        unpacked=settings.home / "images",
+    )
+    if name == "container":
+        from tiphys.runtime.container import ContainerRuntime, EngineSetup
+        from tiphys.runtime.engines.find import find_engine
+
+        environ = settings.environ
+        engine = EngineSetup(find_engine(environ), environ, settings.container_network)
+        return ContainerRuntime(runs, drivers, home.clock, engine=engine, slots=slots, setup=setup)
     kind: type[LocalRuntime] = ProcessRuntime
     if name == "sandbox":
         from tiphys.runtime.sandbox import SandboxRuntime
 
         kind = SandboxRuntime
-    return kind(
-        settings.home / "runs",
-        drivers,
-        home.clock,
-        slots=home.slots,
-        setup=Setup(
-            images=[
-                ImageRule(
-                    pattern=item.pattern,
-                    root=item.root,
-                    bin=item.bin,
-                    visible=item.visible,
-                    entrypoint=item.entrypoint,
-                    cmd=item.cmd,
-                )
-                for item in settings.images
-            ],
-            environ=passed_on(settings.environ),
-            objects=home.objects,
-            places=Places(str(settings.home / "volumes"), settings.host_paths),
-            unpacked=settings.home / "images",
-        ),
-    )
+    return kind(runs, drivers, home.clock, slots=slots, setup=setup)
 
 
 def _routed(home: Local, name: str, namespace: str) -> Runtime:
@@ -331,12 +400,14 @@ def _routed(home: Local, name: str, namespace: str) -> Runtime:
     drivers = home.drivers(namespace)
     plugins = [Plugin(item.address, item.token) for item in home.settings.plugins]
     return RouterRuntime(
-        _runtime(home, name, drivers),
+        _runtime(home, name, drivers, home.slots),
         {
             "Data": DataRuntime(runs, clock, drivers),
             "HTTP": HttpRuntime(runs, clock, home.objects, _http_options(home.settings)),
             "Plugin": PluginRuntime(runs, clock, plugins),
-            "Resource": ResourceRuntime(runs, clock, home.objects, drivers),
+            "Resource": ResourceRuntime(
+                runs, clock, FacedObjects(home.objects, home.store), drivers
+            ),
         },
     )
 

@@ -54,7 +54,8 @@ class Serving:
         try:
             async with asyncio.TaskGroup() as group:
                 engine = self.home.engine((self.health.metrics,))
-                group.create_task(serve(engine, self.home.schedules(), math.inf))
+                objects = self.home.workloads(choose_runtime(self.home.settings).name)
+                group.create_task(serve(engine, self.home.schedules(), objects, math.inf))
                 group.create_task(self.services.archive.keep_up())
         finally:
             self.health.wrong = "the engine has ended"
@@ -100,7 +101,7 @@ def _services(home: Local, listening: Listening, health: Health) -> Services:
     from tiphys.service.feed import Feed
     from tiphys.service.logs import Logs
     from tiphys.service.sync_limits import SyncLimits
-    from tiphys.service.templates import Templates
+    from tiphys.service.template_resources import Templates
     from tiphys.service.workflows import Workflows
 
     store, clock, objects = home.store, home.clock, home.objects

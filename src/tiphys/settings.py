@@ -22,7 +22,7 @@ _IDLE_SECONDS = 5.0
 _RESPONSE_BYTES = 4 << 20
 _ALLOWLIST = "WORKFLOW_USER_OVERRIDE_ALLOWLIST"
 _NO_ESTIMATES = "SKIP_WORKFLOW_DURATION_ESTIMATION"
-RUNTIMES = ("auto", "sandbox", "process", "simulated")
+RUNTIMES = ("auto", "container", "sandbox", "process", "simulated")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,8 @@ class Settings:
     `namespace` is where documents without one go. `parallelism` and `namespace_parallelism` limit
     the workflows at work at once, in all and in each namespace (0: any number). `idle_seconds` is
     how long a background engine waits for more work. `host_paths` are the directories of this
-    machine that workflows may mount.
+    machine that workflows may mount. `container_network` is the container engine's network that
+    jobs are in, "host" the machine's own, "" the usual one.
 
     `workflow_defaults` lies under every workflow: its metadata and spec. `template_referencing`
     is "", "Strict" or "Secure"; then workflows must refer to a template, and may set little beside
@@ -156,6 +157,7 @@ class Settings:
     idle_seconds: float = _IDLE_SECONDS
     images: tuple[Image, ...] = ()
     host_paths: tuple[str, ...] = ()
+    container_network: str = ""
     http: Http = field(default_factory=Http)
     plugins: tuple[Plugin, ...] = ()
     server: Server = field(default_factory=Server)
@@ -177,6 +179,7 @@ SETTINGS = (
     "idle_seconds",
     "images",
     "host_paths",
+    "container_network",
     "http",
     "plugins",
     "server",
@@ -232,6 +235,7 @@ def load_settings(
         idle_seconds=float(given.number("idle_seconds", _IDLE_SECONDS, int | float)),
         images=tuple(_image(given, index, base) for index in range(len(given.items("images")))),
         host_paths=tuple(str((base / item).resolve()) for item in given.texts("host_paths")),
+        container_network=given.text("container_network"),
         http=_http(given),
         plugins=tuple(_plugin(given, index, base) for index in range(len(given.items("plugins")))),
         server=_server(given, base),

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.contract.test_runtimes import WHY_NO_SANDBOX, RealWorld, left_over
+from tests.contract.container_engine import containers_of_test, need_engine
+from tests.contract.test_runtimes import WHY_NO_SANDBOX, ContainerWorld, RealWorld, left_over
 
 from tiphys.errors import NotFound
 from tiphys.executor.volumes import Places
@@ -20,6 +21,7 @@ from tiphys.model.containers import EnvVar
 from tiphys.model.meta import Metadata
 from tiphys.ports import ObjectRef
 from tiphys.runtime.claims import delete_claims
+from tiphys.runtime.container import ContainerRuntime
 from tiphys.runtime.process import ProcessRuntime
 from tiphys.runtime.sandbox import SandboxRuntime
 from tiphys.runtime.setup import Setup
@@ -65,11 +67,19 @@ class SetUpWorld(RealWorld):
 
     def open(self, slots: int = 4):
         setup = Setup(objects=self.shelf, places=self.places)
+        if self.made is ContainerRuntime:
+            return ContainerWorld(self.root, need_engine()).open(slots, setup)
         return self.made(self.root / "runs", self.drivers, self.clock, slots=slots, setup=setup)
 
 
-@pytest.fixture(params=["process", "sandbox"])
+@pytest.fixture(params=["process", "sandbox", "container"])
 def world(request, tmp_path):
+    if request.param == "container":
+        need_engine()
+        yield SetUpWorld(ContainerRuntime, tmp_path)
+        assert not containers_of_test(tmp_path)
+        assert not left_over(tmp_path)
+        return
     if request.param == "sandbox" and WHY_NO_SANDBOX is not None:
         pytest.skip(WHY_NO_SANDBOX)
     yield SetUpWorld(SandboxRuntime if request.param == "sandbox" else ProcessRuntime, tmp_path)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.contract.container_engine import containers_of_test, environ, need_engine
 
 from tiphys.artifacts.registry import Drivers
 from tiphys.executor import contract, run
@@ -16,9 +17,12 @@ from tiphys.messages import JobSpec
 from tiphys.model.containers import Container
 from tiphys.ports import Clock, Runtime
 from tiphys.runtime import sandbox
+from tiphys.runtime.container import ContainerRuntime, EngineSetup
+from tiphys.runtime.engines.find import Found
 from tiphys.runtime.local import LocalRuntime
 from tiphys.runtime.process import ProcessRuntime
 from tiphys.runtime.sandbox import SandboxRuntime
+from tiphys.runtime.setup import Setup
 from tiphys.runtime.simulated import Outcome, SimulatedRuntime
 from tiphys.testing.runtime_contract import (
     Act,
@@ -53,6 +57,24 @@ class RealWorld:
         os.kill(who[0], signal.SIGKILL)
 
 
+class ContainerWorld(RealWorld):
+    """podman, with an image made here."""
+
+    def __init__(self, root: Path, found: Found) -> None:
+        super().__init__(ContainerRuntime, root)
+        self.found = found
+
+    def open(self, slots: int = 4, setup: Setup | None = None) -> Runtime:
+        return ContainerRuntime(
+            self.root / "runs",
+            self.drivers,
+            self.clock,
+            engine=EngineSetup(self.found, environ()),
+            slots=slots,
+            setup=setup,
+        )
+
+
 class SimulatedWorld:
     real = False
 
@@ -84,12 +106,17 @@ class SimulatedWorld:
         )
 
 
-@pytest.fixture(params=["process", "process-python", "sandbox", "simulated"])
+@pytest.fixture(params=["process", "process-python", "sandbox", "container", "simulated"])
 def world(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[RealWorld | SimulatedWorld]:
     if request.param == "simulated":
         yield SimulatedWorld()
+        return
+    if request.param == "container":
+        yield ContainerWorld(tmp_path, need_engine())
+        assert not list(containers_of_test(tmp_path)), "a job left containers behind"
+        assert not left_over(tmp_path), "a job left processes behind"
         return
     if request.param == "sandbox" and WHY_NO_SANDBOX is not None:
         pytest.skip(WHY_NO_SANDBOX)

@@ -19,6 +19,8 @@ from tiphys.errors import TiphysError
 _OBJECTS: Final = 50_000
 """New objects between two looks for garbage: the usual 700 cost a short command a tenth of it."""
 COMMANDS: Final[dict[str, str]] = {
+    "apply": "tiphys.cli.apply:apply",
+    "cluster-template": "tiphys.cli.templates:cluster_template",
     "auth": "tiphys.cli.auth:auth",
     "cp": "tiphys.cli.cp:cp",
     "cron": "tiphys.cli.cron:cron",
@@ -40,6 +42,7 @@ COMMANDS: Final[dict[str, str]] = {
     "stop": "tiphys.cli.operations:stop",
     "submit": "tiphys.cli.submit:submit",
     "suspend": "tiphys.cli.operations:suspend",
+    "template": "tiphys.cli.templates:template",
     "terminate": "tiphys.cli.operations:terminate",
     "version": "tiphys.cli.version:version",
     "wait": "tiphys.cli.wait:wait",
@@ -48,6 +51,8 @@ COMMANDS: Final[dict[str, str]] = {
 """Verb to `module:command`."""
 
 HELP: Final[dict[str, str]] = {
+    "apply": "Keep templates and other objects of files.",
+    "cluster-template": "Manage templates of all namespaces.",
     "auth": "Make, list and revoke tokens for the server.",
     "cp": "Copy the artifacts of a workflow.",
     "cron": "Start workflows by the clock.",
@@ -68,6 +73,7 @@ HELP: Final[dict[str, str]] = {
     "stop": "End a workflow; its exit handlers run.",
     "submit": "Run a workflow in the background.",
     "suspend": "Start no new steps of a workflow.",
+    "template": "Manage templates that workflows refer to.",
     "terminate": "End a workflow at once, without exit handlers.",
     "version": "Show the version.",
     "wait": "Wait for workflows to end.",

@@ -177,6 +177,7 @@ async def node_set(
 @click.option("--completed", is_flag=True, help="All that have ended.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be deleted.")
 @click.option("--force", is_flag=True, help="Delete even if artifacts cannot be deleted.")
+@settings_option
 @with_session
 @is_asynchronous
 async def delete(
@@ -192,6 +193,7 @@ async def delete(
     @latest is the newest.
     """
     from tiphys.app import local
+    from tiphys.cli.background import ensure_engine
 
     if not names and not every and not completed:
         raise click.UsageError("requires either a workflow or other argument")
@@ -207,6 +209,8 @@ async def delete(
             rows += [row for row in listed if every or row.done]
         for row in rows:
             await _delete(home, row, dry_run, force)
+        if not dry_run and rows and await home.has_objects_at_work():
+            ensure_engine(session)  # what their objects have started is still to be stopped
     if not rows and not names:
         write("No resources found\n")
 

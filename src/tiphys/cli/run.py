@@ -118,7 +118,7 @@ async def _tidy(session: Session, home: Local) -> None:
     """Delete what is due; what will be soon is left to a background engine."""
     from tiphys.cli.background import ensure_engine
 
-    if await home.tidy():
+    if await home.tidy() or await home.has_objects_at_work():
         ensure_engine(session)
 
 
@@ -164,7 +164,7 @@ async def _drive(home: Local, row: RunRow, show: Callable[[Update], None]) -> No
 async def _is_mine(home: Local, row: RunRow, show: Callable[[Update], None]) -> bool:
     """Drive a run; False if another engine has it or takes it over."""
     try:
-        return await home.engine().drive(row, show)
+        return await home.drive(row, show)
     except BaseExceptionGroup as group:
         error = first_of(group)
     if isinstance(error, LostOwnership):

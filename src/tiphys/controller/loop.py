@@ -199,7 +199,7 @@ class RunLoop:
                 self._mailbox.put(JobReported(at=now, report=JobLost(job=job, at=now)))
         for job in present:
             node = run.state.nodes.get(job)
-            if node is None or node.fulfilled:
+            if node is None or (node.fulfilled and not node.daemoned):
                 await self._runtime.stop(job, _GRACE_SECONDS)
 
     # ----------------------------------------------------------------------------- turning

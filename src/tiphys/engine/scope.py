@@ -312,10 +312,16 @@ class FrameScope:
         return MISSING if call is None else self._of(step, call, rest)
 
     def _of_own(self, rest: str) -> object | Missing:
+        """Return what a hook may read of its own node: its status and its output parameters.
+
+        Source: reference/engine.md 6.4.
+        """
         own = self._own
         if rest == "status" and own is not None:
             return own.phase
-        return node_variable(self._program, self._state, own, rest) if own else MISSING
+        if own is None or not rest.startswith("outputs.parameters."):
+            return MISSING
+        return node_variable(self._program, self._state, own, rest)
 
     def _of(self, step: str, call: Call, rest: str) -> object | Missing:
         node = self._state.find(self.node_name(step))
@@ -405,7 +411,8 @@ class FrameScope:
 
     def _variables(self, step: str) -> Iterator[str]:
         if self._own is not None and is_own(self._own, step):
-            yield from node_variables(self._program, self._state, self._own, None)
+            known = ("status", *node_variables(self._program, self._state, self._own, None))
+            yield from (rest for rest in dict.fromkeys(known) if self._of_own(rest) is not MISSING)
             return
         call = self._call(step)
         node = self._state.find(self.node_name(step))

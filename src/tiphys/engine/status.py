@@ -31,6 +31,7 @@ from tiphys.model.status import (
     SemaphoreStatus,
     SynchronizationStatus,
 )
+from tiphys.model.templates import TemplateRef
 from tiphys.program import Call
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def node_status(run: Run, node: Node) -> NodeStatus:
         display_name=node.display_name,
         type=node.kind,
         template_name=_template_name(run, node, call),
-        template_ref=call.target.reference if call is not None else None,
+        template_ref=_reference(run, node, call),
         template_scope=_scope(run, node),
         phase=node.phase,
         boundary_id=node.boundary or "",
@@ -109,6 +110,17 @@ def _template_name(run: Run, node: Node, call: Call | None) -> str:
         return _template_name(run, run.node(node.boundary), call)
     template = run.program.templates.get(node.template)
     return template.name if template is not None else call.target.name
+
+
+def _reference(run: Run, node: Node, call: Call | None) -> TemplateRef | None:
+    """Return the reference a node was made by, with the names its tags stood for."""
+    if call is None or call.target.dynamic is None:
+        return call.target.reference if call is not None else None
+    template = run.program.templates.get(node.template)
+    if template is None or call.target.reference is None:
+        return call.target.reference
+    name = template.scope.partition("/")[2]
+    return msgspec.structs.replace(call.target.reference, name=name, template=template.name)
 
 
 def _scope(run: Run, node: Node) -> str:

@@ -30,6 +30,7 @@ A pod of several containers has one pod launcher (`pod/`) instead. It holds the 
 
 | name | writer | content |
 | --- | --- | --- |
+| `address` | engine, before the start (container) | the pod's address |
 | `bell` | engine, before the start | a pipe: a byte in it says that `events` has grown |
 | `events` | pod launcher | JSON lines: the pod runs, a daemon is ready, a container changed |
 | `ended` | pod launcher, last, by rename | JSON: how every container ended |
@@ -76,9 +77,11 @@ SHM: Final = "shm"
 EVENTS: Final = "events"
 BELL: Final = "bell"
 ENDED: Final = "ended"
+ADDRESS: Final = "address"
 
 CANNOT_START: Final = 64
 """The exit code of a command that could not be started, as Argo's emissary gives it."""
+LOOPBACK: Final = "127.0.0.1"
 POD_SCRIPT: Final = "/argo/staging/script"
 POD_PROGRESS: Final = "/var/run/argo/progress"
 POD_TERMINATION_LOG: Final = "/dev/termination-log"
@@ -167,6 +170,11 @@ def try_lock(directory: str) -> int | None:
         os.close(fd)
         return None
     return fd
+
+
+def read_address(directory: str) -> str:
+    """Return where a pod can be reached: the machine's own address if it has none of its own."""
+    return (read_file(f"{directory}/{ADDRESS}", 64) or b"").decode("ascii", "replace") or LOOPBACK
 
 
 def read_exit_code(directory: str) -> int | None:

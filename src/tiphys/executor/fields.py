@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from tiphys.errors import Permanent
+from tiphys.executor.contract import LOOPBACK
 from tiphys.executor.members import containers_of
 from tiphys.expr.errors import QuantityError
 from tiphys.expr.quantities import read_quantity
@@ -21,7 +22,6 @@ from tiphys.messages import JobSpec
 from tiphys.model.base import Json, JsonObject
 from tiphys.model.containers import Container
 
-LOOPBACK: Final = "127.0.0.1"
 _PREFIX: Final = "workflows.argoproj.io/"
 _SUBSCRIPT: Final = re.compile(r"metadata\.(labels|annotations)\['([^']*)'\]")
 

@@ -12,6 +12,7 @@ from typing import Final, Literal
 import msgspec
 
 from tiphys.errors import Permanent
+from tiphys.executor import contract
 from tiphys.executor.fields import host_name
 from tiphys.executor.layout import Layout
 from tiphys.executor.members import MAIN, mains_of
@@ -34,6 +35,7 @@ class ContainerPlan(msgspec.Struct, frozen=True, kw_only=True):
     `after` are the containers that must exit with 0 before it. It is run up to `runs` times until
     it exits with 0, or again and again if it `restarts`. `problem` says why it cannot be started.
     `bounds` are paths and the volumes they must lie in when it starts. `group` is its cgroup.
+    `inside` and `up` are those of its launch.
     """
 
     name: str
@@ -41,6 +43,8 @@ class ContainerPlan(msgspec.Struct, frozen=True, kw_only=True):
     words: Sequence[str]
     env: dict[str, str]
     cwd: str
+    inside: Sequence[str]
+    up: str
     inner_cwd: str
     sandboxed: bool
     captures: bool
@@ -128,6 +132,8 @@ def _container(
         words=launch.command,
         env=dict(launch.env),
         cwd=launch.cwd,
+        inside=launch.inside,
+        up=launch.up,
         inner_cwd=container.working_dir or "/",
         sandboxed="s" in launch.flags,
         captures=member.name == MAIN and role == "main" and job.capture_result,
@@ -178,12 +184,22 @@ def _handler(given: Json, layout: Layout) -> JsonObject | None:
         raise Permanent(f"{kind} probes and hooks cannot be had on this machine")
     action = given.get("exec")
     if not isinstance(action, dict):
-        return given
+        return _addressed(given, contract.read_address(layout.directory))
     words = action.get("command")
     mapped: list[Json] = [
         layout.text(str(word)) for word in (words if isinstance(words, list) else ())
     ]
     return {**given, "exec": {"command": mapped}}
+
+
+def _addressed(given: JsonObject, address: str) -> JsonObject:
+    """Return a handler that asks the pod, if it names no host, where the pod is."""
+    made = dict(given)
+    for kind in ("httpGet", "tcpSocket"):
+        action = given.get(kind)
+        if isinstance(action, dict) and not action.get("host"):
+            made[kind] = {**action, "host": address}
+    return made
 
 
 def _ports(container: Container) -> dict[str, int]:

@@ -33,12 +33,18 @@ _FALLBACK: Final = Path(__file__).with_name("launcher.py")
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """What the launcher is asked to run; `flags` are its own (see launcher.c)."""
+    """What the launcher is asked to run; `flags` are its own (see launcher.c).
+
+    `inside` come before the words of a probe or hook that is to run in the container, if
+    it takes any. `up` is a file that is there once the container runs, "" if there is none.
+    """
 
     command: Sequence[str]
     env: Mapping[str, str]
     cwd: str
     flags: str = "-"
+    inside: Sequence[str] = ()
+    up: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,6 @@ import msgspec
 
 from tiphys.executor import contract
 from tiphys.executor.ends import End, member_report
-from tiphys.executor.fields import LOOPBACK
 from tiphys.messages import ContainerReported, JobReady, JobReport, JobSpec, JobStarted
 
 _RING_BYTES: Final = 4096
@@ -52,6 +51,7 @@ class Bell:
     def __init__(self, job: JobSpec, directory: str, hand_on: Callable[[JobReport], None]) -> None:
         """Begin to listen, and hand on what was said already."""
         self._job = job
+        self._directory = directory
         self._path = f"{directory}/{contract.EVENTS}"
         self._hand_on = hand_on
         self._done = 0
@@ -79,7 +79,7 @@ class Bell:
         if event.kind == "started":
             return JobStarted(self._job.id, event.at)
         if event.kind == "ready":
-            return JobReady(self._job.id, event.at, LOOPBACK)
+            return JobReady(self._job.id, event.at, contract.read_address(self._directory))
         if event.state == "over":
             code, reason = event.code, event.reason
             end = End(event.name, event.role, event.has_run, code, reason, event.message)

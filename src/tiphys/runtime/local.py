@@ -164,9 +164,13 @@ class LocalRuntime(Starting):
         """Return an entry; what takes time to find out about its paths comes later."""
         layout = self.layout_of(job, directory, main_container(job), ())
         entry = Entry(job, directory, layout)
-        entry.is_pod = is_pod(job) or (self.groups is not None and self.groups.limits(job))
+        entry.is_pod = self._needs_pod(job)
         entry.values = None if refers(job) or self._lacks_image(job) else NOTHING
         return entry
+
+    def _needs_pod(self, job: JobSpec) -> bool:
+        """Tell whether a job needs the pod launcher."""
+        return is_pod(job) or (self.groups is not None and self.groups.limits(job))
 
     async def _stop_unknown(self, job: NodeId, grace: float) -> None:
         """Stop a launcher of an earlier engine whose job nobody has asked for again."""

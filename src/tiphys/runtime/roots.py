@@ -70,7 +70,7 @@ class ImageRoots:
         scratch.mkdir()
         with tarfile.open(file) as tar:
             for member in tar:
-                _place(tar, member, scratch)
+                place_member(tar, member, scratch)
         try:
             scratch.rename(target)
         except OSError:
@@ -80,7 +80,7 @@ class ImageRoots:
         return str(target)
 
 
-def _place(tar: tarfile.TarFile, member: tarfile.TarInfo, root: Path) -> None:
+def place_member(tar: tarfile.TarFile, member: tarfile.TarInfo, root: Path) -> None:
     """Unpack one member: no devices, nothing outside, nothing behind a link.
 
     Absolute links are ordinary in an image: they are followed inside the sandbox only.

@@ -1,7 +1,8 @@
 """How many jobs run at once: one limit for all the runtimes that share it.
 
 Every run has a runtime of its own, so a process that drives many runs gives them one `Slots`.
-Who waits stands in a line and gets one slot at a time, so that no run starves another.
+Who waits stands in a line and gets one slot at a time, so that no run starves another. A gang gets
+all it needs at once; while it waits for that nobody overtakes it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ def default_slots() -> int:
 
 
 class Waiting(Protocol):
-    """Who waits for slots."""
+    """Who waits for slots: for `slots_needed` of them at once."""
+
+    slots_needed: int
 
     def begin_next(self) -> bool:
         """Begin one job, which takes a slot unless it ends at once; tell whether more wait."""
@@ -58,9 +61,13 @@ class Slots:
             return
         self._filling = True
         try:
-            while self._line and self._taken < self._count:
+            while self._line and self._has_room(self._line[0]):
                 who = self._line.popleft()
                 if who.begin_next():
                     self._line.append(who)
         finally:
             self._filling = False
+
+    def _has_room(self, who: Waiting) -> bool:
+        """A gang that is larger than all slots begins when everything else has ended."""
+        return self._taken + min(who.slots_needed, self._count) <= self._count

@@ -33,6 +33,7 @@ _encode = msgspec.json.Encoder().encode
 class Starting(Ending):
     """Brings jobs to the point where a launcher runs; subclasses say what it runs."""
 
+    slots_needed = 1
     shares_namespaces = False
     """Whether the containers of a pod get ipc and uts namespaces of their own, in common."""
 
@@ -54,6 +55,9 @@ class Starting(Ending):
 
     async def _make_images(self, _job: JobSpec) -> None:
         """Make the files of a job's images. Raises a TiphysError."""
+
+    async def _make_ready(self, _entry: Entry) -> None:
+        """Do what else takes time before a staged job can be launched. Raises a TiphysError."""
 
     # ------------------------------------------------------------------------------- layouts
 
@@ -223,6 +227,7 @@ class Starting(Ending):
         entry.layout = self.layout(job, entry.directory, entry.values or NOTHING)
         if stage.has_inputs(job):
             await stage.load_inputs(job, entry.layout, self._drivers)
+        await self._make_ready(entry)
 
     def _staged(self, entry: Entry, lock: int, task: asyncio.Task[None]) -> None:
         """Go on after staging, however it ended; the lock must be closed in every case."""
@@ -281,7 +286,8 @@ class Starting(Ending):
         self._give()
         now = self._clock.now()
         if isinstance(cause, (NotReady, Missing)):
-            text = why_not_ready(entry.spec, str(cause))
+            reason = cause.reason if isinstance(cause, NotReady) else ""
+            text = why_not_ready(entry.spec, str(cause), reason)
             self._finish(entry, capture.stopped_early(entry.spec, "Error", text, now))
         else:
             self._finish(entry, capture.init_failed(entry.spec, cause, now))
@@ -297,17 +303,22 @@ class Starting(Ending):
 class NotReady(Permanent):
     """What the containers need is not there.
 
+    `reason` is the kubelet's word for it, "" for what follows from the text.
     Differs: Kubernetes would wait for it for ever; the job fails at once.
     """
 
+    def __init__(self, text: str, reason: str = "") -> None:
+        self.reason = reason
+        super().__init__(text)
 
-def why_not_ready(job: JobSpec, cause: str) -> str:
+
+def why_not_ready(job: JobSpec, cause: str, reason: str = "") -> str:
     """Return the message of a job whose containers wait for what is not there.
 
     Source: reference/engine.md 1.14.4, a waiting container of a pod that has failed.
     """
     first = min((name_of(job, container) for container in mains_of(job)), default=MAIN)
-    reason = "CreateContainerConfigError"
+    reason = reason or "CreateContainerConfigError"
     if cause.startswith("MountVolume"):
         reason = "ContainerCreating"
     elif cause.startswith("persistentvolumeclaim"):

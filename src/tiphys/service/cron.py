@@ -65,9 +65,16 @@ class CronWorkflows:
 
         `beside` are documents of the same files, which its workflows may refer to.
         """
+        cron = await self.checked(cron, namespace, beside, origin)
+        return convert(await self.objects.create(encode(cron)), CronWorkflow)
+
+    async def checked(
+        self, cron: CronWorkflow, namespace: str, beside: Sequence[object], origin: Document | None
+    ) -> CronWorkflow:
+        """Return a CronWorkflow in its namespace. Raises InvalidDocument."""
         cron = _placed(cron, namespace)
         await self.check(cron, beside, origin)
-        return convert(await self.objects.create(encode(cron)), CronWorkflow)
+        return cron
 
     async def update(
         self, cron: CronWorkflow, namespace: str, beside: Sequence[object], origin: Document | None

@@ -55,6 +55,8 @@ class Overrides:
     pod_priority_class_name: str = ""
     owner_reference: OwnerReference | None = None
     runtime: str = "process"
+    uid: str = ""
+    """The uid of the object that the workflow is, if there is one already."""
 
 
 def parse_parameters(texts: Iterable[str]) -> list[tuple[str, str]]:
@@ -129,7 +131,7 @@ def _apply_spec(
     return with_parameters(spec, dict(options.parameters))
 
 
-def named(workflow: Workflow, namespace: str, created_at: float) -> Workflow:
+def named(workflow: Workflow, namespace: str, created_at: float, uid: str = "") -> Workflow:
     """Return a workflow with a name, a namespace and a uid of its own. Raises InvalidDocument."""
     metadata = workflow.metadata
     name = metadata.name
@@ -147,7 +149,7 @@ def named(workflow: Workflow, namespace: str, created_at: float) -> Workflow:
             metadata,
             name=name,
             namespace=metadata.namespace or namespace,
-            uid=str(uuid.uuid4()),
+            uid=uid or str(uuid.uuid4()),
             creation_timestamp=rfc3339(created_at),
         ),
     )
@@ -232,7 +234,7 @@ class Submitter:
         now = self.clock.now()
         try:
             asked = apply_options(workflow, options, documents)
-            ready = named(asked, options.namespace, now)
+            ready = named(asked, options.namespace, now, options.uid)
             sources = {} if origin is None else {"": origin}
             checks = Options(offline=True, namespace=ready.metadata.namespace, sources=sources)
             runtime = Runtime(options.runtime, self.features(options.runtime))

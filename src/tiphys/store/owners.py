@@ -48,6 +48,34 @@ class Owner:
                     pass
 
 
+class Lease:
+    """What one process of a home does at a time, as long as it lives."""
+
+    def __init__(self, home: Path, name: str) -> None:
+        """Prepare to take the lock `<name>.lock` under `home`."""
+        self._path = home / f"{name}.lock"
+        self._lock: int | None = None
+
+    def take(self) -> bool:
+        """Try to become the one; tell whether this process is it."""
+        if self._lock is not None:
+            return True
+        lock = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            return False
+        self._lock = lock
+        return True
+
+    def give_up(self) -> None:
+        """Let another process be the one."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+
 def _lock(path: Path) -> int:
     """Return a locked descriptor of the file that has this name now."""
     while True:

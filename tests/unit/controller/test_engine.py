@@ -17,7 +17,7 @@ from tiphys.engine.run import Run
 from tiphys.errors import Corrupt, EngineBug, Permanent, Transient, WorldError
 from tiphys.messages import JobReport, JobSpec, ResumeRequested
 from tiphys.ports import RunRow, Runtime
-from tiphys.runtime.simulated import ALL, Outcome, SimulatedRuntime
+from tiphys.runtime.simulated import ALL, Outcome, SimulatedRuntime, under_way
 from tiphys.service.documents import Source, load
 from tiphys.service.submit import Overrides, Submitter
 from tiphys.store.memory import MemoryStore
@@ -261,3 +261,50 @@ def test_a_run_on_which_the_engine_breaks_ends_and_leaves_a_failing_test(
     monkeypatch.setattr(Run, "handle_all", honest)
     assert type(bundle.replay(kept).events[-1]).__name__ == "RunDone"
     assert "met a defect of the engine" in caplog.text
+
+
+DAEMON = """
+apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {name: NAME}
+spec:
+  entrypoint: main
+  templates:
+  - {name: db, daemon: true, container: {image: x}}
+  - {name: use, container: {image: x}}
+  - {name: main, steps: [[{name: db, template: db}], [{name: use, template: use}]]}
+"""
+
+
+class Lasting(SimulatedRuntime):
+    """Its jobs outlive every engine; each engine hears of them anew, as of adopted ones."""
+
+    async def start(self, job: JobSpec) -> None:
+        known = self._jobs.get(job.id)
+        if known is None:
+            await super().start(job)
+        else:
+            for report in under_way(job, known.outcome, self._clock.now()):
+                self._reports.put(report)
+
+    async def close(self) -> None:
+        return None
+
+
+def test_a_daemon_goes_on_serving_when_its_engine_is_followed_by_another() -> None:
+    async def play() -> None:
+        shop = Shop()
+        jobs = Lasting(shop.clock, {"use": Outcome(seconds=20.0)})
+        shop.make = lambda _: jobs
+        row = await shop.submit(text=DAEMON)
+        first = asyncio.ensure_future(shop.engine().drive(row))
+        await shop.clock.sleep_until(shop.clock.now() + 5)
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        shop.store = MemoryStore(shop.store._memory, "another")
+        assert await shop.engine().drive(row)
+        assert (await shop.status(row))["phase"] == "Succeeded"
+        assert {node["phase"] for node in (await shop.nodes(row)).values()} == {"Succeeded"}
+        await SimulatedRuntime.close(jobs)
+
+    run(play())

@@ -14,7 +14,7 @@ from tiphys.errors import Impossible, NotFound
 from tiphys.model.base import API_VERSION, JsonObject
 from tiphys.service.events import Event
 from tiphys.service.selection import requirements
-from tiphys.service.templates import labels_of
+from tiphys.service.template_resources import labels_of
 
 _BINDINGS: Final = "workfloweventbindings"
 

@@ -21,7 +21,7 @@ from tiphys.api.routing import (
 from tiphys.errors import Finding, InvalidDocument
 from tiphys.model.base import JsonObject
 from tiphys.model.codec import encode
-from tiphys.service.templates import Kind, Template, TemplatesAsked, decoded, placed
+from tiphys.service.template_resources import Kind, Template, TemplatesAsked, decoded, placed
 
 
 def register(routes: Routes) -> None:

@@ -51,7 +51,7 @@ class Container:
         self._log_fd = self._result_fd = -1
         self._runs = 0
         self._kill_at = self._run_at = math.inf
-        self._unheard = False
+        self._unheard = self._seen_up = False
         self._probes = {kind: Probe(plan[kind]) for kind in _PROBES if plan[kind] is not None}
         self._checks: dict[int, str] = {}
         self._stop_first = False
@@ -63,7 +63,8 @@ class Container:
     def has_started(self) -> bool:
         """Whether it runs and its startup probe, if it has one, is content."""
         probe = self._probes.get("startup")
-        return self.state == "running" and (probe is None or probe.verdict is True)
+        is_content = probe is None or probe.verdict is True
+        return self.state == "running" and self._is_up and is_content
 
     @property
     def is_ready(self) -> bool:
@@ -72,16 +73,26 @@ class Container:
         return self.has_started and (probe is None or probe.verdict is True)
 
     @property
+    def _is_up(self) -> bool:
+        """Whether the command has really begun: an engine takes a moment to start a container."""
+        if not self._seen_up:
+            self._seen_up = not self.plan["up"] or os.path.exists(self.plan["up"])
+        return self._seen_up
+
+    @property
     def _can_be_entered(self) -> bool:
         """Whether a check can run in the container: a sandbox takes a moment to be made."""
         process = self.process
-        return not isinstance(process, Sandboxed) or (process.first > 0 and not process.is_deaf)
+        if not isinstance(process, Sandboxed):
+            return self._is_up
+        return process.first > 0 and not process.is_deaf
 
     @property
     def next_at(self) -> float:
         """When `tick` has something to do."""
         times = [self._kill_at, self._run_at]
-        if self._unheard or self._owes_hook:
+        is_coming = self.process is not None and not self._is_up
+        if self._unheard or self._owes_hook or is_coming:
             times.append(time.monotonic() + _DEAF_SECONDS)
         times += [min(probe.at, probe.until) for probe in self._probes.values()]
         return min(times)
@@ -95,6 +106,10 @@ class Container:
             self._over(0)
             return
         self._runs += 1
+        self._seen_up = False
+        if self.plan["up"]:
+            with suppress(OSError):
+                os.unlink(self.plan["up"])
         if not self.has_run:
             self.has_run = True
             self.started_at = time.time()
@@ -245,7 +260,10 @@ class Container:
                 name = line.removeprefix("bwrap: execvp ").partition(":")[0]
                 found = f'exec: "{name}": executable file not found in $PATH'
                 self.message = f"failed to find name in PATH: {found}"
-        if code == _KILLED and self.plan["group"] and _ran_out(self.plan["group"]):
+        group = self.plan["group"]
+        if code == _KILLED and (
+            (group and _ran_out(group)) or os.path.exists(f"{self.folder}/oom")
+        ):
             self.reason = "OOMKilled"
 
     def _over(self, code: int, shown: int | None = None) -> None:
@@ -292,7 +310,8 @@ class Container:
         """Start a command beside the container's own. Raises StartError."""
         process, plan = self.process, self.plan
         if not isinstance(process, Sandboxed):
-            return Process(words, plan["env"], plan["cwd"], self._log_fd)
+            inside = [*plan["inside"], *words]
+            return Process(inside, plan["env"], plan["cwd"], self._log_fd)
         join = partial(enter, process.first)
         return Process(words, plan["env"], plan["inner_cwd"], self._log_fd, enter=join)
 

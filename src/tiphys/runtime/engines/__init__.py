@@ -1,0 +1,1 @@
+"""podman and docker: where they are, what they are asked, what a container is for them."""

@@ -1,0 +1,138 @@
+"""The containers of a job at an engine: made before they start, removed at the end."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Final
+
+from tiphys.errors import Conflict, NotFound, Permanent, TiphysError
+from tiphys.executor import contract
+from tiphys.executor.run import Member
+from tiphys.model.base import JsonObject
+from tiphys.runtime.engines import pause
+from tiphys.runtime.engines.api import Api
+from tiphys.runtime.engines.body import (
+    NODE_LABEL,
+    RUN_LABEL,
+    Net,
+    body_of,
+    holder_body,
+    make_places,
+)
+from tiphys.runtime.engines.images import EngineImages
+
+HOLDER: Final = "pod"
+_OWN_NETWORK: Final = "tiphys"
+_NAME_DIGITS: Final = 20
+
+
+def container_name(directory: str, container: str) -> str:
+    """Return the name of a job's container at the engine: the same whoever asks."""
+    known = hashlib.sha256(directory.encode()).hexdigest()[:_NAME_DIGITS]
+    return f"tiphys-{known}-{container}"
+
+
+class EnginePods:
+    """Makes and removes containers. `network` is a network's name, "" for the usual one."""
+
+    def __init__(self, api: Api, images: EngineImages, network: str) -> None:
+        self._api = api
+        self._images = images
+        self._network = network
+        self._has_pause = False
+        self._is_podman: bool | None = None
+
+    async def make(self, members: Iterable[Member], is_pod: bool) -> None:
+        """Make a job's containers. Raises a TiphysError; those of an earlier try are replaced."""
+        mode = await self._mode()
+        net = Net(mode)
+        for number, member in enumerate(members):
+            if is_pod and number == 0 and mode != "host":
+                holder = await self._make_holder(member, mode)
+                net = Net(mode, holder, await self._names_each())
+            if member.container is None:
+                continue
+            make_places(member)
+            image = self._images.config(member.container.image)
+            body = body_of(member, member.container, image, net)
+            await self._create(container_name(member.layout.directory, member.name), body)
+
+    async def _mode(self) -> str:
+        """Return the network mode; without root only networks with a name connect containers."""
+        if self._network:
+            return self._network
+        info = await self._api.get("/info")
+        is_rootless = any("rootless" in item for item in info.get("SecurityOptions") or ())
+        self._network = "bridge"
+        if is_rootless:
+            self._network = _OWN_NETWORK
+            try:
+                await self._api.get(f"/networks/{_OWN_NETWORK}")
+            except NotFound:
+                with suppress(Conflict, Permanent):
+                    await self._api.post("/networks/create", {"Name": _OWN_NETWORK})
+        return self._network
+
+    async def _names_each(self) -> bool:
+        """Tell whether a container in another's network needs a host name: not with docker."""
+        if self._is_podman is None:
+            version = await self._api.get("/version")
+            self._is_podman = "podman" in str(version.get("Components")).lower()
+        return self._is_podman
+
+    async def _make_holder(self, member: Member, mode: str) -> str:
+        """Start the container that has the pod's network; write down where it is."""
+        directory = member.layout.directory
+        name = container_name(directory, HOLDER)
+        if not self._has_pause:
+            await self._make_pause()
+        await self._create(name, holder_body(member, pause.IMAGE, mode))
+        await self._api.post(f"/containers/{name}/start")
+        given = (await self._api.get(f"/containers/{name}/json"))["NetworkSettings"]
+        places = [given, *(given.get("Networks") or {}).values()]
+        address = next((item["IPAddress"] for item in places if item.get("IPAddress")), "")
+        contract.write_file(f"{directory}/{contract.ADDRESS}", address.encode())
+        return name
+
+    async def _make_pause(self) -> None:
+        try:
+            await self._api.get(f"/images/{pause.IMAGE}/json")
+        except NotFound:
+            layer = pause.pause_image(os.uname().machine)
+            query = {"fromSrc": "-", "repo": pause.REPOSITORY, "tag": pause.TAG}
+            await self._api.upload("/images/create", layer, **query)
+        self._has_pause = True
+
+    async def _create(self, name: str, body: JsonObject) -> None:
+        try:
+            await self._api.post("/containers/create", body, name=name)
+        except TiphysError as exc:
+            # Of an engine that died before its launcher started: nothing has run in it.
+            if "in use" not in str(exc):
+                raise
+            await self.remove(name)
+            await self._api.post("/containers/create", body, name=name)
+
+    async def end(self, name: str) -> None:
+        """Kill a container if it still runs."""
+        with suppress(TiphysError):
+            await self._api.post(f"/containers/{name}/kill", signal="KILL")
+
+    async def remove(self, name: str) -> None:
+        """Remove a container, whatever it does; unknown: no effect."""
+        await self.end(name)
+        await self._api.delete(f"/containers/{name}", force="1", v="1")
+
+    async def remove_all(self, run: str, node: str = "") -> None:
+        """Remove all containers of a run or of one of its jobs."""
+        labels = [f"{RUN_LABEL}={run}", *([f"{NODE_LABEL}={node}"] if node else [])]
+        text = "[" + ",".join(f'"{label}"' for label in labels) + "]"
+        found = await self._api.get("/containers/json", all="1", filters=f'{{"label":{text}}}')
+        # Those that use the network of another first.
+        names = [str(item["Id"]) for item in found or ()]
+        holders = {str(i["Id"]) for i in found or () if f"-{HOLDER}" in str(i.get("Names"))}
+        for name in sorted(names, key=lambda item: item in holders):
+            await self.remove(name)

@@ -1,0 +1,315 @@
+"""What only jobs in containers of a real engine have: images, users, limits, networks, outputs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import tempfile
+
+import pytest
+from tests.contract.container_engine import IMAGE, containers_of_test, environ, need_engine
+from tests.contract.test_runtimes import ContainerWorld, left_over
+
+from tiphys.executor import contract
+from tiphys.messages import JobFinished, JobLost, JobReady, JobWaiting
+from tiphys.model.arguments import Inputs, Outputs
+from tiphys.model.artifacts import Artifact, RawArtifact
+from tiphys.model.containers import Container, EnvVar
+from tiphys.runtime.container import ContainerRuntime, EngineSetup
+from tiphys.runtime.engines.find import Found, find_engine
+from tiphys.runtime.engines.pods import container_name
+from tiphys.testing.pod_contract import main, pod_job, template_of, until, user
+from tiphys.testing.runtime_contract import RUN, Act, Session, SystemClock, job_of, local, output
+
+pytestmark = pytest.mark.anyio
+HANG = "trap 'exit 143' TERM; echo ready; while :; do sleep 600 & wait $!; done"
+SAYING = "docker.io/library/tiphys-saying:latest"
+
+
+@pytest.fixture
+def world(tmp_path):
+    yield ContainerWorld(tmp_path, need_engine())
+    assert not containers_of_test(tmp_path)
+    assert not left_over(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def saying():
+    """Have an image with an entrypoint, words, a variable, a user and a directory of its own."""
+    need_engine()
+    file = (
+        "FROM docker.io/library/alpine:latest\n"
+        'ENTRYPOINT ["echo", "from"]\nCMD ["the", "image"]\nENV OWN=mine\nUSER 1000\nWORKDIR /tmp\n'
+    )
+    words = ["podman", "build", "-q", "-t", SAYING, "--isolation=chroot", "-"]
+    subprocess.run(words, input=file.encode(), env=environ(), check=True, capture_output=True)
+    return SAYING
+
+
+async def run(world, template, **more):
+    async with Session(world, world.open()) as here:
+        return await here.run(pod_job(world, template, capture_result=True, **more))
+
+
+async def said(world, text, **more):
+    done = await run(world, template_of("t", container=main(text, **more)))
+    assert done.phase == "Succeeded", done.message
+    return done.outputs.result
+
+
+# ---------------------------------------------------------------------------------- images
+
+
+async def test_an_image_says_what_runs_and_the_template_may_say_more(world, saying):
+    plain = await run(world, template_of("a", container=Container(image=saying)))
+    args = await run(world, template_of("b", container=Container(image=saying, args=("me",))))
+    text = 'echo "$OWN $(id -u) $(pwd)"'
+    own = await run(
+        world, template_of("c", container=Container(image=saying, command=("sh", "-c", text)))
+    )
+    results = [done.outputs.result for done in (plain, args, own)]
+    assert results == ["from the image", "from me", "mine 1000 /tmp"]
+
+
+async def test_an_image_that_says_nothing_needs_a_command(world):
+    done = await run(world, template_of("t", container=Container(image="alpine")))
+    text = "Pod failed before main container starts due to CreateContainerError: "
+    assert (done.phase, done.message) == ("Error", text + "no command specified")
+
+
+async def test_an_image_that_must_not_be_pulled_is_missed_at_once(world):
+    job = template_of("t", container=Container(image="nobody/has", image_pull_policy="Never"))
+    done = await run(world, job)
+    text = "Pod failed before main container starts due to ErrImageNeverPull: "
+    image = 'Container image "nobody/has" is not present with pull policy of Never'
+    assert (done.phase, done.message) == ("Error", text + image)
+
+
+class Hurried(SystemClock):
+    async def sleep_until(self, at):
+        await super().sleep_until(min(at, self.now() + 0.05))
+
+
+async def test_an_image_that_cannot_be_pulled_is_tried_again_and_then_an_error(world):
+    world.clock = Hurried()
+    job = pod_job(world, template_of("t", container=Container(image="127.0.0.1:1/no/image")))
+    async with Session(world, world.open()) as here:
+        done = await here.run(job)
+        told = [r.message for r in here.reports if isinstance(r, JobWaiting)]
+    assert told.count('Pulling image "127.0.0.1:1/no/image"') == 3
+    assert told[1].startswith('ImagePullBackOff: Back-off pulling image "127.0.0.1:1/no/image": ')
+    assert done.phase == "Error"
+    assert "due to ImagePullBackOff: Back-off pulling image" in done.message
+    assert "connection refused" in done.message
+    assert done.message.endswith("(--runtime sandbox or --runtime process)")
+
+
+# -------------------------------------------------------------------------- rights and limits
+
+
+async def test_a_security_context_is_the_users_groups_and_rights(world):
+    context = {
+        "runAsUser": 1000,
+        "runAsGroup": 2000,
+        "supplementalGroups": [3000],
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+        "allowPrivilegeEscalation": False,
+    }
+    text = (
+        'touch /new 2>/dev/null || printf "kept "; id -u; id -g; id -G; '
+        "grep -E 'CapBnd|NoNewPrivs' /proc/self/status"
+    )
+    lines = (await said(world, text, security_context=context)).split()
+    assert lines[:3] == ["kept", "1000", "2000"]
+    assert "3000" in lines
+    assert lines[-4:] == ["CapBnd:", "0000000000000000", "NoNewPrivs:", "1"]
+
+
+async def test_a_container_that_must_not_be_root_is_refused_if_it_would_be(world):
+    context = {"runAsNonRoot": True}
+    done = await run(world, template_of("t", container=main("true", security_context=context)))
+    text = "CreateContainerConfigError: container has runAsNonRoot and image will run as root"
+    assert done.message == f"Pod failed before main container starts due to {text}"
+
+
+async def test_what_needs_more_memory_than_its_limit_is_ended_and_named_so(world):
+    limits = {"limits": {"memory": "20Mi", "cpu": "500m"}}
+    done = await run(
+        world, template_of("greedy", container=main("exec tail /dev/zero", resources=limits))
+    )
+    # Where cgroups of both versions are mixed podman cannot tell why it was killed.
+    reason = "OOMKilled" if tells_out_of_memory() else "Error"
+    assert (done.phase, done.message) == ("Failed", f"main: {reason} (exit code 137)")
+
+
+def tells_out_of_memory():
+    podman = ["podman", "run", "--name", "tiphys-test-memory", "--memory", "20m"]
+    try:
+        subprocess.run([*podman, IMAGE, "tail", "/dev/zero"], env=environ(), check=False)
+        look = ["podman", "inspect", "tiphys-test-memory", "--format", "{{.State.OOMKilled}}"]
+        said = subprocess.run(look, env=environ(), check=True, capture_output=True).stdout
+        return b"true" in said
+    finally:
+        subprocess.run(["podman", "rm", "-f", "tiphys-test-memory"], env=environ(), check=True)
+
+
+async def test_a_volume_that_is_mounted_read_only_cannot_be_written(world):
+    mounts = ({"name": "v", "mountPath": "/v", "readOnly": True},)
+    assert await said(world, "touch /v/x 2>/dev/null || echo kept", volume_mounts=mounts) == "kept"
+
+
+# ------------------------------------------------------------------------ inputs and outputs
+
+
+async def test_outputs_are_found_at_any_path_behind_links_too(world):
+    outputs = Outputs(
+        parameters=(output("p", "/tmp/link"), output("q", "/var/deep/q")),
+        artifacts=(local("a", "/var/deep", "wf/a.tgz"),),
+    )
+    text = "mkdir -p /var/deep /opt/x; echo one > /opt/x/one; echo two > /var/deep/q; "
+    text += "ln -s ../opt/x/one /tmp/link"
+    done = await run(world, template_of("t", container=main(text), outputs=outputs))
+    assert [item.value for item in done.outputs.parameters] == ["one", "two"]
+    assert [item.name for item in done.outputs.artifacts] == ["a"]
+
+
+async def test_an_input_can_be_changed_and_is_then_an_output(world):
+    inputs = Inputs(artifacts=(Artifact(name="i", path="/data/in", raw=RawArtifact(data="x")),))
+    outputs = Outputs(parameters=(output("o", "/data/in"),))
+    text = "cat /data/in; printf y >> /data/in"
+    template = template_of("t", container=main(text), inputs=inputs, outputs=outputs)
+    done = await run(world, template)
+    assert (done.outputs.result, done.outputs.parameters[0].value) == ("x", "xy")
+
+
+async def test_a_link_out_of_the_container_leads_to_nothing_of_ours(world, tmp_path):
+    (tmp_path / "secret").write_text("ours")
+    outputs = Outputs(parameters=(output("o", "/tmp/o", "none"),))
+    text = f"ln -s {tmp_path}/secret /tmp/o"
+    done = await run(world, template_of("t", container=main(text), outputs=outputs))
+    assert done.outputs.parameters[0].value == "none"
+
+
+async def test_a_message_in_the_termination_log_is_the_jobs(world):
+    done = await run(
+        world, template_of("t", container=main("echo why > /dev/termination-log; exit 3"))
+    )
+    assert done.message == "main: Error (exit code 3): why"
+
+
+# ---------------------------------------------------------------------------------- networks
+
+
+async def test_containers_of_a_pod_share_localhost_and_other_pods_reach_its_address(world):
+    serve = "mkdir -p /www; echo served > /www/x; exec httpd -f -p 8080 -h /www"
+    probe = {"httpGet": {"path": "/x", "port": 8080}, "periodSeconds": 1}
+    ask = "until wget -q -O - http://{}:8080/x 2>/dev/null; do sleep 0.1; done; hostname"
+    daemon = pod_job(
+        world,
+        template_of(
+            "daemon",
+            daemon=True,
+            container=main(serve, readiness_probe=probe),
+            sidecars=(user("beside", ask.format("127.0.0.1") + "; " + HANG),),
+        ),
+    )
+    async with Session(world, world.open()) as here:
+        await here.runtime.start(daemon)
+        ready = await here.wait(JobReady, daemon.id)
+        await until(here, daemon, "beside", f"served\n{daemon.pod_name}\n")
+        other = template_of("other", container=main(ask.format(ready.ip)))
+        done = await here.run(pod_job(world, other, capture_result=True))
+        await here.runtime.stop(daemon.id, 10.0)
+        await here.wait(JobFinished, daemon.id)
+    assert done.outputs.result == "served\nwf-other-1"
+    assert ready.ip != "127.0.0.1"
+
+
+async def test_the_machines_own_network_can_be_had(world):
+    job = pod_job(world, template_of("d", daemon=True, container=main(HANG)))
+    engine = EngineSetup(world.found, environ(), "host")
+    runtime = ContainerRuntime(world.root / "runs", world.drivers, world.clock, engine=engine)
+    async with Session(world, runtime) as here:
+        await here.runtime.start(job)
+        ready = await here.wait(JobReady, job.id)
+        await here.runtime.stop(job.id, 10.0)
+        await here.wait(JobFinished, job.id)
+    assert ready.ip == "127.0.0.1"
+
+
+# ------------------------------------------------------------------------- engines that die
+
+
+async def test_a_killed_launcher_takes_its_containers_along(world):
+    job = pod_job(world, template_of("k", container=main(HANG), sidecars=(user("h", HANG),)))
+    async with Session(world, world.open()) as here:
+        await here.runtime.start(job)
+        await until(here, job, "main", "ready")
+        who = contract.read_pid(contract.job_directory(world.root / "runs", job))
+        os.kill(who[0], signal.SIGKILL)
+        await here.wait(JobLost, job.id)
+        assert not containers_of_test(world.root)
+
+
+async def test_what_ended_while_no_engine_lived_is_captured_by_the_next(world):
+    outputs = Outputs(parameters=(output("p", "/tmp/p"),))
+    act = Act(files={"/tmp/p": "kept"}, hangs=True)
+    job = job_of(world, "away", act, outputs=outputs)
+    async with Session(world, world.open()) as here:
+        await here.runtime.start(job)
+        await here.ready(job)
+    name = container_name(contract.job_directory(world.root / "runs", job), "main")
+    subprocess.run(
+        ["podman", "kill", "-s", "TERM", name], env=environ(), check=True, capture_output=True
+    )
+    async with Session(world, world.open()) as here:
+        await here.runtime.start(job)
+        done = await here.wait(JobFinished, job.id)
+    assert done.message == "main: Error (exit code 143)"
+    assert done.outputs.parameters[0].value == "kept"
+
+
+async def test_variables_are_not_in_the_command_line_of_what_runs(world):
+    job = pod_job(
+        world,
+        template_of("e", container=main(HANG, env=(EnvVar(name="TOKEN", value="hidden-value"),))),
+    )
+    async with Session(world, world.open()) as here:
+        await here.runtime.start(job)
+        await until(here, job, "main", "ready")
+        who = contract.read_pid(contract.job_directory(world.root / "runs", job))
+        seen = subprocess.run(["ps", "axww"], capture_output=True, check=True).stdout
+        assert b"hidden-value" not in seen
+        assert who is not None
+        await here.runtime.drop(RUN)
+
+
+# ---------------------------------------------------------------------------- finding engines
+
+
+def test_a_variable_alone_decides_which_engine():
+    assert find_engine({"DOCKER_HOST": "unix:///no"}).problem == (
+        "nothing answers at DOCKER_HOST=unix:///no"
+    )
+    assert "only an engine on this machine" in find_engine({"DOCKER_HOST": "tcp://a:1"}).problem
+    assert "no command podman" in find_engine({"PATH": "/nowhere"}).problem or os.path.exists(
+        "/run/podman/podman.sock"
+    )
+
+
+def test_the_socket_of_a_variable_is_used():
+    found = need_engine()
+    address = f"unix://{found.socket}"
+    assert find_engine({"CONTAINER_HOST": address}) == Found(found.socket)
+
+
+async def test_podmans_service_is_started_if_nobody_else_has(world):
+    folder = tempfile.mkdtemp(prefix="tiphys-service-")  # it ends by itself, after the test
+    found = Found(f"{folder}/podman.sock", world.found.command)
+    engine = EngineSetup(found, environ())
+    runtime = ContainerRuntime(world.root / "runs", world.drivers, world.clock, engine=engine)
+    async with Session(world, runtime) as here:
+        done = await here.run(job_of(world, "first", Act()))
+    assert done.phase == "Succeeded"
