@@ -253,16 +253,20 @@ def test_a_database_that_cannot_be_used(home: Home, what: str) -> None:
 # ---------------------------------------------------------------------------------- a full disk
 
 
+UNCACHED = {"PYTHONDONTWRITEBYTECODE": "1"}
+"""What is cut short by the limit must not be in the modules that other tests share."""
+
+
 def small_files() -> None:
     """Let no file grow beyond a size, which is what a full disk is to a program."""
-    resource.setrlimit(resource.RLIMIT_FSIZE, (192 * 1024, 192 * 1024))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (288 * 1024, 288 * 1024))
 
 
 def test_no_room_for_a_database(home: Home) -> None:
     def nothing() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))
 
-    result = home.run("run", home.file("w.yaml", GOOD), preexec_fn=nothing)
+    result = home.run("run", home.file("w.yaml", GOOD), preexec_fn=nothing, environ=UNCACHED)
     refused(result, "the database ", "cannot be opened: ")
 
 
@@ -273,7 +277,7 @@ def test_a_disk_that_fills_up_in_the_middle_of_a_run(home: Home) -> None:
     mark = shell("mark", f'echo "$ARGO_NODE_ID" >> {effects}')
     file = home.file("w.json", workflow("w", {"name": "main", "steps": [[loop]]}, mark))
     # when
-    result = home.run("run", file, preexec_fn=small_files)
+    result = home.run("run", file, preexec_fn=small_files, environ=UNCACHED)
     # then: it is said, and what to do
     refused_later(result, "the database cannot be written: ", "`tiphys wait w` goes on with it")
     # and: with room again the run ends, and every job ran once
