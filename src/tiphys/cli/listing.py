@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from tiphys.cli.selecting import matcher, selector_option
 from tiphys.cli.session import Session, is_asynchronous, with_session, write
 from tiphys.errors import UserError
 
@@ -24,6 +25,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 @click.option("--running", is_flag=True, help="Only those that have not.")
 @click.option("--prefix", default="", help="Only names that begin so.")
 @click.option("--since", default="", metavar="AGE", help="Created within, e.g. 3h.")
+@selector_option
 @click.option("--older", default="", metavar="AGE", help="Ended before, e.g. 1d.")
 @with_session
 @is_asynchronous
@@ -39,6 +41,7 @@ async def list_(
         raise UserError("--completed and --running cannot be used together")
     for text in filter(None, (filters["since"], filters["older"])):
         _seconds(text)
+    filters["matches"] = matcher(filters["labels"])
     with local(session.settings) as home:
         rows = await home.store.list(None if everywhere else session.namespace)
         wide = output in {"wide", "json", "yaml"}
@@ -71,6 +74,7 @@ def _wanted(workflow: dict[str, Any], filters: dict[str, Any]) -> bool:
     ended = instant(status.get("finishedAt")) or 0.0
     tests = (
         not phases or (status.get("phase") or "Pending") in phases,
+        filters["matches"](workflow["metadata"].get("labels") or {}),
         not filters["completed"] or done,
         not filters["running"] or not done,
         workflow["metadata"]["name"].startswith(filters["prefix"]),

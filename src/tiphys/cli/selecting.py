@@ -29,7 +29,7 @@ async def selected(
     """
     rows = []
     if labels:
-        matches = _matcher(labels)
+        matches = matcher(labels)
         for row in await home.store.list(session.namespace):
             metadata = home.viewer.bare(row).get("metadata")
             found = metadata.get("labels") if isinstance(metadata, dict) else None
@@ -40,7 +40,8 @@ async def selected(
     return list({row.run: row for row in rows}.values())
 
 
-def _matcher(text: str) -> Callable[[Mapping[str, str]], bool]:
+def matcher(text: str) -> Callable[[Mapping[str, str]], bool]:
+    """Return the test that a label selector stands for. Raises UserError."""
     from tiphys.expr.errors import SelectorError
     from tiphys.expr.selectors import parse_labels
 

@@ -63,6 +63,12 @@ _COMPLETE: Final = {
 }
 
 
+_HINTS: Final = {
+    "plugin": "name the plugins' addresses in the settings: `plugins`",
+    "volumes.hostPath": "name the paths that may be mounted in the settings: `host_paths`",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Runtime:
     """The runtime a workflow is checked for: its name, and the features it has."""
@@ -74,7 +80,7 @@ class Runtime:
         """Yield the finding that says that a feature is not there, if it is not."""
         if feature not in self.features:
             said = f"{what}: the {self.name} runtime does not have them ({path})"
-            yield Finding(said, path=path)
+            yield Finding(said, path=path, hint=_HINTS.get(feature, ""))
 
 
 def install_hint(store: str) -> str:
