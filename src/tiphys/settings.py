@@ -7,7 +7,7 @@ goes before it, and it before the defaults.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import UnionType
@@ -239,11 +239,11 @@ def load_settings(
         http=_http(given),
         plugins=tuple(_plugin(given, index, base) for index in range(len(given.items("plugins")))),
         server=_server(given, base),
-        workflow_defaults=_workflow_defaults(given),
+        workflow_defaults=_checked(given, "workflow_defaults", _check_workflow),
         template_referencing=_referencing(given),
         override_allowlist=_allowlist(given, environ),
         retention=_retention(given),
-        artifact_repository=_artifact_repository(given),
+        artifact_repository=_checked(given, "artifact_repository", _check_repository),
         estimate_durations=given.flag("estimate_durations", True)
         and environ.get(_NO_ESTIMATES) != "true",
         environ=environ,
@@ -280,33 +280,28 @@ def _retention(file: _File) -> dict[str, int]:
     return {name: int(inner.number(name, 0, int)) for name in given}
 
 
-def _workflow_defaults(file: _File) -> JsonObject:
-    """Return the defaults, checked as a Workflow is. Raises InvalidDocument."""
-    given = file.mapping("workflow_defaults")
+def _check_workflow(given: JsonObject) -> None:
+    from tiphys.model.codec import convert
+    from tiphys.model.workflow import Workflow
+
+    convert(given, Workflow, strict=True)
+
+
+def _check_repository(given: JsonObject) -> None:
+    from tiphys.model.codec import convert
+    from tiphys.model.repositories import ArtifactRepository
+
+    convert(given, ArtifactRepository, strict=True)
+
+
+def _checked(file: _File, name: str, check: Callable[[JsonObject], None]) -> JsonObject:
+    """Return a setting that is a document of its own. Raises InvalidDocument at the setting."""
+    given = file.mapping(name)
     if given:
-        from tiphys.model.codec import convert
-        from tiphys.model.workflow import Workflow
-
         try:
-            convert(given, Workflow, strict=True)
+            check(given)
         except InvalidDocument as exc:
-            reason = f"workflow_defaults: {exc.findings[0].reason}"
-            raise file.wrong(reason, "workflow_defaults") from exc
-    return given
-
-
-def _artifact_repository(file: _File) -> JsonObject:
-    """Return the default repository, checked. Raises InvalidDocument."""
-    given = file.mapping("artifact_repository")
-    if given:
-        from tiphys.model.codec import convert
-        from tiphys.model.repositories import ArtifactRepository
-
-        try:
-            convert(given, ArtifactRepository, strict=True)
-        except InvalidDocument as exc:
-            reason = f"artifact_repository: {exc.findings[0].reason}"
-            raise file.wrong(reason, "artifact_repository") from exc
+            raise file.wrong(f"{name}: {exc.findings[0].reason}", name) from exc
     return given
 
 

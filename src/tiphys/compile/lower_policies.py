@@ -72,7 +72,7 @@ def lower_memo(memoize: Memoize | None) -> MemoPlan | None:
     """Return where a template's outputs are kept, None if nowhere."""
     if memoize is None:
         return None
-    config = memoize.cache.config_map if memoize.cache is not None else None
+    config = memoize.cache.config_map
     return MemoPlan(
         key=compile_text(memoize.key),
         cache=compile_text(config.name if config is not None else ""),
