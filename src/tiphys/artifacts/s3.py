@@ -154,13 +154,8 @@ def customer_key(secret: Secret, place: Place) -> bytes:
 
     Source: minio-go pkg/encrypt, DefaultPBKDF, salted with bucket and key.
     """
-    try:
-        from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
-    except ImportError as exc:
-        raise UserError(
-            "serverSideCustomerKeySecret needs the package cryptography: "
-            "pip install 'tiphys[sse-c]'"
-        ) from exc
+    from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+
     salt = f"{place.bucket}{place.key}".encode()
     try:
         maker = Argon2id(salt=salt, length=32, iterations=1, lanes=4, memory_cost=64 * 1024)
