@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import os
 import sys
 from typing import Final
 
@@ -16,12 +17,16 @@ import click
 import tiphys
 from tiphys.errors import TiphysError
 
+ASKED: Final = "_TIPHYS_COMPLETE"
+"""The variable by which a shell's script asks for completion; click makes it of the name."""
 _OBJECTS: Final = 50_000
 """New objects between two looks for garbage: the usual 700 cost a short command a tenth of it."""
 COMMANDS: Final[dict[str, str]] = {
     "apply": "tiphys.cli.apply:apply",
     "cluster-template": "tiphys.cli.templates:cluster_template",
     "auth": "tiphys.cli.auth:auth",
+    "completion": "tiphys.cli.completion:completion",
+    "convert": "tiphys.cli.convert:convert",
     "cp": "tiphys.cli.cp:cp",
     "cron": "tiphys.cli.cron:cron",
     "delete": "tiphys.cli.operations:delete",
@@ -54,6 +59,8 @@ HELP: Final[dict[str, str]] = {
     "apply": "Keep templates and other objects of files.",
     "cluster-template": "Manage templates of all namespaces.",
     "auth": "Make, list and revoke tokens for the server.",
+    "completion": "Print the script that completes commands in a shell.",
+    "convert": "Rewrite files of Argo 3 for Argo 4.",
     "cp": "Copy the artifacts of a workflow.",
     "cron": "Start workflows by the clock.",
     "delete": "Forget workflows and all that belongs to them.",
@@ -96,7 +103,7 @@ class Verbs(click.Group):
             return None
         module, name = target.split(":")
         command: click.Command = getattr(importlib.import_module(module), name)
-        return command
+        return _completed(command) if ASKED in os.environ else command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -114,6 +121,13 @@ class Verbs(click.Group):
         """List the verbs from the table."""
         with formatter.section("Commands"):
             formatter.write_dl(list(HELP.items()))
+
+
+def _completed(command: click.Command) -> click.Command:
+    """Return a command that a shell asks about."""
+    from tiphys.cli.completion import with_names
+
+    return with_names(command)
 
 
 @click.group(
