@@ -13,6 +13,8 @@ from typing import Any, Final, TypeGuard
 import click
 from click.shell_completion import CompletionItem, get_completion_class
 
+_ASKED: Final = "_TIPHYS_COMPLETE"
+"""The variable by which a shell's script asks; click makes it of the program's name."""
 _MOST: Final = 500
 _VERBS: Final = "cp delete explain get logs resubmit resume retry set stop suspend terminate"
 _NAMES: Final = frozenset([*_VERBS.split(), "wait", "watch"])
@@ -27,12 +29,12 @@ def completion(shell: str) -> None:
     For bash: `source <(tiphys completion bash)`, for good in ~/.bashrc; the same for zsh; for fish:
     `tiphys completion fish | source`.
     """
-    from tiphys.cli.main import ASKED, cli
+    from tiphys.cli.main import cli
 
     found = get_completion_class(shell)
     if found is None:
         raise click.UsageError(f"click knows no {shell}")
-    click.echo(found(cli, {}, PurePath(sys.argv[0]).name, ASKED).source())
+    click.echo(found(cli, {}, PurePath(sys.argv[0]).name, _ASKED).source())
 
 
 def with_names(command: click.Command) -> click.Command:

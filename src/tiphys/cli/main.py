@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gc
 import importlib
-import os
 import sys
 from typing import Final
 
@@ -17,8 +16,6 @@ import click
 import tiphys
 from tiphys.errors import TiphysError
 
-ASKED: Final = "_TIPHYS_COMPLETE"
-"""The variable by which a shell's script asks for completion; click makes it of the name."""
 _OBJECTS: Final = 50_000
 """New objects between two looks for garbage: the usual 700 cost a short command a tenth of it."""
 COMMANDS: Final[dict[str, str]] = {
@@ -96,14 +93,14 @@ class Verbs(click.Group):
         """Return the verbs, without importing them."""
         return list(HELP)
 
-    def get_command(self, _: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, context: click.Context, cmd_name: str) -> click.Command | None:
         """Return a verb's command, None if there is none."""
         target = COMMANDS.get(cmd_name)
         if target is None:
             return None
         module, name = target.split(":")
         command: click.Command = getattr(importlib.import_module(module), name)
-        return _completed(command) if ASKED in os.environ else command
+        return _completed(command) if context.resilient_parsing else command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
