@@ -32,6 +32,7 @@ def _as_float(_: Running, arguments: list[Value]) -> Value:
 
 
 def _to_json(running: Running, arguments: list[Value]) -> Value:
+    running.weigh(arguments[0])
     try:
         return running.text(to_json(arguments[0]))
     except ExprRuntimeError as error:

@@ -116,17 +116,18 @@ def member(place: Place, base: Closure, key: Closure) -> Closure:
     return fetch
 
 
-def equality(left: Closure, right: Closure, wanted: bool) -> Closure:
+def equality(place: Place, left: Closure, right: Closure, wanted: bool) -> Closure:
     """Return the closure of `==`, or of `!=` when nothing equal is wanted."""
 
     def compare(running: Running) -> Value:
         first, second = left(running), right(running)
         kind = type(first)
         if kind is type(second) and (kind is str or kind is int):
+            running.read(first)
             return (first == second) is wanted
-        return operate.equal(first, second) is wanted
+        return operate.equal(running, first, second) is wanted
 
-    return compare
+    return guarded(place, compare)
 
 
 def equality_with(left: Closure, constant: str | int, wanted: bool) -> Closure:
@@ -137,7 +138,7 @@ def equality_with(left: Closure, constant: str | int, wanted: bool) -> Closure:
         found = left(running)
         if type(found) is kind:
             return (found == constant) is wanted
-        return operate.equal(found, constant) is wanted
+        return operate.equal(running, found, constant) is wanted
 
     return compare
 
@@ -217,7 +218,9 @@ def call(
     def run(running: Running) -> Value:
         values = [argument(running) for argument in arguments]
         try:
-            return function(running, values)
+            for value in values:
+                running.read(value)
+            return running.made(function(running, values))
         except Fault as fault:
             raise _placed(place, fault) from fault
 

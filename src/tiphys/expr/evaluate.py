@@ -101,11 +101,21 @@ class Expression:
         try:
             if self._closure is None:
                 self._closure = _Builder(self.source).build(self.tree)
-            return self._closure(Running(env, context))
+            running = Running(env, context)
+            return _bounded(running, self._closure(running))
         except RecursionError:
             raise ExprRuntimeError(_DEEP) from None
         except _NilError:
             return None
+
+
+def _bounded(running: Running, result: Value) -> Value:
+    """Return a result that can be gone through; raises ExprRuntimeError for one without end."""
+    try:
+        running.weigh(result)
+    except Fault as fault:
+        raise ExprRuntimeError(fault.message) from None
+    return result
 
 
 @lru_cache(maxsize=4096)
@@ -256,7 +266,8 @@ class _Builder:
         constant = node.right.value if isinstance(node.right, Constant) else None
         if type(constant) is str or type(constant) is int:
             return closures.equality_with(left, constant, operator == "==")
-        return closures.equality(left, right, operator == "==")
+        place = (self._source, node.at)
+        return closures.equality(place, left, right, operator == "==")
 
     def _unary(self, node: Unary) -> Closure:
         operand = self.build(node.operand)
@@ -455,12 +466,14 @@ def _operation(place: closures.Place, operator: str, left: Closure, right: Closu
     if operator in ("or", "||"):
         return closures.either(place, left, right)
     if operator == "in":
-        run: Closure = lambda running: operate.contained(left(running), right(running))  # noqa: E731
-        return closures.guarded(place, run)
+        return closures.guarded(
+            place, lambda running: operate.contained(running, left(running), right(running))
+        )
     if operator not in _TEXT_TESTS:
         return closures.ordering(place, operator, left, right)
     return closures.guarded(
-        place, lambda running: operate.text_test(operator, left(running), right(running))
+        place,
+        lambda running: operate.text_test(running, operator, left(running), right(running)),
     )
 
 
@@ -475,4 +488,6 @@ def invoke(running: Running, function: Value, arguments: list[Value]) -> Value:
     if count < function.least or (count > function.most >= 0):
         bound = "" if function.most == function.least else "at least "
         raise Fault(f"invalid number of arguments: expected {bound}{function.least}, got {count}")
-    return function.call(running, arguments)
+    for argument in arguments:
+        running.read(argument)
+    return running.made(function.call(running, arguments))

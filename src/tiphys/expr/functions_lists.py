@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cmp_to_key
 from typing import Final
 
@@ -96,11 +97,22 @@ def _reverse(running: Running, arguments: list[Value]) -> Value:
 
 
 def _uniq(running: Running, arguments: list[Value]) -> Value:
+    return distinct(running, listed(arguments[0], "uniq"), operate.equal)
+
+
+def distinct(
+    running: Running, items: list[object], alike: Callable[[Running, Value, Value], bool]
+) -> list[object]:
+    """Return the items without those that are like an earlier one; raises Fault beyond limits."""
+    if all(type(item) is str or type(item) is int for item in items):
+        running.charge(len(items))
+        return list(dict.fromkeys(items))
     kept: list[object] = []
-    for item in listed(arguments[0], "uniq"):
+    for item in items:
+        if not isinstance(item, (list, dict)):  # those are charged for as they are compared
+            running.step(len(kept))
         for known in kept:
-            running.step()
-            if operate.equal(item, known):
+            if alike(running, item, known):
                 break
         else:
             kept.append(item)

@@ -107,11 +107,12 @@ def _rounding(name: str, function: Callable[[float], float]) -> Implementation:
     return run
 
 
-def _flat(name: str, arguments: list[Value]) -> list[float]:
+def _flat(running: Running, name: str, arguments: list[Value]) -> list[float]:
+    running.step(len(arguments))
     found: list[float] = []
     for argument in arguments:
         if isinstance(argument, list):
-            found.extend(_flat(name, argument))
+            found.extend(_flat(running, name, argument))
         elif operate.is_number(argument):
             found.append(argument)
         else:
@@ -119,8 +120,8 @@ def _flat(name: str, arguments: list[Value]) -> list[float]:
     return found
 
 
-def _max(_: Running, arguments: list[Value]) -> Value:
-    found = _flat("max", arguments)
+def _max(running: Running, arguments: list[Value]) -> Value:
+    found = _flat(running, "max", arguments)
     result: Value = found[0] if found else None
     for item in found[1:]:
         if operate.compare("<", result, item):
@@ -128,8 +129,8 @@ def _max(_: Running, arguments: list[Value]) -> Value:
     return result
 
 
-def _min(_: Running, arguments: list[Value]) -> Value:
-    found = _flat("min", arguments)
+def _min(running: Running, arguments: list[Value]) -> Value:
+    found = _flat(running, "min", arguments)
     result: Value = found[0] if found else None
     for item in found[1:]:
         if operate.compare(">", result, item):
@@ -137,13 +138,13 @@ def _min(_: Running, arguments: list[Value]) -> Value:
     return result
 
 
-def _mean(_: Running, arguments: list[Value]) -> Value:
-    found = _flat("mean", arguments)
+def _mean(running: Running, arguments: list[Value]) -> Value:
+    found = _flat(running, "mean", arguments)
     return sum(map(float, found)) / len(found) if found else 0.0
 
 
-def _median(_: Running, arguments: list[Value]) -> Value:
-    found = sorted(map(float, _flat("median", arguments)))
+def _median(running: Running, arguments: list[Value]) -> Value:
+    found = sorted(map(float, _flat(running, "median", arguments)))
     if not found:
         return 0.0
     middle = len(found) // 2

@@ -136,7 +136,8 @@ def from_json(running: Running, source: str) -> Value:
         raise Fault(error.message) from error
 
 
-def _to_json(_: Running, arguments: list[Value]) -> Value:
+def _to_json(running: Running, arguments: list[Value]) -> Value:
+    running.weigh(arguments[0])
     try:
         return to_json_indented(arguments[0])
     except ExprRuntimeError as error:
@@ -176,6 +177,7 @@ def _type(_: Running, arguments: list[Value]) -> Value:
 
 
 def _printed(running: Running, arguments: list[Value]) -> Value:
+    running.weigh(arguments[0])
     try:
         return running.text(go_print(arguments[0]))
     except ExprRuntimeError as error:

@@ -155,17 +155,27 @@ def span(running: Running, left: Value, right: Value) -> Value:
     return TypedList(list(range(low, high + 1)), "int")
 
 
-def equal(left: Value, right: Value) -> bool:
-    """`==`: numbers by value, lists by element, everything else strictly."""
+_PAIR: Final = 2
+"""What a comparison of two lists or maps costs beside that of their elements, in steps."""
+
+
+def equal(running: Running, left: Value, right: Value) -> bool:
+    """`==`: numbers by value, lists by element, everything else strictly.
+
+    Charged for by what is looked at; raises Fault beyond the limit.
+    """
     if is_number(left) and is_number(right):
         return _numbers_equal(left, right)
     if isinstance(left, list) and isinstance(right, list):
-        return len(left) == len(right) and all(map(equal, left, right))
+        if len(left) != len(right):
+            return False
+        running.step(_PAIR + len(left))
+        return all(equal(running, *pair) for pair in zip(left, right, strict=True))
     if is_nil(left) or is_nil(right):
         return is_nil(left) and is_nil(right)
     if isinstance(left, Time) and isinstance(right, Time):
         return left.ns == right.ns
-    return same(left, right)
+    return same(running, left, right)
 
 
 def _numbers_equal(left: int | float, right: int | float) -> bool:
@@ -174,14 +184,21 @@ def _numbers_equal(left: int | float, right: int | float) -> bool:
     return left == right
 
 
-def same(left: Value, right: Value) -> bool:
-    """Return Go's reflect.DeepEqual: same type, same content."""
+def same(running: Running, left: Value, right: Value) -> bool:
+    """Return Go's reflect.DeepEqual: same type, same content; charged for as `equal`."""
     if type(left) is not type(right):
         return False
     if isinstance(left, list) and isinstance(right, list):
-        return len(left) == len(right) and all(map(same, left, right))
+        if len(left) != len(right):
+            return False
+        running.step(_PAIR + len(left))
+        return all(same(running, *pair) for pair in zip(left, right, strict=True))
     if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and all(same(left[key], right[key]) for key in left)
+        running.step(_PAIR + len(left))
+        return left.keys() == right.keys() and all(
+            same(running, left[key], right[key]) for key in left
+        )
+    running.read(left)
     return left == right
 
 
@@ -210,12 +227,13 @@ def _ordered(operator: str, left: Value, right: Value) -> bool:
     return bool(left >= right)  # type: ignore[operator]  # compare checked the kinds
 
 
-def contained(needle: Value, haystack: Value) -> bool:
+def contained(running: Running, needle: Value, haystack: Value) -> bool:
     """`in`: an element of a list, a key of a map, a field of a struct."""
     if is_nil(haystack):
         return False
     if isinstance(haystack, (list, bytes)):
-        return any(equal(item, needle) for item in haystack)
+        running.step(len(haystack) >> 4)
+        return any(equal(running, item, needle) for item in haystack)
     if isinstance(haystack, dict):
         return isinstance(needle, (str, int, float)) and needle in haystack
     if isinstance(haystack, Struct):
@@ -223,13 +241,14 @@ def contained(needle: Value, haystack: Value) -> bool:
     raise Fault(f'operator "in" not defined on {go_type(haystack)}')
 
 
-def text_test(operator: str, left: Value, right: Value) -> bool:
+def text_test(running: Running, operator: str, left: Value, right: Value) -> bool:
     """`contains`, `startsWith`, `endsWith`, `matches`; false when either side is nil."""
     if is_nil(left) or is_nil(right):
         return False
     for value in (left, right):
         if not isinstance(value, str):
             raise conversion(value, "string")
+    running.read(left)
     text, other = str(left), str(right)
     if operator == "contains":
         return other in text

@@ -9,11 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from tiphys.expr.values import Context, Value
+from tiphys.expr.values import Context, Struct, Value
+from tiphys.expr.weights import Weights
 
 MAX_MEMORY: Final = 1_000_000
 MAX_STEPS: Final = 5_000_000
 MAX_TEXT: Final = 1 << 24
+_LONG: Final = 1 << 10
+"""Texts up to this length cost nothing worth counting."""
+_SHIFT: Final = 8
+"""Of longer ones, 256 letters count as one element."""
 
 
 class Fault(Exception):
@@ -30,6 +35,7 @@ class Running:
     _memory = 0
     _steps = 0
     _drawn = 0
+    _weights: Weights | None = None
 
     def __init__(self, env: Mapping[str, Value], context: Context) -> None:
         """Start an evaluation; nothing is spent yet."""
@@ -51,10 +57,32 @@ class Running:
             raise Fault("step budget exceeded")
 
     def text(self, text: str) -> str:
-        """Return the text; raises Fault when it is too long."""
-        if len(text) > MAX_TEXT:
-            raise Fault("memory budget exceeded")
+        """Return a text that was made, counted; raises Fault when it is too long."""
+        if len(text) > _LONG:
+            if len(text) > MAX_TEXT:
+                raise Fault("memory budget exceeded")
+            self.charge(len(text) >> _SHIFT)
         return text
+
+    def read(self, value: Value) -> None:
+        """Count a text, list or map that is gone through; raises Fault beyond the limit."""
+        if isinstance(value, (str, list, dict)) and len(value) > _LONG:
+            self.step(len(value) >> _SHIFT)
+
+    def made(self, value: Value) -> Value:
+        """Return what a function made, counted; raises Fault beyond the limit."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, (list, dict)) and len(value) > _LONG:
+            self.charge(len(value) >> 4)
+        return value
+
+    def weigh(self, value: Value) -> None:
+        """Count a value that is gone through with all that is in it; raises Fault likewise."""
+        if isinstance(value, (list, dict, Struct)):
+            if self._weights is None:
+                self._weights = Weights()
+            self.step(self._weights.of(value))
 
     def draw(self, count: int) -> bytes:
         """Return the next `count` bytes of chance; raises Fault when that is too many."""

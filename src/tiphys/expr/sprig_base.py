@@ -79,20 +79,21 @@ def _read(letter: str, value: Value) -> Value:
     return value
 
 
-def string_of(value: Value) -> str:
+def string_of(running: Running, value: Value) -> str:
     """Return sprig's text of a value: strings and bytes as they are, the rest as `%v`."""
+    running.weigh(value)
     if isinstance(value, bytes):
         return value.decode("utf-8", "surrogateescape")
     return value if isinstance(value, str) else go_print(value)
 
 
-def strings_of(value: Value) -> list[str]:
+def strings_of(running: Running, value: Value) -> list[str]:
     """Return sprig's list of strings of a value: nils are left out, one value is a list of one."""
     if value is None:
         return []
     if isinstance(value, list):
-        return [string_of(item) for item in value if item is not None]
-    return [string_of(value)]
+        return [string_of(running, item) for item in value if item is not None]
+    return [string_of(running, value)]
 
 
 def string_list(items: list[str]) -> TypedList:

@@ -26,11 +26,11 @@ def _map(value: Value) -> dict[str, object]:
     raise Fault(f"reflect: Call using {go_type(value)} as type map[string]interface {{}}")
 
 
-def _dict(_: Running, arguments: list[Value]) -> Value:
+def _dict(running: Running, arguments: list[Value]) -> Value:
     made: dict[str, object] = {}
     for place in range(0, len(arguments), 2):
         value = arguments[place + 1] if place + 1 < len(arguments) else ""
-        made[string_of(arguments[place])] = value
+        made[string_of(running, arguments[place])] = value
     return made
 
 
@@ -61,22 +61,25 @@ def _omit(_: Running, arguments: list[Value]) -> Value:
     return {key: item for key, item in _map(arguments[0]).items() if key not in dropped}
 
 
-def _merged(first: dict[str, object], second: dict[str, object], overwrite: bool) -> Value:
+def _merged(
+    running: Running, first: dict[str, object], second: dict[str, object], overwrite: bool
+) -> Value:
+    running.charge(len(first) + len(second))
     made = dict(first)
     for key, value in second.items():
         old = made.get(key)
         if key in made and isinstance(old, dict) and isinstance(value, dict):
-            made[key] = _merged(old, value, overwrite)
+            made[key] = _merged(running, old, value, overwrite)
         elif overwrite or key not in made or is_empty(old):
             made[key] = value
     return made
 
 
 def _merge(overwrite: bool) -> Implementation:
-    def run(_: Running, arguments: list[Value]) -> Value:
+    def run(running: Running, arguments: list[Value]) -> Value:
         result = arguments[0]
         for source in arguments[1:]:
-            result = _merged(_map(result), _map(source), overwrite)
+            result = _merged(running, _map(result), _map(source), overwrite)
         return result
 
     return run
@@ -117,9 +120,10 @@ def _fail(_: Running, arguments: list[Value]) -> Value:
     raise Fault(text(arguments[0]))
 
 
-def _copy(_: Running, arguments: list[Value]) -> Value:
+def _copy(running: Running, arguments: list[Value]) -> Value:
     if arguments[0] is None:
         raise Fault("reflect: call of reflect.Value.Type on zero Value")
+    running.weigh(arguments[0])
     return _deep_copy(arguments[0])
 
 
@@ -134,6 +138,7 @@ def _deep_copy(value: Value) -> Value:
 def _encode(style: str, must: bool) -> Implementation:
     def run(running: Running, arguments: list[Value]) -> Value:
         value = arguments[0]
+        running.weigh(value)
         try:
             if style == "pretty":
                 return running.text(to_json_indented(value))
@@ -185,7 +190,7 @@ DICTS: Final[Table] = {
     "typeIsLike": ("sa", _type_like),
     "kindOf": ("a", lambda _, a: kind_of(a[0])),
     "kindIs": ("sa", lambda _, a: a[0] == kind_of(a[1])),
-    "deepEqual": ("aa", lambda _, a: same(a[0], a[1])),
+    "deepEqual": ("aa", lambda running, a: same(running, a[0], a[1])),
     "fail": ("s", _fail),
     "deepCopy": ("a", _copy),
     "mustDeepCopy": ("a", _copy),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from tiphys.expr.functions import whole
+from tiphys.expr.functions_lists import distinct
 from tiphys.expr.operate import same
 from tiphys.expr.running import Fault, Running
 from tiphys.expr.sprig_base import Implementation, Table, is_empty
@@ -47,29 +48,26 @@ def _concat(running: Running, arguments: list[Value]) -> Value:
     return made
 
 
-def _unique(running: Running, items: list[object]) -> list[object]:
-    kept: list[object] = []
-    for item in items:
-        running.step()
-        if not any(same(item, known) for known in kept):
-            kept.append(item)
-    return kept
-
-
 def _uniq(running: Running, arguments: list[Value]) -> Value:
-    return _unique(running, _items(arguments[0], "Cannot find uniq on type {}"))
+    items = _items(arguments[0], "Cannot find uniq on type {}")
+    return distinct(running, items, same)
 
 
-def _without(_: Running, arguments: list[Value]) -> Value:
+def _without(running: Running, arguments: list[Value]) -> Value:
     items = _items(arguments[0], "Cannot find without on type {}")
-    return [item for item in items if not any(same(item, other) for other in arguments[1:])]
+    running.step(len(items) * len(arguments))
+    return [
+        item for item in items if not any(same(running, item, other) for other in arguments[1:])
+    ]
 
 
-def _has(_: Running, arguments: list[Value]) -> Value:
+def _has(running: Running, arguments: list[Value]) -> Value:
     needle, value = arguments
     if value is None:
         return False
-    return any(same(needle, item) for item in _items(value, "Cannot find has on type {}"))
+    items = _items(value, "Cannot find has on type {}")
+    running.step(len(items) // 16)
+    return any(same(running, needle, item) for item in items)
 
 
 def _slice(_: Running, arguments: list[Value]) -> Value:

@@ -186,8 +186,8 @@ def _seq(running: Running, arguments: list[Value]) -> Value:
     return " ".join(map(str, _steps(running, start, end + direction, step)))
 
 
-def _to_decimal(_: Running, arguments: list[Value]) -> Value:
-    value = string_of(arguments[0])
+def _to_decimal(running: Running, arguments: list[Value]) -> Value:
+    value = string_of(running, arguments[0])
     if not re.match(r"[+-]?[0-7]{1,22}\Z", value):
         return Int64(0)
     number = int(value, 8)

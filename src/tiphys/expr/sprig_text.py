@@ -98,16 +98,16 @@ def _abbrev(_: Running, arguments: list[Value]) -> Value:
     return from_bytes(_abbreviate(to_bytes(text(arguments[1])), 0, whole(arguments[0])))
 
 
-def _quoted(_: Running, arguments: list[Value]) -> Value:
-    return " ".join(quote(string_of(item)) for item in arguments if item is not None)
+def _quoted(running: Running, arguments: list[Value]) -> Value:
+    return " ".join(quote(string_of(running, item)) for item in arguments if item is not None)
 
 
-def _single_quoted(_: Running, arguments: list[Value]) -> Value:
-    return " ".join(f"'{string_of(item)}'" for item in arguments if item is not None)
+def _single_quoted(running: Running, arguments: list[Value]) -> Value:
+    return " ".join(f"'{string_of(running, item)}'" for item in arguments if item is not None)
 
 
-def _cat(_: Running, arguments: list[Value]) -> Value:
-    return trim_space(" ".join(string_of(item) for item in arguments if item is not None))
+def _cat(running: Running, arguments: list[Value]) -> Value:
+    return trim_space(" ".join(string_of(running, item) for item in arguments if item is not None))
 
 
 def _indent(running: Running, count: int, value: str) -> str:
@@ -174,17 +174,17 @@ def _split_n(_: Running, arguments: list[Value]) -> Value:
 
 
 def _join(running: Running, arguments: list[Value]) -> Value:
-    glue, parts = text(arguments[0]), strings_of(arguments[1])
+    glue, parts = text(arguments[0]), strings_of(running, arguments[1])
     if sum(map(len, parts)) + len(glue) * len(parts) > 1 << 24:
         raise Fault("memory budget exceeded")
     return running.text(glue.join(parts))
 
 
-def _sort_alpha(_: Running, arguments: list[Value]) -> Value:
+def _sort_alpha(running: Running, arguments: list[Value]) -> Value:
     value = arguments[0]
     if isinstance(value, list):
-        return string_list(sorted(strings_of(value)))
-    return string_list([string_of(value)])
+        return string_list(sorted(strings_of(running, value)))
+    return string_list([string_of(running, value)])
 
 
 def _b64dec(_: Running, arguments: list[Value]) -> Value:
@@ -256,8 +256,8 @@ TEXT: Final[Table] = {
     "splitn": ("sis", _split_n),
     "join": ("sa", _join),
     "sortAlpha": ("a", _sort_alpha),
-    "toString": ("a", lambda _, a: string_of(a[0])),
-    "toStrings": ("a", lambda _, a: string_list(strings_of(a[0]))),
+    "toString": ("a", lambda running, a: string_of(running, a[0])),
+    "toStrings": ("a", lambda running, a: string_list(strings_of(running, a[0]))),
     "b64enc": ("s", _map1(lambda value: base64.b64encode(to_bytes(value)).decode())),
     "b64dec": ("s", _b64dec),
     "b32enc": ("s", _map1(lambda value: base64.b32encode(to_bytes(value)).decode())),

@@ -290,6 +290,8 @@ EXPRESSION_SEEDS = [
         "groupBy(l, ",
         "1..9",
         "1..100000",
+        "reduce(1..60, [#acc, #acc], [1])",
+        "reduce(1..60, ({a: #acc, b: #acc}), {})",
     ),
     *(
         "repeat('ab', 99999)",
