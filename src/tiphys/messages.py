@@ -28,8 +28,11 @@ _Waiting: TypeAlias = Literal["Steps", "StepGroup", "DAG", "TaskGroup", "Retry"]
 _Single: TypeAlias = Literal["Pod", "Container", "HTTP", "Plugin", "Suspend", "Skipped"]
 Kind: TypeAlias = Literal[_Waiting, _Single]
 Strategy: TypeAlias = Literal["Stop", "Terminate"]
-Stage: TypeAlias = Literal["", "lock", "cache"]
-"""What a node waits for before its work begins: its locks, what its cache knows, or nothing."""
+Stage: TypeAlias = Literal["", "room", "lock", "cache"]
+"""What a node waits for before its work begins: its locks, what its cache knows, or nothing.
+
+A node that goes on after a retry may wait for room, where a new one would not exist yet.
+"""
 
 
 class Message(msgspec.Struct, frozen=True, tag=True, omit_defaults=True, gc=False):
@@ -451,20 +454,26 @@ class RunImported(Message, frozen=True, kw_only=True, omit_defaults=True):
 class RunReopened(Message, frozen=True, kw_only=True, omit_defaults=True):
     """A run that had ended goes on: nodes are gone, and those that waited for them wait again.
 
-    It starts anew when nothing is left of the jobs of the deleted nodes.
+    It starts anew when nothing is left of the jobs of the deleted nodes. `parked` are those of
+    the `reset` ones that go on only when there is room for them under the parallelism.
     """
 
     at: float
     deleted: tuple[NodeId, ...] = ()
     reset: tuple[NodeId, ...] = ()
+    parked: tuple[NodeId, ...] = ()
     parameters: tuple[tuple[str, str], ...] = ()
 
 
 class NodeRebound(Message, frozen=True):
-    """A node that goes on has other inputs, since the workflow's parameters changed."""
+    """A node that goes on has other inputs, since the workflow's parameters changed.
+
+    `target` is the target list of a DAG as it reads now, None if that did not change.
+    """
 
     node: NodeId
     inputs: Inputs
+    target: str | None = None
 
 
 class NodeAdvanced(Message, frozen=True):

@@ -177,7 +177,8 @@ class Run:
         return self.state.nodes[key]
 
     def _react(self, node: Node) -> None:
-        if self.state.suspend or (self.state.questions and asking.is_held_back(self, node)):
+        waits = self.state.questions or self.state.parked
+        if self.state.suspend or (waits and asking.is_held_back(self, node)):
             return
         if has_hooks(self.program, self.state, node) and not node.settled:
             hooks.react(self, node)
@@ -273,8 +274,11 @@ class Run:
         BEHAVIOUR[node.kind](self, node)
 
     def touch_live(self) -> None:
-        """Have every unfulfilled node look again: only for a person's resume or retry."""
-        for key in [*self.state.live]:
+        """Have every unfulfilled node look again: only for a person's resume or retry.
+
+        What had begun before a retry goes on before others begin.
+        """
+        for key in [*self.state.parked, *self.state.live]:
             self.touch(key)
         for node in [*self.state.nodes.values()]:
             if node.fulfilled and not node.settled:

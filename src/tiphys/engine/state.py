@@ -133,6 +133,7 @@ class State(msgspec.Struct, omit_defaults=True, kw_only=True):
     Failed and Error nodes. `used` are the template keys called so far. `done_units` and
     `all_units` are the two numbers of the workflow's progress. `questions` are those that are not
     answered for good, and the locks held, by their names. `daemons` are the nodes that serve.
+    `parked` are the nodes that go on after a retry when there is room for them.
     `waits` says why a node waits for room, `hook_waits` why a hook of it does.
     `gauges` are the metrics that show the passing time, `metric_faults` what is wrong with others.
     `resources` and `running_pods` are sums over the pods.
@@ -160,6 +161,7 @@ class State(msgspec.Struct, omit_defaults=True, kw_only=True):
     output_artifacts: dict[str, Artifact] = {}
     questions: dict[str, Asked] = {}
     daemons: dict[NodeId, bool] = {}
+    parked: dict[NodeId, bool] = {}
     waits: dict[NodeId, str] = {}
     hook_waits: dict[NodeId, str] = {}
     gauges: dict[str, MetricObserved] = {}
