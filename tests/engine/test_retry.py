@@ -466,9 +466,9 @@ def targeted(target: str) -> Driver:
     return ended(text, Fickle("bad"))
 
 
-@pytest.mark.parametrize("tag", ["inputs.parameters.t", "workflow.parameters.word"])
+@pytest.mark.parametrize("tag", ["{{inputs.parameters.t}}", "{{workflow.parameters.word}}"])
 def test_a_target_is_resolved_anew_with_the_parameters_of_a_retry(tag):
-    driver = targeted("{{%s}}" % tag)
+    driver = targeted(tag)
     retried(driver, word="c d")
     go_on(driver)
     assert driver.run.state.phase == "Succeeded"

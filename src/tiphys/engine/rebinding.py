@@ -1,7 +1,8 @@
 """Inputs resolved anew for nodes that go on, when a retry gave the workflow other parameters.
 
-A node's inputs, and a DAG's target, are resolved once, when it is added. Argo resolves them at
-every pass, so what a Steps or DAG node makes after a retry sees the new parameters; so it does here.
+A node's inputs, and a DAG's target, are resolved once, when it is added. Argo resolves them
+at every pass, so what a Steps or DAG node makes after a retry sees the new parameters; so it does
+here.
 """
 
 from __future__ import annotations
