@@ -48,7 +48,7 @@ class Operator:
         await self.intake.post(row.run, SuspendRequested(self.clock.now()))
 
     async def resume(self, row: RunRow, selector: str = "") -> None:
-        """Go on; with a selector only the suspend nodes it matches.
+        """Go on; with a selector only the suspend nodes it matches. One that has ended stays so.
 
         Raises UserError if a suspend node still needs a value.
         """
@@ -65,9 +65,9 @@ class Operator:
         if not row.done:
             await self.intake.post(row.run, ResumeRequested(self.clock.now()))
 
-    async def settled(self, row: RunRow) -> None:
-        """Return when all that was asked of a run has been answered, or after a moment."""
-        patience = self.clock.now() + _SETTLING_SECONDS
+    async def settled(self, row: RunRow, patience_seconds: float = _SETTLING_SECONDS) -> None:
+        """Return when all that was asked of a run has been answered, or after a while."""
+        patience = self.clock.now() + patience_seconds
         while self.clock.now() < patience and await self.intake.pending(row.run, 0):
             await self.clock.sleep_until(self.clock.now() + _POLL_SECONDS)
 
