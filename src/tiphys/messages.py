@@ -35,6 +35,13 @@ A node that goes on after a retry may wait for room, where a new one would not e
 """
 
 
+Labels: TypeAlias = dict[str, str | None]
+"""Labels that a workflow has beside those it came with; None takes one of those away.
+
+Requests carry those that say who acted last and what they did.
+"""
+
+
 class Message(msgspec.Struct, frozen=True, tag=True, omit_defaults=True, gc=False):
     """Base of all messages."""
 
@@ -295,12 +302,14 @@ class StopRequested(Message, frozen=True):
 
     at: float
     strategy: Strategy
+    labels: Labels = {}
 
 
 class SuspendRequested(Message, frozen=True):
     """Someone wants no new nodes to start."""
 
     at: float
+    labels: Labels = {}
 
 
 class ResumeRequested(Message, frozen=True):
@@ -311,6 +320,7 @@ class ResumeRequested(Message, frozen=True):
 
     at: float
     by: str = ""
+    labels: Labels = {}
 
 
 class RetryRequested(Message, frozen=True, kw_only=True):
@@ -323,6 +333,7 @@ class RetryRequested(Message, frozen=True, kw_only=True):
     at: float
     nodes: tuple[NodeId, ...] = ()
     parameters: tuple[tuple[str, str], ...] = ()
+    labels: Labels = {}
 
 
 class NodeSet(Message, frozen=True, kw_only=True):
@@ -333,6 +344,7 @@ class NodeSet(Message, frozen=True, kw_only=True):
     phase: Literal["", "Succeeded", "Failed", "Error"] = ""
     message: str = ""
     outputs: dict[str, str] = {}
+    labels: Labels = {}
 
 
 class Answered(Message, frozen=True):
@@ -665,6 +677,12 @@ class SuspendSet(Message, frozen=True):
     suspend: bool
 
 
+class LabelsSet(Message, frozen=True):
+    """The labels that the workflow has beside its own are these now, and no others."""
+
+    labels: Labels
+
+
 class DeadlinePassed(Message, frozen=True):
     """The workflow's own deadline is over."""
 
@@ -706,6 +724,7 @@ Event: TypeAlias = (
     | MetricFailed
     | ShutdownSet
     | SuspendSet
+    | LabelsSet
     | DeadlinePassed
     | RunDone
 )

@@ -328,6 +328,19 @@ def test_a_run_that_goes_on_already_is_not_retried_twice():
     assert driver.run.handle(RetryRequested(at=driver.world.now)).events == ()
 
 
+def test_who_retried_is_noted_with_the_retry_and_only_then():
+    driver = ended(text_of(STEPS, job("good"), job("bad")), Fickle("bad"))
+    labels = {"who": "ann", "gone": None}
+    driver.take(RetryRequested(at=driver.world.now, labels=labels))
+    assert driver.run.state.labels == labels
+    late = RetryRequested(at=driver.world.now, labels={"who": "bob"})
+    assert driver.run.handle(late).events == ()
+    driver.take(Began(at=driver.world.now))
+    shown = driver.document()["metadata"]["labels"]
+    assert shown["who"] == "ann"
+    assert "gone" not in shown
+
+
 # --------------------------------------------------------------------------------- resubmit
 
 

@@ -64,7 +64,8 @@ async def stop(
 
     async def act(home: Local, row: RunRow) -> None:
         if selector:
-            await home.operator.set(row, selector, Answer(phase="Failed", message=message))
+            given = Answer(phase="Failed", message=message, action="Stop")
+            await home.operator.set(row, selector, given)
         else:
             await home.operator.stop(row, "Stop")
 

@@ -20,6 +20,7 @@ from tiphys.messages import (
     Event,
     GlobalOutputSet,
     JobSettled,
+    LabelsSet,
     LockAwaited,
     LocksReleased,
     MetricFailed,
@@ -90,6 +91,8 @@ def _small(state: State, program: Program, event: Event) -> None:
             _question(state, event)
         case MetricObserved():
             _observe(state, event)
+        case LabelsSet():
+            state.labels = event.labels
         case MetricFailed():
             state.metric_faults.append(event.message)
         case _:
@@ -194,6 +197,7 @@ def _run(state: State, program: Program, event: Event) -> None:
             | NodeProgressed()
             | NodeRebound()
             | OutputsSupplied()
+            | LabelsSet()
         ):
             raise EngineBug(f"{type(event).__name__} was not routed")
         case _:

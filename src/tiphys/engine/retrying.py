@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tiphys.engine.phases import BAD, FULFILLED
+from tiphys.engine.requests import note_actor
 from tiphys.engine.state import Node, State
 from tiphys.errors import UserError
 from tiphys.messages import DropJobs, RetryRequested, RunReopened
@@ -46,6 +47,7 @@ def retry(run: Run, item: RetryRequested) -> None:
     if not run.state.done:
         return
     found = plan(run.state, run.program, item.nodes, anew=bool(item.parameters))
+    note_actor(run, item.labels)
     run.emit(
         RunReopened(
             at=run.at,

@@ -146,16 +146,10 @@ class Run:
                 reports.accept(self, item.report)
             case TimerFired():
                 requests.timer_fired(self, item.timer)
-            case StopRequested():
-                requests.stop(self, item.strategy)
-            case SuspendRequested():
-                requests.suspend(self)
-            case ResumeRequested():
-                requests.resume(self, item.by)
-            case NodeSet():
-                requests.node_set(self, item)
             case RetryRequested():
                 retrying.retry(self, item)
+            case StopRequested() | SuspendRequested() | ResumeRequested() | NodeSet():
+                requests.accept(self, item)
 
     def _work(self) -> None:
         while not self.state.done:
