@@ -99,7 +99,7 @@ def _services(home: Local, listening: Listening, health: Health) -> Services:
     from tiphys.service.events import Dispatcher
     from tiphys.service.feed import Feed
     from tiphys.service.logs import Logs
-    from tiphys.service.template_resources import Templates
+    from tiphys.service.templates import Templates
     from tiphys.service.workflows import Workflows
 
     store, clock, objects = home.store, home.clock, home.objects

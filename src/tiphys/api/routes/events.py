@@ -13,8 +13,8 @@ from tiphys.api.routing import Answer, Routes, Says, Stream, all_of, needs
 from tiphys.errors import Impossible, NotFound
 from tiphys.model.base import API_VERSION, JsonObject
 from tiphys.service.events import Event
+from tiphys.service.metadata import labels_of
 from tiphys.service.selection import requirements
-from tiphys.service.template_resources import labels_of
 
 _BINDINGS: Final = "workfloweventbindings"
 
