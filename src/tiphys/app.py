@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from tiphys.locks.rooms import RoomLimits
     from tiphys.runtime.exchange import HttpOptions
     from tiphys.service.archive import Archive
+    from tiphys.service.sync_limits import SyncLimits
 
 
 _log = logging.getLogger(__name__)
@@ -252,6 +253,13 @@ class Local:
                 drive=drive,
             )
         )
+
+    def sync_limits(self) -> SyncLimits:
+        """Return what reads and changes the limits of semaphores."""
+        from tiphys.locks.limit_rows import SqlLimitRows
+        from tiphys.service.sync_limits import SyncLimits
+
+        return SyncLimits(self.objects, SqlLimitRows(self.store.write))
 
     async def has_objects_at_work(self) -> bool:
         """Tell whether objects wait for something that only an engine does."""

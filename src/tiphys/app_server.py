@@ -94,14 +94,12 @@ def _services(home: Local, listening: Listening, health: Health) -> Services:
     from tiphys.api.audit import Audit
     from tiphys.api.metrics import Metrics
     from tiphys.api.services import Limits, Services
-    from tiphys.locks.limit_rows import SqlLimitRows
     from tiphys.service.create import Creator
     from tiphys.service.downloads import Downloads
     from tiphys.service.events import Dispatcher
     from tiphys.service.feed import Feed
     from tiphys.service.logs import Logs
-    from tiphys.service.sync_limits import SyncLimits
-    from tiphys.service.template_resources import Templates
+    from tiphys.service.templates import Templates
     from tiphys.service.workflows import Workflows
 
     store, clock, objects = home.store, home.clock, home.objects
@@ -134,7 +132,7 @@ def _services(home: Local, listening: Listening, health: Health) -> Services:
         dispatcher=Dispatcher(objects, home.submitter, clock, runtime),
         archive=home.archive or archive_of(store, clock, on=False),
         downloads=Downloads(home.drivers),
-        sync_limits=SyncLimits(objects, SqlLimitRows(store.write)),
+        sync_limits=home.sync_limits(),
         forget=home.forget,
         forget_archived=home.forget_archived,
         metrics=Metrics(store.catalogue, about.version, (partial(_custom, health.metrics),)),

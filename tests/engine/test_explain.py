@@ -39,6 +39,7 @@ from tiphys.messages import (
     JobReported,
     JobWaiting,
     Refused,
+    RetryRequested,
     TimerFired,
 )
 from tiphys.model.ids import NodeId, node_id
@@ -280,6 +281,20 @@ def test_what_is_decided_after_a_retry_is_told_with_its_parameters() -> None:
     assert "which reads `new == new`, holds" in page_of(driver, "late")
 
 
+def retried_by_ann() -> Driver:
+    """Return a run that somebody had retried who is known."""
+    driver = ended(text_of(STEPS, job("good"), job("bad")), Fickle("bad"))
+    labels: dict[str, str | None] = {"workflows.argoproj.io/actor": "ann"}
+    driver.take(RetryRequested(at=driver.world.now, labels=labels))
+    return driver
+
+
+def test_who_acts_is_named() -> None:
+    lines = page_of(retried_by_ann()).splitlines()
+    (place,) = (n for n, line in enumerate(lines) if line.endswith("was asked by ann"))
+    assert "someone retried the workflow: 1 node deleted" in lines[place + 1]
+
+
 def test_a_workflow_that_goes_on_from_another_says_what_it_took_over() -> None:
     fickle = Fickle("bad")
     driver = ended(text_of(STEPS, job("good"), job("bad")), fickle)
@@ -298,7 +313,7 @@ def test_every_kind_of_event_is_told_or_needs_no_sentence() -> None:
     told = set()
     fickle = Fickle("bad")
     resubmitted = taken_over(ended(text_of(STEPS, job("good"), job("bad")), fickle), fickle)
-    for driver in (*map(driven, ALL), blocked(), rebound(), resubmitted):
+    for driver in (*map(driven, ALL), blocked(), rebound(), retried_by_ann(), resubmitted):
         run = Run(driver.admitted.program, driver.admitted.event)
         for event in driver.log:
             if tell(run, [event], subject_of(run.state, event)):

@@ -13,6 +13,7 @@ from tests.properties.watched import drive_watched
 
 from tiphys.compile.admit import recompile
 from tiphys.engine.copying import copied
+from tiphys.engine.explain.waits import waits
 from tiphys.engine.outstanding import outstanding
 from tiphys.engine.phases import FULFILLED
 from tiphys.engine.rebuilding import rebuild
@@ -327,6 +328,19 @@ def test_a_run_that_goes_on_already_is_not_retried_twice():
     assert driver.run.handle(RetryRequested(at=driver.world.now)).events == ()
 
 
+def test_who_retried_is_noted_with_the_retry_and_only_then():
+    driver = ended(text_of(STEPS, job("good"), job("bad")), Fickle("bad"))
+    labels = {"who": "ann", "gone": None}
+    driver.take(RetryRequested(at=driver.world.now, labels=labels))
+    assert driver.run.state.labels == labels
+    late = RetryRequested(at=driver.world.now, labels={"who": "bob"})
+    assert driver.run.handle(late).events == ()
+    driver.take(Began(at=driver.world.now))
+    shown = driver.document()["metadata"]["labels"]
+    assert shown["who"] == "ann"
+    assert "gone" not in shown
+
+
 # --------------------------------------------------------------------------------- resubmit
 
 
@@ -376,6 +390,125 @@ def test_a_memoized_resubmit_of_any_program_ends(seed):
     kept = {n.name for n in fresh.run.state.nodes.values() if n.message.startswith("original pod")}
     assert kept <= done
     assert not kept & set(mended.started)
+
+
+# ------------------------------------------------------------------------------- parallelism
+
+WORDS = ["x", "y", "z"]
+INNER = {
+    "name": "inner",
+    "steps": [[{"name": "a", "template": "bad"}], [{"name": "b", "template": "good"}]],
+}
+
+
+def test_what_goes_on_keeps_to_the_parallelism_of_its_template():
+    loop = {"name": "s", "template": "inner", "withItems": WORDS}
+    main = {"steps": [[loop]], "parallelism": 1, "failFast": False}
+    fickle = Fickle("bad")
+    driver = ended(text_of(main, INNER, job("good"), job("bad")), fickle)
+    fickle.failing.clear()
+    opened = retried(driver)
+    assert len(opened.parked) == len(WORDS)
+    driver.run = revive(None, driver.log, recompile)  # who waits is found again
+    driver.world.obey(outstanding(driver.run))
+    go_on(driver)
+    assert driver.run.state.phase == "Succeeded"
+    words = [name.partition(":")[2][0] for name in fickle.started]
+    assert words == ["x", "x", "y", "y", "z", "z"]
+
+
+def test_attempts_that_go_on_keep_to_the_parallelism_too():
+    again = {**INNER, "retryStrategy": {"limit": 0}}
+    tasks = [{"name": name, "template": "inner"} for name in WORDS]
+    main = {"dag": {"tasks": tasks}, "parallelism": 2}
+    fickle = Fickle("bad")
+    driver = ended(text_of(main, again, job("good"), job("bad")), fickle)
+    fickle.failing.clear()
+    retried(driver)
+    root = driver.run.state.root
+    assert root is not None
+    assert root.active == 2
+    assert len(driver.run.state.parked) == 1
+    (wait,) = (item for item in waits(driver.run) if item.cause == "room")
+    assert "waits for room under the parallelism of w (2 places" in wait.reason
+    go_on(driver)
+    assert driver.run.state.phase == "Succeeded"
+
+
+def test_a_memoized_resubmit_keeps_to_the_parallelism():
+    tasks = [{"name": name, "template": "inner"} for name in WORDS]
+    main = {"dag": {"tasks": tasks}, "parallelism": 1}
+    fickle = Fickle("bad")
+    driver = ended(text_of(main, INNER, job("good"), job("bad")), fickle)
+    fickle.failing.clear()
+    fresh = taken_over(driver, fickle)
+    assert fresh.run.state.phase == "Succeeded"
+    assert [name[3] for name in fickle.started] == ["x", "x", "y", "y", "z", "z"]
+
+
+def test_what_goes_on_keeps_to_the_parallelism_of_the_workflow():
+    tasks = [{"name": name, "template": "inner"} for name in WORDS]
+    text = text_of({"dag": {"tasks": tasks}}, INNER, job("good"), job("bad"), parallelism=1)
+    fickle = Fickle("bad")
+    driver = ended(text, fickle)
+    fickle.failing.clear()
+    retried(driver)
+    while not driver.run.state.done:
+        assert driver.run.state.active_pods == len(driver.run.state.jobs) == 1
+        driver.step()
+    assert driver.run.state.phase == "Succeeded"
+    assert len(fickle.started) == 2 * len(WORDS)
+
+
+# ------------------------------------------------------------------------------------ targets
+
+
+def targeted(target: str) -> Driver:
+    """Return a DAG with a target that failed, of tasks a and b (after a), c and d."""
+    tasks: list[Main] = [{"name": name, "template": "good"} for name in "acd"]
+    tasks.insert(1, {"name": "b", "template": "bad", "dependencies": ["a"]})
+    inner = {
+        "name": "inner",
+        "inputs": {"parameters": [{"name": "t"}]},
+        "dag": {"target": target, "tasks": tasks},
+    }
+    word = {"name": "t", "value": "{{workflow.parameters.word}}"}
+    call = {"name": "in", "template": "inner", "arguments": {"parameters": [word]}}
+    spec = {"arguments": {"parameters": [{"name": "word", "value": "b"}]}}
+    text = text_of({"dag": {"tasks": [call]}}, inner, job("good"), job("bad"), **spec)
+    return ended(text, Fickle("bad"))
+
+
+@pytest.mark.parametrize("tag", ["{{inputs.parameters.t}}", "{{workflow.parameters.word}}"])
+def test_a_target_is_resolved_anew_with_the_parameters_of_a_retry(tag):
+    driver = targeted(tag)
+    retried(driver, word="c d")
+    go_on(driver)
+    assert driver.run.state.phase == "Succeeded"
+    names = {node.name for node in driver.run.state.nodes.values()}
+    assert names == {"w", "w.in", "w.in.a", "w.in.c", "w.in.d"}
+    folded = revive(None, driver.log, recompile)
+    assert msgspec.msgpack.encode(folded.state) == msgspec.msgpack.encode(driver.run.state)
+
+
+def test_a_target_that_stays_the_same_is_no_news():
+    driver = targeted("b")
+    retried(driver, word="c")
+    go_on(driver)
+    assert driver.run.state.phase == "Failed"
+    assert not any(isinstance(e, NodeRebound) and e.target is not None for e in driver.log)
+
+
+def test_a_task_that_goes_on_already_is_waited_for_under_another_target():
+    tasks = [{"name": "s", "template": "inner"}, {"name": "c", "template": "good"}]
+    main = {"dag": {"target": "{{workflow.parameters.word}}", "tasks": tasks}}
+    spec = {"arguments": {"parameters": [{"name": "word", "value": "s"}]}}
+    fickle = Fickle("bad")
+    driver = ended(text_of(main, INNER, job("good"), job("bad"), **spec), fickle)
+    retried(driver, word="c")
+    go_on(driver)
+    assert driver.run.state.phase == "Succeeded"  # of the new target; the old one failed again
+    assert sorted(fickle.started) == ["w.c", "w.s[0].a"]
 
 
 # -------------------------------------------------------------------------------- rebuilding

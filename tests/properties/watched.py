@@ -80,8 +80,6 @@ class WatchedDriver(Driver):
         self.sent: dict[str, object] = {}
         self.fulfilled: dict[str, tuple[object, ...]] = {}
         self.kept: dict[str, str] = {}
-        self.again: set[str] = set()
-        """Nodes that went on after a retry, all at once, whatever the parallelism."""
 
     # ------------------------------------------------------------------------------- driving
 
@@ -163,7 +161,6 @@ class WatchedDriver(Driver):
             self.fulfilled.pop(key, None)
         for key in event.reset:
             self.phases[key] = state.nodes[key].phase
-        self.again.update(event.reset)
         self.kept = {key: node.phase for key, node in state.nodes.items() if node.fulfilled}
 
     # ------------------------------------------------------------------------------ checking
@@ -195,8 +192,7 @@ class WatchedDriver(Driver):
         for boundary, active in counted.items():
             node = state.nodes.get(boundary)
             limit = None if node is None else program.templates[node.template].parallelism
-            again = sum(state.nodes[k].boundary == boundary for k in state.live if k in self.again)
-            assert limit is None or active <= max(limit, again), f"{node.name}: {active} of {limit}"
+            assert limit is None or active <= limit, f"{node.name}: {active} of {limit}"
         pods = sum(program.templates[node.template].kind == "Pod" for node in placed)
         assert pods == state.active_pods
         assert program.parallelism is None or pods <= program.parallelism

@@ -21,7 +21,7 @@ from tiphys.service.feed import Feed
 from tiphys.service.logs import Logs
 from tiphys.service.operations import Operator
 from tiphys.service.sync_limits import SyncLimits
-from tiphys.service.template_resources import Templates
+from tiphys.service.templates import Templates
 from tiphys.service.workflows import Workflows
 
 VERSION = "v4.1.2"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,10 @@ from tiphys.errors import UserError
 if TYPE_CHECKING:
     from tiphys.app import Local
     from tiphys.ports import RunRow
+
+
+_PATIENCE_SECONDS = 10.0
+"""How long an engine may take to apply a retry before the old tree is shown all the same."""
 
 
 def _after_options(command: click.decorators.FC) -> click.decorators.FC:
@@ -140,6 +145,7 @@ async def _afterwards(
     output = after["output"]
     if rows:
         ensure_engine(session)
+        await asyncio.gather(*(home.operator.settled(row, _PATIENCE_SECONDS) for row in rows))
     for row in rows:
         fresh = await home.store.find(row.namespace, row.name)
         workflow = await home.viewer.whole(fresh)

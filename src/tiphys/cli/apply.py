@@ -40,7 +40,7 @@ async def apply(
     from tiphys.app import local
     from tiphys.cli.background import ensure_engine
     from tiphys.service.documents import load
-    from tiphys.service.templates import applied
+    from tiphys.service.stored import applied
 
     names = (*files, *more)
     if not names:
@@ -62,13 +62,15 @@ async def apply(
 async def _documents(session: Session, home: Local, loaded: Loaded) -> list[JsonObject]:
     """Return what is to be kept, checked, what others may refer to first."""
     from tiphys.model.codec import encode
-    from tiphys.service.templates import checked
+    from tiphys.service.templates import Given, Templates
 
+    templates = Templates(home.objects)
     found, beside = [document for document, _ in loaded.others], loaded.beside()
     findings = []
     for template, origin in loaded.templates:
+        place = template.metadata.namespace or session.namespace
         try:
-            made = await checked(home.objects, template, session.namespace, beside, origin)
+            made = await templates.checked(template, Given(place, None, beside, origin))
             found.append(encode(made))
         except InvalidDocument as exc:
             findings += exc.findings

@@ -77,6 +77,23 @@ class Keeper:
                 raise Permanent(f"no engine drives workflow {row.name}; the reason is in {log}")
 
 
+async def say_if_nobody_drives(home: Local, row: RunRow) -> None:
+    """Say on standard error that the process which drove a run is gone, and how it goes on.
+
+    An engine that lives takes it over at once, so it is looked at twice.
+    """
+    if row.done or not row.owner or home.store.is_driven(row):
+        return
+    await asyncio.sleep(_LOOK_SECONDS)
+    fresh = await home.store.find(row.namespace, row.name)
+    if fresh.run == row.run and not fresh.done and not home.store.is_driven(fresh):
+        place = "" if row.namespace == "default" else f" -n {row.namespace}"
+        sys.stderr.write(
+            f"Nobody drives workflow {row.name} any more: the process that did has ended; "
+            f"`tiphys wait {row.name}{place}` has it go on.\n"
+        )
+
+
 def ensure_engine(session: Session) -> bool:
     """Start a background engine if none serves the session's home; tell whether one was started.
 

@@ -29,6 +29,7 @@ async def get(
     """Show workflows and their trees; @latest is the newest."""
     from tiphys.app import local
     from tiphys.cli import printing
+    from tiphys.cli.background import say_if_nobody_drives
     from tiphys.cli.render import Style
     from tiphys.service.operations import node_filter
 
@@ -44,5 +45,7 @@ async def get(
         style = Style(style.form, style.colour, style.utf8, None, node_filter(wanted))
     with local(session.settings) as home:
         for name in names:
-            workflow = await home.viewer.get(session.namespace, name)
-            write(printing.one(workflow, output, style))
+            row = await home.store.find(session.namespace, name)
+            write(printing.one(await home.viewer.whole(row), output, style))
+            if output in {None, "short", "wide"}:
+                await say_if_nobody_drives(home, row)

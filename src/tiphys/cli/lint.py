@@ -22,6 +22,8 @@ def _explain(context: click.Context, _: click.Parameter, number: str | None) -> 
     """Print the page of a rule and leave."""
     if number is None or context.resilient_parsing:
         return
+    if number.startswith("-"):  # the next option was taken for it
+        raise click.UsageError("--explain needs a rule, as TIP004", context)
     from tiphys.cli.pages import warning_page
     from tiphys.compile.warnings.catalogue import WARNINGS, rule_of
 

@@ -64,7 +64,8 @@ async def stop(
 
     async def act(home: Local, row: RunRow) -> None:
         if selector:
-            await home.operator.set(row, selector, Answer(phase="Failed", message=message))
+            given = Answer(phase="Failed", message=message, action="Stop")
+            await home.operator.set(row, selector, given)
         else:
             await home.operator.stop(row, "Stop")
 
@@ -109,8 +110,27 @@ async def suspend(session: Session, names: tuple[str, ...]) -> None:
 @is_asynchronous
 async def resume(session: Session, names: tuple[str, ...], selector: str) -> None:
     """Let suspended workflows go on; @latest is the newest."""
+    from tiphys.app import local
+    from tiphys.cli.background import ensure_engine
+
     _need(names, "requires either node field selector or workflow")
-    await _each(session, names, lambda home, row: home.operator.resume(row, selector), "resumed")
+    with local(session.settings) as home:
+        for row in await selected(session, home, names, ""):
+            await home.operator.resume(row, selector)
+            write(_resumed(home, row))
+        ensure_engine(session)
+
+
+def _resumed(home: Local, row: RunRow) -> str:
+    """Return what is said of a resume.
+
+    Differs: Argo says that a workflow which has ended was resumed.
+    """
+    if not row.done:
+        return f"workflow {row.name} resumed\n"
+    status = home.viewer.bare(row).get("status")
+    phase = status.get("phase") if isinstance(status, dict) else ""
+    return f"workflow {row.name} has ended ({phase}): there is nothing to resume\n"
 
 
 def _need(given: object, text: str) -> None:

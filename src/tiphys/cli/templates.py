@@ -16,9 +16,10 @@ from tiphys.errors import NotFound, TiphysError, UserError
 
 if TYPE_CHECKING:
     from tiphys.app import Local
+    from tiphys.model.base import JsonObject
     from tiphys.model.codec import Document
     from tiphys.service.documents import Loaded
-    from tiphys.service.templates import AnyTemplate, Templates
+    from tiphys.service.templates import Kind, Template, Templates
 
 _OUTPUT = click.option("-o", "--output", type=click.Choice(["name", "json", "yaml", "wide"]))
 _STRICT = click.option("--strict/--no-strict", default=True, help="Unknown fields are errors.")
@@ -43,15 +44,19 @@ def _help(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-def _templates(home: Local, is_cluster: bool) -> Templates:
+def _templates(home: Local) -> Templates:
     from tiphys.service.templates import Templates
 
-    return Templates(home.objects, is_cluster)
+    return Templates(home.objects)
+
+
+def _kind(is_cluster: bool) -> Kind:
+    return "ClusterWorkflowTemplate" if is_cluster else "WorkflowTemplate"
 
 
 # ------------------------------------------------------------------------------------- keeping
 
-_Keep = Callable[..., Coroutine[Any, Any, "AnyTemplate"]]
+_Keep = Callable[..., Coroutine[Any, Any, "JsonObject"]]
 
 
 def _create(is_cluster: bool, word: str) -> click.Command:
@@ -88,7 +93,7 @@ def _update(is_cluster: bool, word: str) -> click.Command:
         session: Session, files: tuple[str, ...], output: str | None, strict: bool
     ) -> None:
         def keep(own: Templates) -> _Keep:
-            return own.update
+            return own.renew
 
         def said(name: str, problem: TiphysError) -> str:
             if isinstance(problem, NotFound):
@@ -109,15 +114,17 @@ async def _each(
 ) -> None:
     """Keep every template of one scope that some files have, and show it."""
     from tiphys.app import local
+    from tiphys.service.templates import Given
 
     files, strict, is_cluster = chosen
     loaded = _loaded(files, strict)
     found = _of_scope(loaded, is_cluster)
     with local(session.settings) as home:
-        own = _templates(home, is_cluster)
+        own = _templates(home)
         for document, origin in found:
+            place = document.metadata.namespace or session.namespace
             try:
-                made = await keep(own)(document, session.namespace, loaded.beside(), origin)
+                made = await keep(own)(document, Given(place, None, loaded.beside(), origin))
             except TiphysError as exc:
                 raise UserError(said(document.metadata.name, exc)) from exc
             write(_shown(made, output))
@@ -131,7 +138,7 @@ def _loaded(files: tuple[str, ...], strict: bool) -> Loaded:
     return load(read_sources(files), strict)
 
 
-def _of_scope(loaded: Loaded, is_cluster: bool) -> list[tuple[AnyTemplate, Document]]:
+def _of_scope(loaded: Loaded, is_cluster: bool) -> list[tuple[Template, Document]]:
     from tiphys.model.workflow import ClusterWorkflowTemplate
 
     found = [
@@ -145,17 +152,15 @@ def _of_scope(loaded: Loaded, is_cluster: bool) -> list[tuple[AnyTemplate, Docum
     return found
 
 
-def _shown(template: AnyTemplate, output: str | None) -> str:
+def _shown(template: JsonObject, output: str | None) -> str:
     """Return one template as it is asked for."""
     from tiphys.cli import printing
     from tiphys.cli.render import Style
     from tiphys.cli.render.templates import render_template
-    from tiphys.model.codec import encode
 
-    plain = dict(encode(template))
     if output in {"name", "json", "yaml"}:
-        return printing.one(plain, output, Style())
-    return render_template(plain, time.time(), Style())
+        return printing.one(dict(template), output, Style())
+    return render_template(dict(template), time.time(), Style())
 
 
 # ------------------------------------------------------------------------------------- looking
@@ -171,9 +176,9 @@ def _get(is_cluster: bool, word: str) -> click.Command:
         from tiphys.app import local
 
         with local(session.settings) as home:
-            own = _templates(home, is_cluster)
+            own, kind = _templates(home), _kind(is_cluster)
             for name in names:
-                write(_shown(await own.get(session.namespace, name), output))
+                write(_shown(await own.get(kind, session.namespace, name), output))
 
     return get
 
@@ -190,13 +195,13 @@ def _list(is_cluster: bool, word: str) -> click.Command:
         from tiphys.cli.render.output import to_names
         from tiphys.cli.render.templates import render_templates
         from tiphys.expr.labels import parse_labels
-        from tiphys.model.codec import encode
+        from tiphys.service.metadata import labels_of
 
         wanted = parse_labels(selector)
         with local(session.settings) as home:
-            own = _templates(home, is_cluster)
-            found = await own.list(None if everywhere else session.namespace)
-        kept = [dict(encode(item)) for item in found if wanted.matches(item.metadata.labels)]
+            place = None if everywhere else session.namespace
+            found = await _templates(home).list(_kind(is_cluster), place)
+        kept = [dict(item) for item in found if wanted.matches(labels_of(item))]
         write(to_names(kept) if output == "name" else render_templates(kept, not is_cluster))
 
     return list_
@@ -210,15 +215,16 @@ def _delete(is_cluster: bool, word: str) -> click.Command:
     @is_asynchronous
     async def delete(session: Session, names: tuple[str, ...], everything: bool) -> None:
         from tiphys.app import local
+        from tiphys.service.metadata import name_of
 
         with local(session.settings) as home:
-            own = _templates(home, is_cluster)
+            own, kind = _templates(home), _kind(is_cluster)
             if everything:
-                found = await own.list(session.namespace)
-                names = tuple(item.metadata.name for item in found)
+                found = await own.list(kind, session.namespace)
+                names = tuple(name_of(item) for item in found)
             for name in names:
-                await own.delete(session.namespace, name)
-                write(f"{own.kind} '{name}' deleted\n")
+                await own.delete(kind, session.namespace, name)
+                write(f"{kind} '{name}' deleted\n")
 
     return delete
 

@@ -12,6 +12,7 @@ import msgspec
 from tiphys.compile.validate_arguments import check_arguments
 from tiphys.compile.validate_calls import Body, add_outputs, check_loop, is_aggregate
 from tiphys.compile.validate_context import Resolved, Spot
+from tiphys.compile.validate_leaf import find_cycle
 from tiphys.compile.validate_names import check_names
 from tiphys.compile.validate_steps import check_no_deadline, plain_name
 from tiphys.compile.validate_variables import Scope, check_variables, has_tag, tags
@@ -81,30 +82,48 @@ def check_dag(body: Body, dag: DAGTemplate) -> None:
 
 
 def _sorted_tasks(body: Body, dag: DAGTemplate, spot: Spot) -> _Graph:
+    """Return the tasks in order; of a name that is used twice the first, what is in a cycle last.
+
+    Argo checks nothing else of a DAG that cannot be sorted; its finding comes first.
+    """
     prefix = f"templates.{body.template.name} sorting failed: "
-    tasks: dict[str, DAGTask] = {}
+    places: dict[str, int] = {}
     for index, task in enumerate(dag.tasks):
-        if task.name in tasks:
+        if task.name in places:
             reason = f"{prefix}duplicated nodeName {task.name}"
-            body.checker.fail("D1", reason, spot.at(index, "name"))
-        tasks[task.name] = task
+            body.checker.note("D1", reason, spot.at(index, "name"))
+        places.setdefault(task.name, index)
+    tasks = {name: dag.tasks[index] for name, index in places.items()}
+    dependencies = _all_dependencies(body, tasks, places, spot)
+    names = list(tasks)
+    order = _topological(names, dependencies)
+    stuck = sorted({*range(len(names))}.difference(order))
+    if stuck:
+        cycle = find_cycle({names[n]: tuple(dependencies[names[n]]) for n in stuck})
+        hint = f"these wait for each other: {' -> '.join(cycle)}"
+        place = spot.at(places[names[stuck[0]]])
+        body.checker.note("D1", f"{prefix}graph with cycle", place, hint)
+    every = (places[names[position]] for position in (*order, *stuck))
+    return _Graph(tuple((index, dag.tasks[index]) for index in every), dependencies, tasks)
+
+
+def _all_dependencies(
+    body: Body, tasks: dict[str, DAGTask], places: dict[str, int], spot: Spot
+) -> dict[str, dict[str, DependencyKind]]:
+    """Return what each task waits for; of one that waits for an unknown task nothing is known."""
+    prefix = f"templates.{body.template.name} sorting failed: "
     flags = {name: _flags(task) for name, task in tasks.items()}
-    dependencies: dict[str, dict[str, DependencyKind]] = {}
-    for index, task in enumerate(dag.tasks):
+    found: dict[str, dict[str, DependencyKind]] = {}
+    for name, task in tasks.items():
         try:
-            dependencies[task.name] = _dependencies(task, flags)
+            found[name] = _dependencies(task, flags)
         except UnknownTask as exc:
             hint = suggestion(exc.message, tasks)
             field = "depends" if task.depends else "dependencies"
             reason = f"{prefix}invalid dependency {exc.message}"
-            body.checker.note("D1", reason, spot.at(index, field), hint)
-            dependencies[task.name] = {}
-    order = _topological(list(tasks), dependencies)
-    if len(order) < len(tasks):
-        names = list(tasks)
-        stuck = next(index for index in range(len(names)) if index not in set(order))
-        body.checker.fail("D1", f"{prefix}graph with cycle", spot.at(stuck))
-    return _Graph(tuple((index, dag.tasks[index]) for index in order), dependencies, tasks)
+            body.checker.note("D1", reason, spot.at(places[name], field), hint)
+            found[name] = {}
+    return found
 
 
 def _flags(task: DAGTask) -> ContinueFlags:

@@ -108,6 +108,10 @@ def react(run: Run, node: Node) -> None:
     name = f"{node.stage}:{node.id}"
     if name in run.state.questions or not has_room(run, node):
         return
+    if node.stage == "room":
+        run.emit(NodeAdvanced(at=run.at, node=node.id, stage="", phase="Running"))
+        run.gates.let_on(run, node.id)
+        return
     try:
         if node.stage == "lock":
             plans = run.template(node).locks
@@ -166,7 +170,7 @@ def give_back(run: Run, node: Node) -> None:
 
 
 def is_held_back(run: Run, node: Node) -> bool:
-    """Return whether something a node lies in waits for its locks once more, after a retry."""
+    """Return whether something a node lies in waits for locks or room once more, after a retry."""
     while node.owner is not None:
         node = run.node(node.owner)
         if node.stage and not node.fulfilled:

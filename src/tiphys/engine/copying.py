@@ -28,17 +28,15 @@ def copied(run: Run, name: str, at: float, *, rebind: bool) -> RunImported:
     Raises UserError if a node of the ended run hangs on nothing.
     """
     found = plan(run.state, run.program, anew=False)
-    deleted, reset = set(found.deleted), set(found.reset)
+    deleted, reset, parked = set(found.deleted), set(found.reset), set(found.parked)
     kept = [node for key, node in run.state.nodes.items() if key not in deleted]
     ids = _new_ids(kept, run.state, name)
     parents: dict[NodeId, list[NodeId]] = {}
     for node in kept:
         for child in node.children:
             parents.setdefault(child, []).append(ids[node.id])
-    nodes = tuple(
-        _copy(node, node.id in reset, _Place(ids, parents, run.state.name, name, at))
-        for node in kept
-    )
+    place = _Place(ids, parents, run.state.name, name, at)
+    nodes = tuple(_copy(node, _Again(node.id in reset, node.id in parked), place) for node in kept)
     return RunImported(
         at=at,
         nodes=nodes,
@@ -89,7 +87,16 @@ class _Place:
         return None if key is None else self.ids.get(key)
 
 
-def _copy(node: Node, is_reset: bool, place: _Place) -> CopiedNode:
+@dataclass(frozen=True, slots=True)
+class _Again:
+    """Whether a node goes on in the new run, and whether it waits for room before it does."""
+
+    is_reset: bool
+    is_parked: bool
+
+
+def _copy(node: Node, again: _Again, place: _Place) -> CopiedNode:
+    is_reset = again.is_reset
     was_done = node.kind == "Pod" and node.phase == "Succeeded"
     phase = "Running" if is_reset else node.phase
     added = NodeAdded(
@@ -112,6 +119,7 @@ def _copy(node: Node, is_reset: bool, place: _Place) -> CopiedNode:
         hook_of=place.id(node.hook_of),
         on_exit=node.on_exit,
         display_name=place.new if node.display_name == place.old else node.display_name,
+        stage="room" if again.is_parked else "",
         container=node.container,
     )
     hooks_left = node.hooks_open or not node.settled

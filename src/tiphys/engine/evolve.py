@@ -11,7 +11,7 @@ from typing import assert_never
 
 from tiphys.engine import evolve_nodes as nodes
 from tiphys.engine.evolve_nodes import Touch, frame_of
-from tiphys.engine.reopening import copy_in, reopen
+from tiphys.engine.reopening import copy_in, rebind, reopen
 from tiphys.engine.state import Asked, State
 from tiphys.errors import EngineBug
 from tiphys.messages import (
@@ -20,6 +20,7 @@ from tiphys.messages import (
     Event,
     GlobalOutputSet,
     JobSettled,
+    LabelsSet,
     LockAwaited,
     LocksReleased,
     MetricFailed,
@@ -85,11 +86,13 @@ def _small(state: State, program: Program, event: Event) -> None:
         case OutputsSupplied():
             state.nodes[event.node].outputs = event.outputs
         case NodeRebound():
-            state.nodes[event.node].inputs = event.inputs
+            rebind(state, program, event)
         case QuestionAsked() | QuestionSettled() | LockAwaited() | LocksReleased():
             _question(state, event)
         case MetricObserved():
             _observe(state, event)
+        case LabelsSet():
+            state.labels = event.labels
         case MetricFailed():
             state.metric_faults.append(event.message)
         case _:
@@ -194,6 +197,7 @@ def _run(state: State, program: Program, event: Event) -> None:
             | NodeProgressed()
             | NodeRebound()
             | OutputsSupplied()
+            | LabelsSet()
         ):
             raise EngineBug(f"{type(event).__name__} was not routed")
         case _:

@@ -299,6 +299,7 @@ def advance(state: State, program: Program, event: NodeAdvanced, touch: Touch) -
     node.stage, node.phase = event.stage, event.phase
     node.waiting_for = node.message = ""
     node.memo = event.memo or node.memo
+    state.parked.pop(node.id, None)
     if not event.stage:
         state.waits.pop(node.id, None)
         if node.kind in FRAMES and node.frame is None:
@@ -346,6 +347,7 @@ def end(state: State, program: Program, event: NodeDone, touch: Touch) -> None:
     state.live.pop(node.id, None)
     state.daemons.pop(node.id, None)
     state.waits.pop(node.id, None)
+    state.parked.pop(node.id, None)
     node.daemoned, node.pod_ip = False, ""
     if node.id in state.jobs:
         if event.settled:

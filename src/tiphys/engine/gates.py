@@ -27,6 +27,7 @@ class Gates:
         self._for_workflow: dict[NodeId, bool] = {}
         self._for_boundary: dict[NodeId, dict[NodeId, bool]] = {}
         self._freed: list[NodeId] = []
+        self._held_back: dict[NodeId, list[NodeId]] = {}
 
     def has_room(self, run: Run, frame: Node, boundary: Node, hook: str = "") -> bool:
         """Return whether `frame` may add a node now; if not, it is touched when it may.
@@ -66,8 +67,17 @@ class Gates:
             found = True
         return found
 
+    def let_on(self, run: Run, key: NodeId) -> None:
+        """Touch what a node that waited for room after a retry held back."""
+        work = [key]
+        while work:
+            for held in self._held_back.pop(work.pop(), ()):
+                run.touch(held)
+                work.append(held)
+
     def recover(self, run: Run) -> None:
         """Find who waits, after the state was folded from events."""
+        self._held_back = _held_back(run) if run.state.parked else {}
         self._for_workflow.clear()
         self._for_boundary.clear()
         for node in run.state.nodes.values():
@@ -91,6 +101,15 @@ def _waited_for(run: Run, node: Node) -> list[NodeId]:
         found.append((node.boundary if is_inner else None) or node.id)
     if not node.settled and node.boundary is not None and has_hooks(run.program, run.state, node):
         found.append(node.boundary)
+    return found
+
+
+def _held_back(run: Run) -> dict[NodeId, list[NodeId]]:
+    """Return the nodes that are not over, by their owner."""
+    found: dict[NodeId, list[NodeId]] = {}
+    for node in run.state.nodes.values():
+        if node.owner is not None and not (node.fulfilled and node.settled):
+            found.setdefault(node.owner, []).append(node.id)
     return found
 
 

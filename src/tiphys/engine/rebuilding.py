@@ -46,6 +46,7 @@ def rebuild(state: State, program: Program) -> None:
 
 def _forget_counts(state: State) -> None:
     state.live, state.jobs, state.failed, state.daemons = {}, {}, [], {}
+    state.parked = {}
     state.active_pods = state.done_units = state.all_units = 0
     for node in state.nodes.values():
         node.active = node.failed_children = node.hooks_open = 0
@@ -69,6 +70,8 @@ def _count(state: State, program: Program, node: Node) -> None:
 
 def _count_live(state: State, program: Program, node: Node) -> None:
     state.live[node.id] = True
+    if node.stage == "room":
+        state.parked[node.id] = True
     if not node.stage:
         keeps = program.templates[node.template].kind if node.keeps_place else ""
         begin_work(state, program, node, keeps)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from tiphys.engine.evolve_nodes import EXECUTABLE, FRAMES, JOBS, depth_of
 from tiphys.engine.phases import FULFILLED
-from tiphys.engine.rebuilding import rebuild
+from tiphys.engine.rebuilding import rebuild, rebuilt
 from tiphys.engine.state import Frame, Node, State
-from tiphys.messages import CopiedNode, RunImported, RunReopened
+from tiphys.messages import CopiedNode, NodeRebound, RunImported, RunReopened
 from tiphys.program import Program
 
 
@@ -28,8 +28,9 @@ def reopen(state: State, program: Program, event: RunReopened) -> None:
             node.children = [child for child in node.children if child not in gone]
         if not gone.isdisjoint(node.outbound):
             node.outbound = tuple(child for child in node.outbound if child not in gone)
+    parked = set(event.parked)
     for key in event.reset:
-        _reset(program, state.nodes[key], event.at)
+        _reset(program, state.nodes[key], event.at, key in parked)
     rebuild(state, program)
     state.phase = state.message = state.shutdown = ""
     state.started_at = state.finished_at = 0.0
@@ -40,8 +41,8 @@ def reopen(state: State, program: Program, event: RunReopened) -> None:
     state.parameters = {**state.parameters, **dict(event.parameters)}
 
 
-def _reset(program: Program, node: Node, at: float) -> None:
-    """A node that has ended waits again, for its locks first if it has any."""
+def _reset(program: Program, node: Node, at: float, is_parked: bool) -> None:
+    """A node that has ended waits again, for its locks or for room first if it needs any."""
     node.phase, node.message = "Running", ""
     node.started_at, node.finished_at = at, 0.0
     node.fulfilled = node.settled = node.keeps_place = False
@@ -49,6 +50,23 @@ def _reset(program: Program, node: Node, at: float) -> None:
     entered = node.kind in {"Steps", "DAG", "Retry"} and node.attempt is None
     if entered and template is not None and template.locks:
         node.stage, node.phase = "lock", "Pending"
+    elif is_parked:
+        node.stage, node.phase = "room", "Pending"
+
+
+def rebind(state: State, program: Program, event: NodeRebound) -> None:
+    """A node that goes on has other inputs; a DAG with another target has other tasks to wait for.
+
+    A task of the old target that goes on already is waited for all the same.
+    """
+    node = state.nodes[event.node]
+    node.inputs = event.inputs
+    if event.target is None:
+        return
+    node.values = {**node.values, "dag.target": event.target}
+    if node.frame is not None:
+        owned = [item for item in state.nodes.values() if item.owner == node.id]
+        node.frame = rebuilt(state, program, node, owned)
 
 
 def copy_in(state: State, program: Program, event: RunImported) -> None:
@@ -66,7 +84,7 @@ def copy_in(state: State, program: Program, event: RunImported) -> None:
 
 def _unsettle(program: Program, node: Node, at: float) -> None:
     if node.kind in FRAMES:
-        _reset(program, node, at)
+        _reset(program, node, at, node.stage == "room")
 
 
 def _add(state: State, copy: CopiedNode, at: float) -> None:
@@ -95,6 +113,7 @@ def _add(state: State, copy: CopiedNode, at: float) -> None:
         hook_of=added.hook_of,
         on_exit=added.on_exit,
         container=added.container,
+        stage=added.stage,
         depth=depth_of(state, added),
         outbound=copy.outbound,
         memo=copy.memo,

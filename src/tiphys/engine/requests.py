@@ -19,12 +19,17 @@ from tiphys.engine.state import Node
 from tiphys.engine.verdict import deadline_at
 from tiphys.messages import (
     DeadlinePassed,
+    Labels,
+    LabelsSet,
     NodePhaseChanged,
     NodeSet,
     OutputsSupplied,
+    ResumeRequested,
     RunDone,
     ShutdownSet,
+    StopRequested,
     Strategy,
+    SuspendRequested,
     SuspendSet,
 )
 from tiphys.model.arguments import Outputs
@@ -35,6 +40,26 @@ if TYPE_CHECKING:
 
 
 _ENDS_AT_DEADLINE = frozenset({"Pod", "HTTP", "Plugin", "Suspend"})
+
+
+def accept(run: Run, item: StopRequested | SuspendRequested | ResumeRequested | NodeSet) -> None:
+    """Do as a person asks of a run that has not ended, and note who it was."""
+    note_actor(run, item.labels)
+    match item:
+        case StopRequested():
+            stop(run, item.strategy)
+        case SuspendRequested():
+            suspend(run)
+        case ResumeRequested():
+            resume(run, item.by)
+        case NodeSet():
+            node_set(run, item)
+
+
+def note_actor(run: Run, labels: Labels) -> None:
+    """Note the labels that say who acted last."""
+    if labels != run.state.labels:
+        run.emit(LabelsSet(labels=labels))
 
 
 def stop(run: Run, strategy: Strategy) -> None:

@@ -5,7 +5,8 @@ reset. Everything else is kept as it is, so that what succeeded is not done twic
 
 Source: reference/engine-operations.md 12.4; argo workflow/util/util.go, FormulateRetryWorkflow.
 Differs: Argo walks up from a failed node through its parents, and so resets what ran before it as
-well; here only those that wait for a deleted node are reset. A node is not kept because a hook of
+well; here only those that wait for a deleted node are reset. In Argo all of them go on at once,
+whatever the parallelism of the template around them. A node is not kept because a hook of
 it succeeded. Of several failed attempts of a Steps or DAG template the last one goes on; in Argo
 the others stay Running for ever.
 """
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tiphys.engine.phases import BAD, FULFILLED
+from tiphys.engine.requests import note_actor
 from tiphys.engine.state import Node, State
 from tiphys.errors import UserError
 from tiphys.messages import DropJobs, RetryRequested, RunReopened
@@ -36,6 +38,8 @@ class Plan:
 
     deleted: tuple[NodeId, ...]
     reset: tuple[NodeId, ...]
+    parked: tuple[NodeId, ...]
+    """Those of `reset` that go on only when there is room under the parallelism around them."""
 
 
 def retry(run: Run, item: RetryRequested) -> None:
@@ -43,8 +47,15 @@ def retry(run: Run, item: RetryRequested) -> None:
     if not run.state.done:
         return
     found = plan(run.state, run.program, item.nodes, anew=bool(item.parameters))
+    note_actor(run, item.labels)
     run.emit(
-        RunReopened(at=run.at, deleted=found.deleted, reset=found.reset, parameters=item.parameters)
+        RunReopened(
+            at=run.at,
+            deleted=found.deleted,
+            reset=found.reset,
+            parked=found.parked,
+            parameters=item.parameters,
+        )
     )
     if run.state.dropping:
         run.command(DropJobs(jobs=tuple(run.state.dropping)))
@@ -68,6 +79,7 @@ def plan(state: State, program: Program, selected: Iterable[NodeId] = (), *, ane
     return Plan(
         deleted=tuple(key for key in state.nodes if key in planner.deleted),
         reset=tuple(key for key in state.nodes if key in reset),
+        parked=tuple(key for key in state.nodes if key in reset and planner.needs_room(key)),
     )
 
 
@@ -176,6 +188,17 @@ class _Planner:
                     found[owner] = True
                 owner = self._nodes[owner].owner
         return found
+
+    def needs_room(self, key: NodeId) -> bool:
+        """Return whether a node that is reset takes a place that others may have.
+
+        One with locks asks for room before it asks for them; an attempt has its Retry node's.
+        """
+        node = self._nodes[key]
+        if node.kind not in {"Steps", "DAG"} or node.boundary is None:
+            return False
+        around = self._program.templates[self._nodes[node.boundary].template]
+        return around.parallelism is not None and not self._program.templates[node.template].locks
 
     def followers(self, anew: bool) -> list[NodeId]:
         """Return the nodes that would go on beside what they follow, and loops to expand anew."""

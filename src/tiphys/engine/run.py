@@ -146,16 +146,10 @@ class Run:
                 reports.accept(self, item.report)
             case TimerFired():
                 requests.timer_fired(self, item.timer)
-            case StopRequested():
-                requests.stop(self, item.strategy)
-            case SuspendRequested():
-                requests.suspend(self)
-            case ResumeRequested():
-                requests.resume(self, item.by)
-            case NodeSet():
-                requests.node_set(self, item)
             case RetryRequested():
                 retrying.retry(self, item)
+            case StopRequested() | SuspendRequested() | ResumeRequested() | NodeSet():
+                requests.accept(self, item)
 
     def _work(self) -> None:
         while not self.state.done:
@@ -177,7 +171,8 @@ class Run:
         return self.state.nodes[key]
 
     def _react(self, node: Node) -> None:
-        if self.state.suspend or (self.state.questions and asking.is_held_back(self, node)):
+        waits = self.state.questions or self.state.parked
+        if self.state.suspend or (waits and asking.is_held_back(self, node)):
             return
         if has_hooks(self.program, self.state, node) and not node.settled:
             hooks.react(self, node)
@@ -273,8 +268,11 @@ class Run:
         BEHAVIOUR[node.kind](self, node)
 
     def touch_live(self) -> None:
-        """Have every unfulfilled node look again: only for a person's resume or retry."""
-        for key in [*self.state.live]:
+        """Have every unfulfilled node look again: only for a person's resume or retry.
+
+        What had begun before a retry goes on before others begin.
+        """
+        for key in [*self.state.parked, *self.state.live]:
             self.touch(key)
         for node in [*self.state.nodes.values()]:
             if node.fulfilled and not node.settled:

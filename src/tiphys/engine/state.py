@@ -12,6 +12,7 @@ import msgspec
 from tiphys.messages import (
     Blocked,
     Kind,
+    Labels,
     Memo,
     MetricObserved,
     Phase,
@@ -133,7 +134,9 @@ class State(msgspec.Struct, omit_defaults=True, kw_only=True):
     Failed and Error nodes. `used` are the template keys called so far. `done_units` and
     `all_units` are the two numbers of the workflow's progress. `questions` are those that are not
     answered for good, and the locks held, by their names. `daemons` are the nodes that serve.
+    `parked` are the nodes that go on after a retry when there is room for them.
     `waits` says why a node waits for room, `hook_waits` why a hook of it does.
+    `labels` are those that say who acted on the workflow last.
     `gauges` are the metrics that show the passing time, `metric_faults` what is wrong with others.
     `resources` and `running_pods` are sums over the pods.
     `reopened`: the run had ended and has not started again yet; `dropping` are the jobs of which
@@ -160,6 +163,7 @@ class State(msgspec.Struct, omit_defaults=True, kw_only=True):
     output_artifacts: dict[str, Artifact] = {}
     questions: dict[str, Asked] = {}
     daemons: dict[NodeId, bool] = {}
+    parked: dict[NodeId, bool] = {}
     waits: dict[NodeId, str] = {}
     hook_waits: dict[NodeId, str] = {}
     gauges: dict[str, MetricObserved] = {}
@@ -173,6 +177,7 @@ class State(msgspec.Struct, omit_defaults=True, kw_only=True):
     dropping: list[NodeId] = []
     parameters: dict[str, str] = {}
     rebind: bool = False
+    labels: Labels = {}
 
     def id_of(self, name: str) -> NodeId:
         """Return the id of the node `name`, whether it exists or not.

@@ -165,11 +165,13 @@ def _flag(node: Node) -> NodeFlag | None:
 def summary(run: Run) -> dict[str, Json]:
     """Return what of a Workflow changes with every commit: labels, flags, the small of `status`."""
     state = run.state
+    labels: dict[str, Json] = {
+        **state.labels,
+        "workflows.argoproj.io/completed": "true" if state.done else "false",
+        "workflows.argoproj.io/phase": state.phase or "Pending",
+    }
     found: dict[str, Json] = {
-        "labels": {
-            "workflows.argoproj.io/completed": "true" if state.done else "false",
-            "workflows.argoproj.io/phase": state.phase or "Pending",
-        },
+        "labels": labels,
         "shutdown": state.shutdown,
         "suspend": state.suspend,
         "status": _status(run),
@@ -211,7 +213,8 @@ def document_of(
     The parts are shared, not copied: do not change them.
     """
     metadata = _object(workflow.get("metadata"))
-    labels = {**_object(metadata.get("labels")), **_object(changing.get("labels"))}
+    every = {**_object(metadata.get("labels")), **_object(changing.get("labels"))}
+    labels: dict[str, Json] = {name: text for name, text in every.items() if text is not None}
     spec = dict(_object(workflow.get("spec")))
     spec.pop("suspend", None)
     for flag in ("shutdown", "suspend"):

@@ -10,10 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
+from tiphys.messages import Labels
+
 _PREFIX: Final = "workflows.argoproj.io/"
 _UNSAFE: Final = re.compile(r"[^-_.a-z0-9A-Z]")
 _EDGES: Final = re.compile(r"^[^a-z0-9A-Z]*|[^a-z0-9A-Z]*$")
 _LONGEST: Final = 63
+ACTED: Final = tuple(
+    f"{_PREFIX}{name}" for name in ("actor", "actor-email", "actor-preferred-username", "action")
+)
+"""The labels that say who acted last, and how."""
 Action: TypeAlias = Literal["", "Suspend", "Resume", "Stop", "Terminate", "Retry", "Update"]
 
 
@@ -41,13 +47,17 @@ def acted(labels: Mapping[str, str], person: Person | None, action: Action) -> d
 
     An empty action says who it was and not what was done.
     """
-    names = ("actor", "actor-email", "actor-preferred-username", "action")
-    stale = {f"{_PREFIX}{name}" for name in names}
-    rest = {name: text for name, text in labels.items() if name not in stale}
+    rest = {name: text for name, text in labels.items() if name not in ACTED}
     if person is None:
         return rest
     done = {f"{_PREFIX}action": action} if action else {}
     return {**rest, **_labels(person, "actor"), **done}
+
+
+def noted(own: Mapping[str, str], person: Person | None, action: Action) -> Labels:
+    """Return what a workflow that came with labels of its `own` has beside them after an act."""
+    fresh = acted({}, person, action)
+    return {name: fresh.get(name) for name in ACTED if name in own or name in fresh}
 
 
 def named(person: Person | None) -> str:

@@ -24,7 +24,8 @@ from tiphys.model.ids import NodeId
 from tiphys.model.meta import ObjectMeta
 from tiphys.model.workflow import Workflow
 from tiphys.ports import Clock, Deletions, Intake, Journal, Queries, RunRow
-from tiphys.service.operations import node_filter
+from tiphys.service.actors import Person, noted
+from tiphys.service.operations import node_filter, own_labels
 from tiphys.service.submit import Overrides, Submitter
 from tiphys.service.view import Viewer
 
@@ -41,11 +42,15 @@ _LETTERS = string.ascii_lowercase + string.digits
 
 @dataclass(frozen=True, slots=True)
 class RetryOptions:
-    """How a workflow is retried. With `restart_successful` what `selector` matches runs again."""
+    """How a workflow is retried, and by whom.
+
+    With `restart_successful` what `selector` matches runs again.
+    """
 
     restart_successful: bool = False
     selector: str = ""
     parameters: Sequence[tuple[str, str]] = ()
+    by: Person | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +93,10 @@ class Repeater:
             raise UserError(f"Cannot retry a workflow in phase {phase}")
         nodes = await self._matching(row, options.selector) if wanted else ()
         item = RetryRequested(
-            at=self.clock.now(), nodes=tuple(nodes), parameters=tuple(options.parameters)
+            at=self.clock.now(),
+            nodes=tuple(nodes),
+            parameters=tuple(options.parameters),
+            labels=noted(own_labels(row), options.by, "Retry"),
         )
         await self.intake.reopen(row.run, item, _opened(row, item))
         if self.deletions is not None:

@@ -12,13 +12,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from msgspec.structs import replace
+
 from tiphys.compile.triggers.bindings import BindingFault, environment, matches, submission
 from tiphys.errors import NotFound, TiphysError, Transient
 from tiphys.expr.values import Context, Value
 from tiphys.model.base import API_VERSION, Json
 from tiphys.model.codec import convert
 from tiphys.model.events import WorkflowEventBinding
+from tiphys.model.workflow import Workflow
 from tiphys.ports import Clock, Objects, RunRow
+from tiphys.service.actors import Person, creator_labels
 from tiphys.service.stored import stored_documents, stored_template
 from tiphys.service.submit import Overrides, Prepared, Submitter
 
@@ -29,12 +33,13 @@ _PAUSE_SECONDS: Final = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What came in: any JSON, for a namespace, with the headers of its request."""
+    """What came in: any JSON, for a namespace, with the headers of its request; by whom."""
 
     namespace: str
     discriminator: str = ""
     payload: Json = None
     headers: Mapping[str, Sequence[str]] | None = None
+    by: Person | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +73,7 @@ class Dispatcher:
         for item in await self.objects.list(API_VERSION, "WorkflowEventBinding", event.namespace):
             binding = convert(item, WorkflowEventBinding)
             try:
-                row = await self._answer(binding, env)
+                row = await self._answer(binding, env, creator_labels(event.by))
             except BindingFault as exc:
                 failures.append((binding.metadata.name, str(exc)))
                 continue
@@ -77,7 +82,7 @@ class Dispatcher:
         return Dispatched(runs, failures)
 
     async def _answer(
-        self, binding: WorkflowEventBinding, env: Mapping[str, Value]
+        self, binding: WorkflowEventBinding, env: Mapping[str, Value], creator: dict[str, str]
     ) -> RunRow | None:
         """Submit what a binding says. Raises BindingFault."""
         suffix = "".join(secrets.choice(_LETTERS) for _ in range(5))
@@ -94,7 +99,7 @@ class Dispatcher:
             )
         except NotFound as exc:
             raise BindingFault(f"failed to get workflow template: {exc}") from exc
-        workflow = submission(binding, template, env, context, suffix)
+        workflow = _created(submission(binding, template, env, context, suffix), creator)
         documents = await stored_documents(self.objects, namespace)
         options = Overrides(namespace=namespace, runtime=self.runtime)
         try:
@@ -112,3 +117,9 @@ class Dispatcher:
                     raise
                 await self.clock.sleep_until(self.clock.now() + _PAUSE_SECONDS)
         raise AssertionError("the last try returns or raises")
+
+
+def _created(workflow: Workflow, creator: dict[str, str]) -> Workflow:
+    """Return a workflow with the labels of who sent the event."""
+    labels = {**workflow.metadata.labels, **creator}
+    return replace(workflow, metadata=replace(workflow.metadata, labels=labels))

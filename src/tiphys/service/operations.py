@@ -17,6 +17,7 @@ from tiphys.messages import NodeSet, ResumeRequested, StopRequested, Strategy, S
 from tiphys.model.base import Json, JsonObject
 from tiphys.model.ids import NodeId
 from tiphys.ports import Clock, Intake, Queries, RunRow, Runtime
+from tiphys.service.actors import Action, Person, named, noted
 
 _PATIENCE_SECONDS = 10.0
 _POLL_SECONDS = 0.05
@@ -32,28 +33,31 @@ class Operator:
     queries: Queries
     clock: Clock
 
-    async def stop(self, row: RunRow, strategy: Strategy) -> None:
+    async def stop(self, row: RunRow, strategy: Strategy, by: Person | None = None) -> None:
         """End a workflow. Raises Ended if it has ended."""
         if row.done:
             raise Ended(
                 f'cannot shutdown a completed workflow: workflow: "{row.name}", '
                 f'namespace: "{row.namespace}"'
             )
-        await self.intake.post(row.run, StopRequested(self.clock.now(), strategy))
+        labels = noted(own_labels(row), by, "Stop" if strategy == "Stop" else "Terminate")
+        await self.intake.post(row.run, StopRequested(self.clock.now(), strategy, labels))
 
-    async def suspend(self, row: RunRow) -> None:
+    async def suspend(self, row: RunRow, by: Person | None = None) -> None:
         """Start nothing new. Raises Ended if the workflow has ended."""
         if row.done:
             raise Ended("cannot suspend completed workflows")
-        await self.intake.post(row.run, SuspendRequested(self.clock.now()))
+        labels = noted(own_labels(row), by, "Suspend")
+        await self.intake.post(row.run, SuspendRequested(self.clock.now(), labels))
 
-    async def resume(self, row: RunRow, selector: str = "") -> None:
-        """Go on; with a selector only the suspend nodes it matches.
+    async def resume(self, row: RunRow, selector: str = "", by: Person | None = None) -> None:
+        """Go on; with a selector only the suspend nodes it matches. One that has ended stays so.
 
         Raises UserError if a suspend node still needs a value.
         """
         if selector:
-            await self.set(row, selector, Answer(phase="Succeeded"))
+            said = f"Resumed by: {named(by)}" if by is not None else ""
+            await self.set(row, selector, Answer("Succeeded", said, by=by, action="Resume"))
             return
         for node in await self.waiting(row):
             missing = _unset(node)
@@ -63,11 +67,13 @@ class Operator:
                     f"default value; set it: {_remedy(row, node, missing)}"
                 )
         if not row.done:
-            await self.intake.post(row.run, ResumeRequested(self.clock.now()))
+            labels = noted(own_labels(row), by, "Resume")
+            asked = ResumeRequested(self.clock.now(), named(by), labels)
+            await self.intake.post(row.run, asked)
 
-    async def settled(self, row: RunRow) -> None:
-        """Return when all that was asked of a run has been answered, or after a moment."""
-        patience = self.clock.now() + _SETTLING_SECONDS
+    async def settled(self, row: RunRow, patience_seconds: float = _SETTLING_SECONDS) -> None:
+        """Return when all that was asked of a run has been answered, or after a while."""
+        patience = self.clock.now() + patience_seconds
         while self.clock.now() < patience and await self.intake.pending(row.run, 0):
             await self.clock.sleep_until(self.clock.now() + _POLL_SECONDS)
 
@@ -111,6 +117,7 @@ class Operator:
                 phase=answer.phase,
                 message=answer.message,
                 outputs=answer.outputs,
+                labels=noted(own_labels(row), answer.by, answer.action),
             ),
         )
 
@@ -127,20 +134,28 @@ class Operator:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a suspend node is told."""
+    """What a suspend node is told; who tells it, and by which verb ("" for `node set`)."""
 
     phase: Literal["", "Succeeded", "Failed", "Error"] = ""
     message: str = ""
     outputs: dict[str, str] = field(default_factory=dict)
+    by: Person | None = None
+    action: Action = ""
 
 
-def answer(phase: str, message: str, outputs: dict[str, str]) -> Answer:
+def answer(phase: str, message: str, outputs: dict[str, str], by: Person | None = None) -> Answer:
     """Return an answer. Raises UserError for a phase a node cannot take."""
     match phase:
         case "" | "Succeeded" | "Failed" | "Error":
-            return Answer(phase, message, outputs)
+            return Answer(phase, message, outputs, by)
         case _:
             raise UserError(f"{phase} is an invalid phase to set to")
+
+
+def own_labels(row: RunRow) -> dict[str, str]:
+    """Return the labels a workflow came with."""
+    metadata = msgspec.json.decode(row.document).get("metadata") or {}
+    return dict(metadata.get("labels") or {})
 
 
 def _parameters(node: JsonObject) -> list[JsonObject]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Literal, TypeAlias
 
-from tiphys.errors import NotFound
+from tiphys.errors import Conflict, NotFound
 from tiphys.model.base import API_VERSION, JsonObject
 from tiphys.model.codec import convert
 from tiphys.model.json_patch import merge_patch
 from tiphys.model.workflow import ClusterWorkflowTemplate, WorkflowTemplate
 from tiphys.ports import ObjectRef, Objects
+
+Verb: TypeAlias = Literal["created", "configured", "unchanged"]
 
 
 async def keep_beside(objects: Objects, namespace: str, documents: Iterable[object]) -> None:
@@ -36,6 +39,25 @@ async def apply(objects: Objects, namespace: str, document: JsonObject) -> JsonO
     return await objects.replace(merged if isinstance(merged, dict) else placed)
 
 
+async def applied(
+    objects: Objects, namespace: str, document: JsonObject
+) -> tuple[JsonObject, Verb]:
+    """Create an object or bring the one of its name up to date; tell which."""
+    metadata = document.get("metadata")
+    own = metadata if isinstance(metadata, dict) else {}
+    ref = ObjectRef.of({**document, "metadata": {"namespace": namespace, **own}})
+    while True:
+        try:
+            before = await objects.get(ref)
+        except NotFound:
+            return await apply(objects, namespace, document), "created"
+        try:
+            after = await apply(objects, namespace, document)
+        except Conflict:  # somebody, such as the engine, wrote meanwhile
+            continue
+        return after, "unchanged" if after == before else "configured"
+
+
 async def stored_documents(objects: Objects, namespace: str) -> list[object]:
     """Return the templates and ConfigMaps that a workflow of a namespace may refer to."""
     found: list[object] = [
@@ -55,14 +77,15 @@ async def stored_template(
     """Return a stored template. Raises NotFound."""
     if cluster:
         where = ObjectRef(API_VERSION, "ClusterWorkflowTemplate", "", name)
-        return convert(await _get(objects, where, "cluster"), ClusterWorkflowTemplate)
+        return convert(await find_template(objects, where), ClusterWorkflowTemplate)
     where = ObjectRef(API_VERSION, "WorkflowTemplate", namespace, name)
-    return convert(await _get(objects, where, ""), WorkflowTemplate)
+    return convert(await find_template(objects, where), WorkflowTemplate)
 
 
-async def _get(objects: Objects, where: ObjectRef, prefix: str) -> JsonObject:
+async def find_template(objects: Objects, where: ObjectRef) -> JsonObject:
+    """Return a stored template's document. Raises NotFound, in Kubernetes' words."""
     try:
         return await objects.get(where)
     except NotFound as exc:
-        kind = f"{prefix}workflowtemplates.argoproj.io"
+        kind = f"{where.kind.lower()}s.argoproj.io"
         raise NotFound(f'{kind} "{where.name}" not found') from exc

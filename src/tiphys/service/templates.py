@@ -1,6 +1,8 @@
-"""WorkflowTemplates and ClusterWorkflowTemplates of a store, and `apply` for everything.
+"""WorkflowTemplates and ClusterWorkflowTemplates: kept, checked, changed.
 
-Source: Argo server/workflowtemplate, server/clusterworkflowtemplate; reference/cli.md 12.
+The command line and the server come here; who asks, and from which file, is in `Given`.
+Source: reference/rest-api.md 10, cli.md 12; argo server/workflowtemplate,
+server/clusterworkflowtemplate.
 """
 
 from __future__ import annotations
@@ -9,118 +11,181 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-import msgspec
+from msgspec.structs import replace
 
 from tiphys.compile.references import template_store
 from tiphys.compile.validate import validate_template
 from tiphys.compile.validate_context import Options
 from tiphys.compile.validate_metadata import validate_metadata
-from tiphys.errors import Conflict, Finding, InvalidDocument, NotFound
+from tiphys.errors import Finding, InvalidDocument, UserError
 from tiphys.model.base import API_VERSION, JsonObject
 from tiphys.model.codec import Document, convert, encode
 from tiphys.model.workflow import ClusterWorkflowTemplate, WorkflowTemplate
 from tiphys.ports import ObjectRef, Objects
-from tiphys.service.documents import placed
-from tiphys.service.stored import apply, stored_documents, stored_template
+from tiphys.service import documents
+from tiphys.service.actors import Person, acted, creator_labels
+from tiphys.service.create import forged_removed
+from tiphys.service.metadata import labels_of, name_of, namespace_of, version_of
+from tiphys.service.selection import requirements, token_number
+from tiphys.service.stored import find_template, stored_documents
 
-AnyTemplate: TypeAlias = WorkflowTemplate | ClusterWorkflowTemplate
-Verb: TypeAlias = Literal["created", "configured", "unchanged"]
+Template: TypeAlias = WorkflowTemplate | ClusterWorkflowTemplate
+Kind: TypeAlias = Literal["WorkflowTemplate", "ClusterWorkflowTemplate"]
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """How a template comes in: for which namespace, and by whom.
+
+    `beside` are documents of the same files, which it may refer to; `origin` is its own text.
+    """
+
+    namespace: str
+    by: Person | None = None
+    beside: Sequence[object] = ()
+    origin: Document | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TemplatesAsked:
+    """Which templates are wanted: a part of the name, labels, at most `limit` after `token`."""
+
+    namespace: str = ""
+    pattern: str = ""
+    labels: str = ""
+    limit: int = 0
+    token: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Templates:
-    """The templates of one scope: of a namespace, or of the whole store."""
+    """The templates of a store."""
 
     objects: Objects
-    is_cluster: bool
 
-    @property
-    def kind(self) -> str:
-        """The kind of its documents."""
-        return "ClusterWorkflowTemplate" if self.is_cluster else "WorkflowTemplate"
+    async def list(self, kind: Kind, namespace: str | None) -> Sequence[JsonObject]:
+        """Return the templates of a namespace (None: of all), by namespace and name."""
+        place = namespace if kind == "WorkflowTemplate" else None
+        found = [_in_full(item) for item in await self.objects.list(API_VERSION, kind, place)]
+        return sorted(found, key=lambda item: (namespace_of(item), name_of(item)))
 
-    async def get(self, namespace: str, name: str) -> AnyTemplate:
+    async def page(
+        self, kind: Kind, asked: TemplatesAsked
+    ) -> tuple[Sequence[JsonObject], JsonObject]:
+        """Return a page of templates, and the metadata of the list. Raises UserError.
+
+        Without a limit they are sorted by name; pages are cut by version, so that nothing is lost.
+        """
+        terms = requirements(asked.labels)
+        found = [
+            item
+            for item in await self.list(kind, asked.namespace or None)
+            if asked.pattern in name_of(item) and all(t.matches(labels_of(item)) for t in terms)
+        ]
+        if not asked.limit:
+            return sorted(found, key=name_of), {}
+        found.sort(key=version_of, reverse=True)
+        before = token_number(asked.token)
+        rest = [item for item in found if not before or version_of(item) < before]
+        shown = rest[: asked.limit]
+        more: JsonObject = (
+            {"continue": str(version_of(shown[-1]))} if len(rest) > len(shown) else {}
+        )
+        return shown, more
+
+    async def get(self, kind: Kind, namespace: str, name: str) -> JsonObject:
         """Return a template. Raises NotFound."""
-        return await stored_template(self.objects, namespace, name, self.is_cluster)
+        return _in_full(await find_template(self.objects, _reference(kind, namespace, name)))
 
-    async def list(self, namespace: str | None) -> Sequence[AnyTemplate]:
-        """Return all templates, by namespace and name."""
-        place = None if self.is_cluster else namespace
-        found = await self.objects.list(API_VERSION, self.kind, place)
-        made = [_decoded(item) for item in found]
-        return sorted(made, key=lambda item: (item.metadata.namespace, item.metadata.name))
+    async def create(self, template: Template, given: Given) -> JsonObject:
+        """Check a template and keep it. Raises InvalidDocument, Conflict, UserError."""
+        metadata = template.metadata
+        labels = forged_removed(metadata.labels) | creator_labels(given.by)
+        fresh = replace(metadata, labels=labels, uid="", resource_version="")
+        ready = await self.checked(replace(template, metadata=fresh), given)
+        return await self.objects.create(encode(ready))
 
-    async def create(
-        self, template: AnyTemplate, namespace: str, beside: Sequence[object], origin: Document
-    ) -> AnyTemplate:
-        """Check a template and keep it. Raises InvalidDocument and Conflict.
+    async def update(self, template: Template, given: Given) -> JsonObject:
+        """Put a checked template in the place of the version of it that its metadata names.
 
-        `beside` are documents of the same files, which it may refer to.
+        Raises InvalidDocument, NotFound, Conflict, UserError.
         """
-        template = await checked(self.objects, template, namespace, beside, origin)
-        return convert(await self.objects.create(encode(template)), type(template))
+        metadata = template.metadata
+        if not metadata.resource_version:
+            raise UserError(
+                f'{template.kind.lower()}s.argoproj.io "{metadata.name}" is invalid: '
+                "metadata.resourceVersion: Invalid value: 0: must be specified for an update"
+            )
+        labels = acted(metadata.labels, given.by, "Update")
+        ready = replace(template, metadata=replace(metadata, labels=labels))
+        return await self.objects.replace(encode(await self.checked(ready, given)))
 
-    async def update(
-        self, template: AnyTemplate, namespace: str, beside: Sequence[object], origin: Document
-    ) -> AnyTemplate:
-        """Put a checked template in the place of the stored one.
+    async def renew(self, template: Template, given: Given) -> JsonObject:
+        """Put a checked template in the place of whatever version there is now.
 
-        Raises InvalidDocument and NotFound.
+        Raises InvalidDocument, NotFound, Conflict, UserError.
         """
-        template = await checked(self.objects, template, namespace, beside, origin)
-        await self.get(template.metadata.namespace, template.metadata.name)
-        metadata = msgspec.structs.replace(template.metadata, resource_version="", uid="")
-        plain = encode(msgspec.structs.replace(template, metadata=metadata))
-        return convert(await self.objects.replace(plain), type(template))
+        metadata = template.metadata
+        is_cluster = isinstance(template, ClusterWorkflowTemplate)
+        kind: Kind = "ClusterWorkflowTemplate" if is_cluster else "WorkflowTemplate"
+        present = await self.get(kind, given.namespace, metadata.name)
+        fresh = replace(metadata, resource_version=str(version_of(present)), uid="")
+        return await self.update(replace(template, metadata=fresh), given)
 
-    async def delete(self, namespace: str, name: str) -> None:
+    async def delete(self, kind: Kind, namespace: str, name: str) -> None:
         """Remove a template. Raises NotFound."""
-        await self.get(namespace, name)
-        place = "" if self.is_cluster else namespace
-        await self.objects.delete(ObjectRef(API_VERSION, self.kind, place, name))
+        await self.get(kind, namespace, name)
+        await self.objects.delete(_reference(kind, namespace, name))
+
+    async def checked(self, template: Template, given: Given) -> Template:
+        """Return a template in its namespace.
+
+        Raises InvalidDocument with everything that is wrong with it, and UserError.
+        """
+        ready = _placed(template, given.namespace)
+        origin, namespace = given.origin, given.namespace
+        stored = await stored_documents(self.objects, namespace)
+        sources = {} if origin is None else {"": origin}
+        found: list[Finding] = [*validate_metadata(ready.metadata, origin)]
+        known = template_store([*stored, *given.beside, ready])
+        found += validate_template(ready, known, Options(namespace=namespace, sources=sources))
+        if found:
+            raise InvalidDocument(documents.placed(found, origin) if origin is not None else found)
+        return ready
 
 
-def _decoded(document: JsonObject) -> AnyTemplate:
-    if document.get("kind") == "ClusterWorkflowTemplate":
-        return convert(document, ClusterWorkflowTemplate)
-    return convert(document, WorkflowTemplate)
+def decoded(value: JsonObject, kind: Kind) -> Template:
+    """Return a document as the struct of its kind. Raises InvalidDocument."""
+    if kind == "WorkflowTemplate":
+        return convert(value, WorkflowTemplate)
+    return convert(value, ClusterWorkflowTemplate)
 
 
-async def checked(
-    objects: Objects,
-    template: AnyTemplate,
-    namespace: str,
-    beside: Sequence[object],
-    origin: Document,
-) -> AnyTemplate:
-    """Return a template in its namespace. Raises InvalidDocument with what is wrong with it."""
-    own = template.metadata.namespace or namespace
-    place = "" if isinstance(template, ClusterWorkflowTemplate) else own
-    metadata = msgspec.structs.replace(template.metadata, namespace=place)
-    template = msgspec.structs.replace(template, metadata=metadata)
-    stored = await stored_documents(objects, own)
-    found: list[Finding] = validate_metadata(metadata, origin)
-    options = Options(namespace=own, sources={"": origin})
-    found += validate_template(template, template_store([*stored, *beside]), options)
-    if found:
-        raise InvalidDocument(placed(found, origin))
-    return template
+def _in_full(document: JsonObject) -> JsonObject:
+    """Return a stored document with the fields that Argo always writes.
+
+    One that a job has stored and that cannot be read stays as it is.
+    """
+    is_cluster = document.get("kind") == "ClusterWorkflowTemplate"
+    try:
+        kind: Kind = "ClusterWorkflowTemplate" if is_cluster else "WorkflowTemplate"
+        return encode(decoded(document, kind))
+    except InvalidDocument:
+        return document
 
 
-async def applied(
-    objects: Objects, namespace: str, document: JsonObject
-) -> tuple[JsonObject, Verb]:
-    """Create an object or bring the one of its name up to date; tell which."""
-    metadata = document.get("metadata")
-    own = metadata if isinstance(metadata, dict) else {}
-    ref = ObjectRef.of({**document, "metadata": {"namespace": namespace, **own}})
-    while True:
-        try:
-            before = await objects.get(ref)
-        except NotFound:
-            return await apply(objects, namespace, document), "created"
-        try:
-            after = await apply(objects, namespace, document)
-        except Conflict:  # somebody, such as the engine, wrote meanwhile
-            continue
-        return after, "unchanged" if after == before else "configured"
+def _placed(template: Template, namespace: str) -> Template:
+    """Return a template in a namespace. Raises UserError if it says another one."""
+    if isinstance(template, ClusterWorkflowTemplate):
+        return replace(template, metadata=replace(template.metadata, namespace=""))
+    if not namespace:
+        raise UserError("an empty namespace may not be set during creation")
+    if template.metadata.namespace not in {"", namespace}:
+        raise UserError(
+            "the namespace of the provided object does not match the namespace sent on the request"
+        )
+    return replace(template, metadata=replace(template.metadata, namespace=namespace))
+
+
+def _reference(kind: Kind, namespace: str, name: str) -> ObjectRef:
+    return ObjectRef(API_VERSION, kind, namespace if kind == "WorkflowTemplate" else "", name)

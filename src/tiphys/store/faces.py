@@ -56,7 +56,7 @@ def face_of(own: dict[str, str], summary: bytes) -> Face:
     changing = parsed(summary)
     status = part(changing, "status")
     return Face(
-        {**own, **_texts(part(changing, "labels"))},
+        _texts({**own, **part(changing, "labels")}),
         _seconds(status.get("startedAt")),
         _seconds(status.get("finishedAt")),
     )

@@ -149,6 +149,13 @@ class CatalogueContract:
         assert await found(stock, Filter(finished_before=1200.0)) == ["b", "a"]
         assert await found(stock, Filter(created_after=200.0)) == ["b"]
 
+    async def test_a_commit_may_take_away_a_label_that_a_run_came_with(self, stock: Stock) -> None:
+        await add(stock, row_of("a", app="x", who="ann"))
+        changing = msgspec.json.decode(summary_of("Running"))
+        changing["labels"] |= {"who": None, "how": "Stop"}
+        await come_to(stock, "team-a", msgspec.json.encode(changing))
+        assert await found(stock, labelled("!who,app=x,how=Stop")) == ["a"]
+
     async def test_pages_lose_and_repeat_nothing_while_others_write(self, stock: Stock) -> None:
         await add(stock, *(row_of(f"w{i:02}", app="x") for i in range(20)))
         seen: list[str] = []

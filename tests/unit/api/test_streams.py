@@ -234,10 +234,7 @@ async def test_a_suspend_node_is_answered(place):
     }
     spec = {"entrypoint": "main", "templates": [template]}
     await place.client.post(BASE, {"workflow": {"metadata": {"name": "ask"}, "spec": spec}})
-    query = "listOptions.fieldSelector=metadata.name=ask"
-    async with place.client.open("GET", WATCH, query=query) as (_, pieces):
-        while not (await frames(pieces, 1))[-1]["result"]["object"]["status"].get("nodes"):
-            pass
+    await waits_for_a_person(place, "ask")
     for body, message in (
         ({}, "'set' currently only targets suspend nodes"),
         ({"nodeFieldSelector": "id=none"}, "no suspend nodes matching nodeFieldSelector: id=none"),
@@ -260,3 +257,64 @@ async def test_a_suspend_node_is_answered(place):
     node = (await ended(place, "ask"))["status"]["nodes"]["ask"]
     assert (node["phase"], node["message"]) == ("Succeeded", "fine")
     assert node["outputs"]["parameters"][0]["value"] == "yes"
+
+
+PREFIX = "workflows.argoproj.io/"
+
+
+async def waits_for_a_person(place, name):
+    """Return when a node of a workflow waits for an answer."""
+    query = f"listOptions.fieldSelector=metadata.name={name}"
+    async with place.client.open("GET", WATCH, query=query) as (_, pieces):
+        while not (await frames(pieces, 1))[-1]["result"]["object"]["status"].get("nodes"):
+            pass
+
+
+def actor(answer):
+    """Return what the labels of a workflow say of who acted on it last: who, and how."""
+    labels = answer.json["metadata"]["labels"]
+    return labels.get(f"{PREFIX}actor"), labels.get(f"{PREFIX}action")
+
+
+async def test_labels_say_who_acted_last_and_how(place):
+    await place.client.post(BASE, {"workflow": workflow("a")})
+    await waits_for_a_person(place, "a")
+    assert actor(await place.client.get(f"{BASE}/a")) == (None, None)
+    assert actor(await place.client.put(f"{BASE}/a/suspend")) == ("someone", "Suspend")
+    query = {"listOptions__labelSelector": f"{PREFIX}action=Suspend"}
+    listed = (await place.client.get(BASE, **query)).json["items"]
+    assert [item["metadata"]["name"] for item in listed] == ["a"]
+    answer = await place.client.put(f"{BASE}/a/resume")
+    assert actor(answer) == ("someone", "Resume")
+    node = (await ended(place, "a"))["status"]["nodes"]["a"]
+    assert node["message"] == "Resumed by: map[User:someone]"
+    assert actor(await place.client.get(f"{BASE}/a")) == ("someone", "Resume")
+
+
+async def test_labels_say_who_answered_and_who_ended_a_workflow(place):
+    for name, verb, body, action in (
+        ("b", "set", {"nodeFieldSelector": "id=b", "phase": "Failed"}, None),
+        ("c", "stop", {"nodeFieldSelector": "id=c"}, "Stop"),
+        ("d", "resume", {"nodeFieldSelector": "id=d"}, "Resume"),
+        ("e", "stop", {}, "Stop"),
+        ("f", "terminate", {}, "Terminate"),
+    ):
+        await place.client.post(BASE, {"workflow": workflow(name)})
+        await waits_for_a_person(place, name)
+        assert actor(await place.client.put(f"{BASE}/{name}/{verb}", body)) == ("someone", action)
+    assert (await ended(place, "d"))["status"]["nodes"]["d"]["message"] == (
+        "Resumed by: map[User:someone]"
+    )
+    answer = await place.client.put(f"{BASE}/e/retry", {})
+    assert actor(answer) == ("someone", "Retry")
+
+
+async def test_of_one_who_acted_before_nothing_is_left(place):
+    await place.client.post(BASE, {"workflow": workflow("a")})
+    assert actor(await place.client.put(f"{BASE}/a/suspend")) == ("someone", "Suspend")
+    home = place.serving.home
+    row = await home.store.find("team", "a")
+    await home.operator.suspend(row)  # by somebody who is not known
+    await home.operator.settled(row)
+    answer = await place.client.get(f"{BASE}/a")
+    assert (answer.json["spec"]["suspend"], actor(answer)) == (True, (None, None))

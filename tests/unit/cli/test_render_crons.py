@@ -6,6 +6,9 @@ from datetime import UTC, datetime, timedelta, timezone
 
 from tiphys.cli.render import Style
 from tiphys.cli.render.crons import Cron, render_cron, render_crons
+from tiphys.compile.triggers.due import next_run
+from tiphys.model.codec import convert
+from tiphys.model.cron import CronWorkflow
 
 PARIS = timezone(timedelta(hours=1))
 NOW = datetime(2026, 1, 31, 11, 0, tzinfo=PARIS).timestamp()
@@ -78,3 +81,10 @@ def test_crons_as_a_table():
         "hourly    2h    N/A        N/A        0 * * * *,30 9 * * 1                  true\n"
     )
     assert render_crons(crons[:1], NOW, namespaces=True).startswith("NAMESPACE   NAME      AGE")
+
+
+def test_a_cron_that_has_stopped_has_no_next_run():
+    document = {**HOURLY, "status": {"phase": "Stopped"}}
+    assert next_run(convert(document, CronWorkflow), NOW) is None
+    page = render_cron(Cron(document, None), NOW, Style(zone=UTC))
+    assert page.splitlines()[-1] == "NextScheduledTime:             none: its stopStrategy was met"

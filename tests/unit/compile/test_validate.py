@@ -375,6 +375,46 @@ templates:
     assert found[4].hint == "did you mean `OnPodCompletion`?"
 
 
+def test_a_cycle_hides_nothing_else_that_is_wrong():
+    found = check("""
+entrypoint: main
+templates:
+- name: main
+  dag:
+    tasks:
+    - {name: a, template: gone, depends: c}
+    - {name: b, template: b, depends: a}
+    - {name: c, template: b, depends: b, when: "{{tasks.z.status}}"}
+    - {name: d, template: lost}
+    - {name: e, template: b, depends: nobody}
+    - {name: d, template: b}
+- name: b
+  container: {}
+""")
+    reasons = [(item.line, item.reason) for item in found]
+    sorting = "templates.main sorting failed:"
+    assert reasons[:3] == [
+        (14, f"{sorting} duplicated nodeName d"),
+        (13, f"{sorting} invalid dependency nobody"),
+        (9, f"{sorting} graph with cycle"),
+    ]
+    assert found[2].hint == "these wait for each other: a -> c -> b -> a"
+    assert {
+        (12, "templates.main.tasks.d template name 'lost' undefined"),
+        (9, "templates.main.tasks.a template name 'gone' undefined"),
+        (11, "templates.main.tasks.c failed to resolve {{tasks.z.status}}"),
+    } <= {*reasons}
+
+
+def test_a_long_cycle_is_found_in_little_time():
+    tasks = "".join(f"    - {{name: t{i + 1}, template: b, depends: t{i}}}\n" for i in range(3000))
+    spec = (
+        "entrypoint: main\ntemplates:\n- name: main\n  dag:\n    tasks:\n"
+        "    - {name: t0, template: b, depends: t3000}\n" + tasks + f"- {leaf_b(IMAGE)}\n"
+    )
+    assert first(spec) == "templates.main sorting failed: graph with cycle"
+
+
 def test_a_long_chain_is_checked_in_little_time():
     tasks = "".join(
         f"    - {{name: t{i + 1}, template: b, depends: t{i}, when: '{{{{tasks.t{i}.status}}}}'}}\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tiphys.service.actors import Person, acted, creator_labels, label_value, named
+from tiphys.service.actors import Person, acted, creator_labels, label_value, named, noted
 
 ANN = Person("ann|1", "ann@example.com", "Ann O")
 W = "workflows.argoproj.io/"
@@ -40,6 +40,16 @@ def test_whoever_acts_takes_the_place_of_who_acted_before():
     second = acted(first, Person("bob"), "")
     assert second == {"mine": "1", f"{W}actor": "bob"}
     assert acted(second, None, "Resume") == {"mine": "1"}
+
+
+def test_what_is_noted_takes_away_what_a_workflow_came_with():
+    own = {"mine": "1", f"{W}actor": "ann", f"{W}actor-email": "a", f"{W}action": "Stop"}
+    assert noted(own, Person("bob"), "") == {
+        f"{W}actor": "bob",
+        f"{W}actor-email": None,
+        f"{W}action": None,
+    }
+    assert noted({"mine": "1"}, None, "Stop") == {}
 
 
 def test_a_person_is_named_as_go_prints_a_map():

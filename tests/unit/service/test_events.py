@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 
 from tiphys.errors import Transient
 from tiphys.runtime.simulated import SimulatedRuntime
+from tiphys.service.actors import Person
 from tiphys.service.events import Dispatcher, Event
 from tiphys.service.submit import Submitter
 from tiphys.store.memory import MemoryStore
@@ -127,3 +130,11 @@ def test_what_fails_for_a_moment_is_tried_again(failures, count):
     found, workflows = dispatched(binding("a"), failures=failures)
     assert len(workflows) == count
     assert bool(found.error) is not bool(count)
+
+
+def test_a_workflow_says_who_sent_the_event():
+    event = replace(EVENT, by=Person("hook", "hook@example.com"))
+    _, (workflow,) = dispatched(binding("b"), event=event)
+    labels = workflow["metadata"]["labels"]
+    assert labels["workflows.argoproj.io/creator"] == "hook"
+    assert labels["workflows.argoproj.io/creator-email"] == "hook.at.example.com"

@@ -7,11 +7,14 @@ from typing import Final
 import msgspec
 
 from tiphys.api.call import Call
+from tiphys.api.routes.asking import person_of
 from tiphys.api.routes.workflows import BASE, shown
 from tiphys.api.routing import Answer, Routes, Says, all_of, needs
 from tiphys.errors import UserError
 from tiphys.model.base import Json
 from tiphys.ports import RunRow
+from tiphys.service.actors import Person
+from tiphys.service.operations import Answer as Answered
 from tiphys.service.operations import answer
 
 _SAYS: Final = {
@@ -42,6 +45,10 @@ def register(routes: Routes) -> None:
         routes.add("PUT", f"{BASE}/{{name}}/{verb}", policy, handler, says)
 
 
+def _by(call: Call) -> Person | None:
+    return person_of(call.principal)
+
+
 async def _row(call: Call) -> RunRow:
     return await call.services.workflows.row(call.namespace, call.name)
 
@@ -55,14 +62,15 @@ async def _after(call: Call, row: RunRow) -> Answer:
 async def suspend(call: Call) -> Answer:
     """Suspend a workflow."""
     row = await _row(call)
-    await call.services.operator.suspend(row)
+    await call.services.operator.suspend(row, _by(call))
     return await _after(call, row)
 
 
 async def resume(call: Call) -> Answer:
     """Resume a workflow, or some of its nodes."""
     row = await _row(call)
-    await call.services.operator.resume(row, call.body.text("nodeFieldSelector"))
+    selector = call.body.text("nodeFieldSelector")
+    await call.services.operator.resume(row, selector, _by(call))
     return await _after(call, row)
 
 
@@ -71,17 +79,17 @@ async def stop(call: Call) -> Answer:
     row = await _row(call)
     selector = call.body.text("nodeFieldSelector")
     if selector:
-        said = answer("Failed", call.body.text("message"), {})
+        said = Answered("Failed", call.body.text("message"), by=_by(call), action="Stop")
         await call.services.operator.set(row, selector, said)
     else:
-        await call.services.operator.stop(row, "Stop")
+        await call.services.operator.stop(row, "Stop", _by(call))
     return await _after(call, row)
 
 
 async def terminate(call: Call) -> Answer:
     """Terminate a workflow."""
     row = await _row(call)
-    await call.services.operator.stop(row, "Terminate")
+    await call.services.operator.stop(row, "Terminate", _by(call))
     return await _after(call, row)
 
 
@@ -90,7 +98,7 @@ async def set_nodes(call: Call) -> Answer:
     row = await _row(call)
     body = call.body
     outputs = _outputs(body.text("outputParameters"))
-    said = answer(body.text("phase"), body.text("message"), outputs)
+    said = answer(body.text("phase"), body.text("message"), outputs, _by(call))
     await call.services.operator.set(row, body.text("nodeFieldSelector"), said)
     return await _after(call, row)
 

@@ -42,6 +42,7 @@ async def retry(call: Call) -> Answer:
         body.flag("restartSuccessful"),
         body.text("nodeFieldSelector"),
         parse_parameters(body.texts("parameters")),
+        person_of(call.principal),
     )
     row = await call.services.workflows.row(call.namespace, call.name)
     await call.services.repeater.retry(row, options)

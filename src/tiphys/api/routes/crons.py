@@ -14,8 +14,8 @@ from tiphys.model.codec import encode
 from tiphys.model.cron import CronWorkflow
 from tiphys.service.actors import acted, creator_labels
 from tiphys.service.create import forged_removed
+from tiphys.service.metadata import labels_of
 from tiphys.service.selection import requirements
-from tiphys.service.template_resources import labels_of
 
 BASE = "/api/v1/cron-workflows/{namespace}"
 _ONE = f"{BASE}/{{name}}"

@@ -8,13 +8,13 @@ from typing import Final
 
 from tiphys.api import documents
 from tiphys.api.call import Call
-from tiphys.api.routes.asking import DELETE, GET, LIST, log_options
+from tiphys.api.routes.asking import DELETE, GET, LIST, log_options, person_of
 from tiphys.api.routing import Answer, Routes, Says, Stream, all_of, needs
 from tiphys.errors import Impossible, NotFound
 from tiphys.model.base import API_VERSION, JsonObject
 from tiphys.service.events import Event
+from tiphys.service.metadata import labels_of
 from tiphys.service.selection import requirements
-from tiphys.service.template_resources import labels_of
 
 _BINDINGS: Final = "workfloweventbindings"
 
@@ -51,7 +51,8 @@ async def receive(call: Call) -> Answer:
     for name, value in call.request.headers.items():
         if name.lower().startswith("x-"):
             headers.setdefault(name.lower(), []).append(value)
-    event = Event(call.namespace, call.params["discriminator"], call.payload, headers)
+    who = person_of(call.principal)
+    event = Event(call.namespace, call.params["discriminator"], call.payload, headers, who)
     done = await call.services.dispatcher.dispatch(event)
     if done.error:
         raise Impossible(done.error)

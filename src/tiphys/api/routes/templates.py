@@ -21,7 +21,7 @@ from tiphys.api.routing import (
 from tiphys.errors import Finding, InvalidDocument
 from tiphys.model.base import JsonObject
 from tiphys.model.codec import encode
-from tiphys.service.template_resources import Kind, Template, TemplatesAsked, decoded, placed
+from tiphys.service.templates import Given, Kind, Template, TemplatesAsked, decoded
 
 
 def register(routes: Routes) -> None:
@@ -72,21 +72,19 @@ class _Kind:
             query.number("listOptions.limit"),
             query.text("listOptions.continue"),
         )
-        items, metadata = await call.services.templates.list(self.kind, asked)
+        items, metadata = await call.services.templates.page(self.kind, asked)
         return documents.listing(items, metadata)
 
     async def create(self, call: Call) -> Answer:
         """Keep a template."""
         template = self._given(call, "workflow template was not found in the request body")
-        who = person_of(call.principal)
-        made = await call.services.templates.create(template, call.namespace, who)
+        made = await call.services.templates.create(template, _how(call))
         return documents.on_the_wire(made)
 
     async def lint(self, call: Call) -> Answer:
         """Return a template if nothing is wrong with it."""
         template = self._given(call, "workflow template was not found in the request body")
-        ready = placed(template, call.namespace)
-        await call.services.templates.check(ready, call.namespace)
+        ready = await call.services.templates.checked(template, _how(call))
         return documents.on_the_wire(encode(ready))
 
     async def get(self, call: Call) -> Answer:
@@ -97,8 +95,7 @@ class _Kind:
     async def update(self, call: Call) -> Answer:
         """Put a template in the place of the stored one."""
         template = self._given(call, f"{self.kind} is not found in Request body")
-        who = person_of(call.principal)
-        made = await call.services.templates.update(template, call.namespace, who)
+        made = await call.services.templates.update(template, _how(call))
         return documents.on_the_wire(made)
 
     async def delete(self, call: Call) -> Answer:
@@ -112,3 +109,7 @@ class _Kind:
             raise InvalidDocument([Finding(missing)])
         value: JsonObject = found
         return decoded(value, self.kind)
+
+
+def _how(call: Call) -> Given:
+    return Given(call.namespace, person_of(call.principal))

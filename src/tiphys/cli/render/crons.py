@@ -54,7 +54,9 @@ def _state(cron: Cron, now: float, style: Style) -> Iterator[tuple[str, str]]:
     last = instant(status.get("lastScheduledTime"))
     if last is not None:
         yield "LastScheduledTime:", timestamp(last, now, style.zone)
-    if cron.next_at is not None:
+    if status.get("phase") == "Stopped":
+        yield "NextScheduledTime:", "none: its stopStrategy was met"
+    elif cron.next_at is not None:
         yield "NextScheduledTime:", f"{timestamp(cron.next_at, now, style.zone)} {_ASSUMED}"
     active = [item.get("name", "") for item in status.get("active") or ()]
     if active:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tiphys.compile.triggers.due import STOPPED
 from tiphys.compile.triggers.expressions import CronFault, may_run, must_stop
 from tiphys.compile.triggers.outcome import Outcome, spec_error, submission_error
 from tiphys.expr.values import Context
@@ -37,7 +38,7 @@ def decide(cron: CronWorkflow, problem: str, context: Context) -> Submit | Outco
         return Outcome(kind="Skipped", reason="spec.suspend is true", stops=stops)
     if stops:
         return Outcome(kind="Skipped", reason="stopStrategy.expression is true", stops=True)
-    if cron.status.phase == "Stopped":
+    if cron.status.phase == STOPPED:
         return Outcome(kind="Skipped", reason="status.phase is Stopped")
     try:
         if not may_run(cron, context):

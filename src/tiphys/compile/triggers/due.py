@@ -16,6 +16,8 @@ from tiphys.expr.values import UTC, Time, Zone
 from tiphys.model.cron import CronWorkflow, CronWorkflowSpec
 from tiphys.model.times import time_seconds
 
+STOPPED: Final = "Stopped"
+"""The phase of a CronWorkflow whose stopStrategy was met."""
 LAST_USED_SCHEDULE: Final = "cronworkflows.argoproj.io/last-used-schedule"
 _SECOND: Final = 1_000_000_000
 _FIRST_WINDOW: Final = 60
@@ -51,7 +53,13 @@ def next_of(schedules: Iterable[Schedule], after: float, local: Zone = UTC) -> i
 
 
 def next_run(cron: CronWorkflow, now: float, local: Zone = UTC) -> int | None:
-    """Return when a CronWorkflow is due next, None if never or if a schedule cannot be read."""
+    """Return when a CronWorkflow is due next; None if never or if a schedule cannot be read.
+
+    Differs: one that its stopStrategy has stopped is never due again; Argo's command line goes on
+    to show a time.
+    """
+    if cron.status.phase == STOPPED:
+        return None
     try:
         return next_of(parse_schedules(cron.spec), now, local)
     except CronError:

@@ -13,7 +13,7 @@ from typing import Final, Literal
 import msgspec
 from msgspec.structs import replace
 
-from tiphys.compile.triggers.due import LAST_USED_SCHEDULE, used_schedule
+from tiphys.compile.triggers.due import LAST_USED_SCHEDULE, STOPPED, used_schedule
 from tiphys.model.base import JsonObject
 from tiphys.model.cron import CronWorkflow, CronWorkflowStatus
 from tiphys.model.meta import ObjectMeta
@@ -97,7 +97,7 @@ def _submitted(cron: CronWorkflow, at: int, child: JsonObject) -> CronWorkflow:
 
 def stopped(cron: CronWorkflow) -> CronWorkflow:
     """Return the document of a CronWorkflow that has come to its end."""
-    cron = _with_status(cron, replace(cron.status, phase="Stopped"))
+    cron = _with_status(cron, replace(cron.status, phase=STOPPED))
     return with_labels(cron, {COMPLETED_LABEL: "true"})
 
 

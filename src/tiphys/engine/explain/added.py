@@ -34,7 +34,7 @@ def why_added(run: Run, node: Node) -> str:
 
 
 def _first(node: Node) -> str:
-    stages = {"lock": "its locks", "cache": "what its cache knows"}
+    stages = {"lock": "its locks", "cache": "what its cache knows", "room": "a place"}
     return f"; before its work it waits for {stages[node.stage]}" if node.stage else ""
 
 

@@ -22,6 +22,7 @@ from tiphys.messages import (
     GlobalOutputSet,
     JobSettled,
     KeepWanted,
+    LabelsSet,
     LockAwaited,
     LocksReleased,
     LocksWanted,
@@ -52,6 +53,8 @@ from tiphys.messages import (
 )
 from tiphys.model.ids import NodeId
 from tiphys.program import Program
+
+_ACTOR = "workflows.argoproj.io/actor"
 
 if TYPE_CHECKING:
     from tiphys.engine.run import Run
@@ -130,6 +133,7 @@ def subject_of(state: State, event: Event) -> NodeId | None:
             | MetricFailed()
             | ShutdownSet()
             | SuspendSet()
+            | LabelsSet()
             | DeadlinePassed()
             | RunDone()
         ):
@@ -199,10 +203,8 @@ def _after(run: Run, event: Event) -> str:
             return _opened(run, event)
         case OutputsSupplied():
             return _supplied(event)
-        case JobSettled():
-            return "its job, which was being stopped, has ended"
-        case NodeRebound():
-            return "its inputs were resolved anew, since the workflow has other parameters"
+        case JobSettled() | NodeRebound() | LabelsSet():
+            return _noted(event)
         case (
             QuestionSettled()
             | LocksReleased()  # told before
@@ -213,6 +215,17 @@ def _after(run: Run, event: Event) -> str:
             return ""
         case _:
             return _workflow(run, event)
+
+
+def _noted(event: JobSettled | NodeRebound | LabelsSet) -> str:
+    match event:
+        case JobSettled():
+            return "its job, which was being stopped, has ended"
+        case NodeRebound():
+            return "its inputs were resolved anew, since the workflow has other parameters"
+        case LabelsSet():
+            who = event.labels.get(_ACTOR)
+            return f"what follows was asked by {who}" if who else ""
 
 
 def _node(run: Run, event: NodeAdvanced | NodePhaseChanged | DaemonReady | RetryScheduled) -> str:

@@ -69,8 +69,8 @@ def of_node(run: Run, node: Node) -> Iterator[Wait]:
 def _of_live(run: Run, node: Node, rooms: Rooms) -> Iterator[Wait]:
     if node.stage:
         yield _parked(run, node, rooms)
-    elif run.state.questions and is_held_back(run, node):
-        yield Wait("lock", "goes on when what it lies in has its locks once more", node.id)
+    elif (run.state.questions or run.state.parked) and is_held_back(run, node):
+        yield Wait("nodes", "goes on when what it lies in does", node.id)
     elif node.id in run.state.waits:
         yield _room(run, node, f"{node.display_name} has more to start and", rooms)
     elif node.kind == "Suspend":
@@ -190,6 +190,8 @@ def _parked(run: Run, node: Node, rooms: Rooms) -> Wait:
     if asked is None:
         if run.state.suspend:
             return Wait("suspended", "starts when the workflow is resumed", node.id)
+        if node.stage == "room":
+            return _room(run, node, "it goes on after a retry when there is a place; it", rooms)
         return _room(run, node, "it has not asked for what it needs yet, since it", rooms)
     if isinstance(asked.question, LocksWanted):
         return _locks(asked, node)
