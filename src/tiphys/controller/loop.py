@@ -53,7 +53,7 @@ from tiphys.model.ids import RunId
 from tiphys.ports import Answerer, Clock, Intake, Journal, Observer, Runtime, Update
 
 _log = logging.getLogger(__name__)
-_MOST_UNSTORED = 1_000
+_MOST_UNSTORED = 4_000
 """Events: so many turns share a commit, no more is played again, and watchers see it move."""
 _GRACE_SECONDS = 30.0
 
