@@ -1,7 +1,7 @@
 """Nodes per second: the whole engine with its store on disk, and jobs that take no time.
 
-Nothing runs but the engine, its loop and SQLite. The rate is that of a clock on the wall; growth is told
-by the processor's time as well, which other work on the machine and its disk disturbs less.
+Nothing runs but the engine, its loop and SQLite. The rate is that of a clock on the wall; growth is
+told by the processor's time as well, which other work on the machine and its disk disturbs less.
 """
 
 from __future__ import annotations
