@@ -195,7 +195,11 @@ class RunLoop:
         self._commits.add(step.events, max((number for _, number in batch), default=0))
         if not self._may_run_ahead(run, step.commands):
             await self._commits.write(run)
-        await self._dispatch(step.commands)
+        try:
+            await self._dispatch(step.commands)
+        except Exception:  # what was decided is not lost with a runtime that fails
+            await self._commits.write(run)
+            raise
 
     def _may_run_ahead(self, run: Run, commands: Sequence[Command]) -> bool:
         """Whether commands may be obeyed before it is stored why: nobody else can tell."""
