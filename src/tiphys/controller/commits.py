@@ -65,7 +65,7 @@ class Commits:
         self._last_snapshot = 0 if snapshot is None else self._seq - (len(events) - 1)
         if not run.state.started_at:  # what was copied from an earlier run has no rows yet
             run.changed = dict.fromkeys(run.state.nodes, True)
-        self._tell([*run.state.gauges.values()])
+        self._tell([*bundle.present(run.state, first)])
         return run
 
     async def anew(self) -> Run:
