@@ -15,7 +15,7 @@ from tiphys.controller.engine import Engine
 from tiphys.controller.loop import Ports
 from tiphys.engine.run import Run
 from tiphys.errors import Permanent
-from tiphys.messages import Event, Input, JobReported, JobSpec, Question, Step
+from tiphys.messages import Event, Input, JobReported, JobSpec, Question, RunAdmitted, Step
 from tiphys.model.ids import RunId
 from tiphys.ports import RunRow, Update
 from tiphys.runtime.simulated import SimulatedRuntime
@@ -89,9 +89,12 @@ class Watcher:
     """An observer who compares what it is told with what is stored."""
 
     store: MemoryStore
-    told: int = 1  # nobody is told of the admission
+    told: int = 0
 
     def committed(self, run_id: RunId, events: Sequence[Event]) -> None:
+        if isinstance(events[0], RunAdmitted):  # a run that is taken up, as it stands
+            self.told = self.store._memory.find(run_id).seq
+            return
         self.told += len(events)
         assert self.told == self.store._memory.find(run_id).seq
 
@@ -124,7 +127,7 @@ class Played:
             await ask(question)
 
         answers.ask = noted  # type: ignore[method-assign]
-        watcher = Watcher(self.store, self.store._memory.find(row.run).seq)
+        watcher = Watcher(self.store)
         ports = Ports(
             *(self.store, self.store, answers, self.clock, self.store.owner),
             bugs=self.bugs,
