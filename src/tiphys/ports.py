@@ -22,9 +22,14 @@ from tiphys.model.kinds import is_namespaced
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a runtime can do; `needs.py` names the features a workflow asks for."""
+    """What a runtime can do; `needs.py` names the features a workflow asks for.
+
+    `ephemeral`: its jobs end with the object itself and leave nothing behind, in this process or
+    elsewhere, so that they may be begun, and forgotten again, before the decision is stored.
+    """
 
     features: frozenset[str]
+    ephemeral: bool = False
 
 
 class Clock(Protocol):

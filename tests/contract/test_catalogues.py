@@ -89,6 +89,13 @@ async def test_the_runs_of_an_older_database_are_entered(tmp_path):
             *("argo_archived_workflows", "argo_archived_workflows_labels"),
         ):
             db.execute(f"DROP TABLE {table}")
+        db.execute("ALTER TABLE runs ADD COLUMN document BLOB")
+        db.execute("ALTER TABLE runs ADD COLUMN extras BLOB")
+        db.execute(
+            "UPDATE runs SET (document, extras) = "
+            "(SELECT document, extras FROM run_texts WHERE run = uid)"
+        )
+        db.execute("DROP TABLE run_texts")
         db.execute("PRAGMA user_version = 4")
     store = SqliteStore(tmp_path, owner)
     stock = Stock(store, store.catalogue, "me")

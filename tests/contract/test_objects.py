@@ -8,6 +8,7 @@ import sqlite3
 import pytest
 
 from tiphys.errors import Permanent
+from tiphys.model.ids import RunId
 from tiphys.store import sqlite_objects
 from tiphys.store.migrations import STEPS
 from tiphys.store.objects import MemoryObjects
@@ -61,6 +62,45 @@ async def test_what_went_long_ago_is_forgotten(tmp_path, monkeypatch):
     store.close()
 
 
+OLD_ROWS = (
+    """
+    CREATE TABLE runs (
+        uid TEXT PRIMARY KEY,
+        namespace TEXT NOT NULL,
+        name TEXT NOT NULL,
+        created_at REAL NOT NULL,
+        done INTEGER NOT NULL,
+        owner TEXT NOT NULL,
+        epoch INTEGER NOT NULL,
+        runtime TEXT NOT NULL,
+        seq INTEGER NOT NULL,
+        taken INTEGER NOT NULL,
+        document BLOB NOT NULL,
+        summary BLOB NOT NULL,
+        extras BLOB NOT NULL
+    ) WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE nodes (
+        run TEXT NOT NULL,
+        node TEXT NOT NULL,
+        data BLOB NOT NULL,
+        PRIMARY KEY (run, node)
+    ) WITHOUT ROWID
+    """,
+)
+"""As they were before version 6."""
+
+
+def as_of(version):
+    """The statements that made a database of a version."""
+    later = [item for number in range(version + 1, VERSION + 1) for item in STEPS[number]]
+    found = [item for item in STATEMENTS if item not in later]
+    if version >= 6:
+        return found
+    return [*OLD_ROWS, *(item for item in found if "CREATE TABLE runs (" not in item)]
+
+
 def older(path, statements, version):
     db = sqlite3.connect(path / "tiphys.db")
     for statement in statements:
@@ -72,7 +112,8 @@ def older(path, statements, version):
 
 def shape_of(path):
     db = sqlite3.connect(path / "tiphys.db")
-    found = db.execute("SELECT type, name, sql FROM sqlite_master ORDER BY name").fetchall()
+    rows = db.execute("SELECT type, name, sql FROM sqlite_master ORDER BY name").fetchall()
+    found = [(kind, name, "".join((sql or "").split())) for kind, name, sql in rows]
     number = db.execute("PRAGMA user_version").fetchone()[0]
     db.close()
     return found, number
@@ -81,11 +122,10 @@ def shape_of(path):
 @pytest.mark.parametrize("version", range(1, VERSION))
 @pytest.mark.anyio
 async def test_a_database_of_an_older_version_is_brought_up_to_date(tmp_path, version):
-    later = [item for number in range(version + 1, VERSION + 1) for item in STEPS[number]]
     old, new = tmp_path / "old", tmp_path / "new"
     old.mkdir()
     new.mkdir()
-    older(old, [item for item in STATEMENTS if item not in later], version)
+    older(old, as_of(version), version)
     for home in (old, new):
         store = SqliteStore(home)
         await store.objects(CLOCK).create(config_map())
@@ -93,6 +133,30 @@ async def test_a_database_of_an_older_version_is_brought_up_to_date(tmp_path, ve
         store.close()
     assert shape_of(old) == shape_of(new)
     assert shape_of(new)[1] == VERSION
+
+
+@pytest.mark.anyio
+async def test_the_runs_of_an_older_database_keep_their_texts_and_nodes(tmp_path):
+    older(tmp_path, as_of(5), 5)
+    with sqlite3.connect(tmp_path / "tiphys.db") as db:
+        db.execute(
+            "INSERT INTO runs VALUES ('u', 'n', 'w', 1, 1, '', 0, 'process', 1, 0, ?, ?, ?)",
+            (b'{"spec":{}}', b'{"status":{}}', b'{"storedTemplates":{}}'),
+        )
+        db.execute("INSERT INTO run_index VALUES (1, 'u', 'n', 'w', 1, 1, 0, 0, 1, 1, 0)")
+        db.execute("INSERT INTO nodes VALUES ('u', 'w', ?)", (b"{}",))
+    db.close()
+    store = SqliteStore(tmp_path)
+    row = await store.find("n", "w")
+    assert (row.document, row.extras) == (b'{"spec":{}}', b'{"storedTemplates":{}}')
+    assert (await store.catalogue.listed(RunId("u"))).row == row
+    assert await store.nodes(RunId("u")) == [b"{}"]
+    await store.delete(RunId("u"))
+    assert await store.list(None) == []
+    store.close()
+    with sqlite3.connect(tmp_path / "tiphys.db") as db:
+        assert not db.execute("SELECT run FROM run_texts UNION SELECT run FROM nodes").fetchall()
+    db.close()
 
 
 def test_a_database_of_a_newer_version_is_refused(tmp_path):

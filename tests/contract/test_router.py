@@ -17,6 +17,7 @@ from tiphys.runtime.plugin import Plugin, PluginRuntime
 from tiphys.runtime.process import ProcessRuntime
 from tiphys.runtime.resource import ResourceRuntime
 from tiphys.runtime.router import RouterRuntime
+from tiphys.runtime.simulated import SimulatedRuntime
 from tiphys.store.objects import MemoryObjects
 from tiphys.testing.leaf_contract import leaf
 from tiphys.testing.runtime_contract import RUN, Act, RuntimeContract, Session, job_of
@@ -43,6 +44,12 @@ def world(tmp_path: Path) -> Iterator[RouterWorld]:
 
 
 class TestRouter(RuntimeContract):
+    async def test_its_jobs_are_never_begun_before_that_is_stored(self, world: RouterWorld) -> None:
+        played = SimulatedRuntime(world.clock)
+        assert played.capabilities.ephemeral
+        assert not RouterRuntime(played, {}).capabilities.ephemeral
+        assert not world.open().capabilities.ephemeral
+
     async def test_each_job_goes_to_the_runtime_of_its_template(self, world: RouterWorld) -> None:
         waits = ResourceTemplate(
             action="create",

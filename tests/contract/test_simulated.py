@@ -59,6 +59,19 @@ async def test_a_job_without_a_line_succeeds_at_once_with_some_outputs():
     assert (done.started_at, done.finished_at, world.clock.now()) == (1000.0, 1000.0, 1000.0)
 
 
+async def test_its_jobs_end_with_it_as_its_capabilities_say():
+    world = Scripted({"long": Outcome(seconds=3600.0)})
+    job = job_of(world, "long", Act())
+    first = world.open()
+    assert first.capabilities.ephemeral
+    await first.start(job)
+    assert await first.kept(job.run) == [job.id]
+    second = world.open()
+    assert not await second.kept(job.run)
+    assert not await second.present(job.run)
+    await first.close()
+
+
 async def test_virtual_time_passes_as_the_script_says():
     world = Scripted({"long": Outcome(seconds=3600.0, code=2, message="why")})
     done = await run(world, "long")

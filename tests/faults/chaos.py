@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import AsyncIterator, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
@@ -117,10 +117,11 @@ class FaultyStore(MemoryStore):
 
 
 class Jobs:
-    """What outlives every engine: the jobs, and what they have said so far."""
+    """The jobs, and what they have said so far. They outlive every engine, or end with theirs."""
 
-    def __init__(self, clock: JumpingClock, program: Program) -> None:
+    def __init__(self, clock: JumpingClock, program: Program, ephemeral: bool = False) -> None:
         self.runtime = SimulatedRuntime(clock, program.say)
+        self.capabilities = replace(self.runtime.capabilities, ephemeral=ephemeral)
         self.said: dict[NodeId, list[JobReport]] = {}
         self.adapter: Adapter | None = None
 
@@ -135,9 +136,9 @@ class Adapter:
     """One engine's way to the jobs. Reports are lost, doubled and swapped; starts may kill."""
 
     name = "simulated"
-    capabilities = SimulatedRuntime.capabilities
 
     def __init__(self, jobs: Jobs, life: Life) -> None:
+        self.capabilities = jobs.capabilities
         self._jobs = jobs
         self._life = life
         self._reports: deque[JobReport] = deque()
@@ -259,17 +260,24 @@ class Asker:
 
 
 class World:
-    """One run, from its admission to its end, however many engines that takes."""
+    """One run, from its admission to its end, however many engines that takes.
 
-    def __init__(self, program: Program, luck: Luck, requests: Requests = ()) -> None:
+    `ephemeral`: each engine has jobs of its own, which nobody finds again.
+    """
+
+    def __init__(
+        self, program: Program, luck: Luck, requests: Requests = (), ephemeral: bool = False
+    ) -> None:
         self.clock = JumpingClock()
         self.memory = Memory()
         self.luck = luck
         self.program = program
         self.requests = requests
+        self.ephemeral = ephemeral
         self.jobs = Jobs(self.clock, program)
         self.questions = Questions(self.clock)
         self.zombies: list[asyncio.Future[None]] = []
+        self.listeners: list[asyncio.Future[None]] = []
         self.retries = 0
 
     async def live(self) -> RunId:
@@ -278,8 +286,8 @@ class World:
         client = MemoryStore(self.memory, "client")
         await client.create(row_of(first.run, "w"), first)
         await keep_beside(self.questions.objects, "default", [LIMITS])
+        self._listen()
         beside = [
-            asyncio.ensure_future(self.jobs.listen()),
             asyncio.ensure_future(self.questions.listen(first.run)),
             asyncio.ensure_future(self._ask(client, first.run)),
         ]
@@ -287,10 +295,14 @@ class World:
         for _ in range(self.retries):
             await client.reopen(first.run, RetryRequested(at=0.0), b"{}")
             await self._to_its_end(first.run)
-        for task in (*beside, *self.zombies):
+        tasks = [*beside, *self.zombies, *self.listeners]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*beside, *self.zombies, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         return first.run
+
+    def _listen(self) -> None:
+        self.listeners.append(asyncio.ensure_future(self.jobs.listen()))
 
     async def _to_its_end(self, run_id: RunId) -> None:
         while not self.memory.find(run_id).row.done:
@@ -313,6 +325,9 @@ class World:
 
     async def _one_life(self, run_id: RunId) -> None:
         life = Life(self.luck)
+        if self.ephemeral:
+            self.jobs = Jobs(self.clock, self.program, ephemeral=True)
+            self._listen()
         store = FaultyStore(self.memory, f"engine-{self.luck.lives}", life)
         adapter = Adapter(self.jobs, life)
         asker = Asker(self.questions, life, adapter.something_lost)
@@ -399,17 +414,15 @@ class Ending:
     unanswered: int
 
 
-async def _play(program: Program, luck: Luck, requests: Requests, retries: int) -> Ending:
+async def _play(world: World) -> Ending:
     from tests.properties.watched import result
 
-    world = World(program, luck, requests)
-    world.retries = retries
     run_id = await world.live()
     found = await _folded(world, run_id)
     assert not await world.jobs.runtime.present(run_id), "a job was left behind"
     await world.questions.clean_up()
     assert not await world.questions.kept.held(run_id), "a lock was left behind"
-    if not retries:
+    if not world.retries:
         assert set(world.jobs.said) <= set(found.state.nodes), "a job without a node"
     await world.jobs.runtime.close()
     stored = world.memory.find(run_id).nodes
@@ -418,9 +431,26 @@ async def _play(program: Program, luck: Luck, requests: Requests, retries: int) 
         for key, node in found.state.nodes.items()
     }, "the rows do not say what the events say"
     left = await MemoryStore(world.memory, "reader").pending(run_id, 0)
-    return Ending(result(found), luck.lives, len(world.zombies), len(left))
+    return Ending(result(found), world.luck.lives, len(world.zombies), len(left))
 
 
-def ending(program: Program, seed: int | None, requests: Requests = (), retries: int = 0) -> Ending:
-    """Return how a program ends, retried so often: undisturbed, or with the faults of a seed."""
-    return run(_play(program, Luck(Random(seed), calm=seed is None), requests, retries))
+def ending(
+    program: Program,
+    seed: int | None,
+    requests: Requests = (),
+    retries: int = 0,
+    ephemeral: bool = False,
+) -> Ending:
+    """Return how a program ends, retried so often: undisturbed, or with the faults of a seed.
+
+    `ephemeral`: the jobs end with their engine, so that an engine may run ahead of its store.
+    """
+    return run(_ending(program, seed, requests, retries, ephemeral))
+
+
+async def _ending(
+    program: Program, seed: int | None, requests: Requests, retries: int, ephemeral: bool
+) -> Ending:
+    world = World(program, Luck(Random(seed), calm=seed is None), requests, ephemeral)
+    world.retries = retries
+    return await _play(world)

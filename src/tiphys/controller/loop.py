@@ -4,6 +4,10 @@ There is one such loop for each run that this process owns. A failed commit thro
 memory away; there is no undo: whoever made the loop makes a new one. What the world may have lost
 is sent again from the state when the run is loaded (`outstanding`), what it has too much is found
 by asking it (`_resync`).
+
+Jobs of a runtime that is `ephemeral` are no part of the world: they end with the run in memory, and
+nobody else can tell that they began. They alone are begun before that is stored, so that many turns
+share one commit (docs/adr/0010-plays-may-run-ahead.md).
 """
 
 from __future__ import annotations
@@ -14,15 +18,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
+from msgspec.structs import replace
 
 from tiphys.controller import bundle
+from tiphys.controller.commits import Commits
 from tiphys.controller.mailbox import Mailbox
 from tiphys.controller.timers import Timers
 from tiphys.engine.jobs import job_spec
 from tiphys.engine.outstanding import outstanding
 from tiphys.engine.run import Run
-from tiphys.engine.status import document_of, extras, node_status, summary
 from tiphys.errors import LostOwnership, Permanent, WorldError
 from tiphys.messages import (
     Answered,
@@ -31,14 +35,12 @@ from tiphys.messages import (
     ClearTimer,
     Command,
     DropJobs,
-    Event,
     Input,
     JobFinished,
     JobLost,
     JobReported,
     JobSpec,
     Release,
-    RunAdmitted,
     RunDone,
     SetTimer,
     StartJob,
@@ -47,12 +49,12 @@ from tiphys.messages import (
     TimerFired,
 )
 from tiphys.model.arguments import Outputs
-from tiphys.model.base import Json
-from tiphys.model.ids import NodeId, RunId
-from tiphys.ports import Answerer, Changes, Clock, Intake, Journal, Observer, Runtime, Update
+from tiphys.model.ids import RunId
+from tiphys.ports import Answerer, Clock, Intake, Journal, Observer, Runtime, Update
 
 _log = logging.getLogger(__name__)
-_SNAPSHOT_EVERY = 20_000
+_MOST_UNSTORED = 4_000
+"""Events: so many turns share a commit, no more is played again, and watchers see it move."""
 _GRACE_SECONDS = 30.0
 
 
@@ -89,17 +91,10 @@ class RunLoop:
         self._id = run
         self._ports = ports
         self._runtime = runtime
-        self._watched = watched
         self._mailbox = Mailbox(ports.clock)
         self._timers = Timers(ports.clock, self._ring)
-        self._seq = 0
-        self._epoch = 0
-        self._taken = 0
+        self._commits = Commits(run, ports.journal, ports.observers, watched)
         self._brought = 0
-        self._last_snapshot = 0
-        self._workflow: dict[str, Json] = {}
-        self._rare: dict[str, Json] = {}
-        self._used = -1
         self._asked = asyncio.Event()
 
     async def drive(self) -> bool:
@@ -110,9 +105,9 @@ class RunLoop:
         epoch = await self._ports.journal.claim(self._id, self._ports.owner)
         if epoch is None:
             return False
-        self._epoch = epoch
+        self._commits.epoch = epoch
         try:
-            run = await self._load()
+            run = await self._commits.load()
             if run.state.done:
                 run = await self._reopened(run)
             await self._until_done(run)
@@ -124,7 +119,7 @@ class RunLoop:
     async def _release(self) -> None:
         """Let others claim the run; who cannot is found dead or gone by them."""
         try:
-            await self._ports.journal.release(self._id, self._epoch)
+            await self._ports.journal.release(self._id, self._commits.epoch)
         except LostOwnership:
             _log.info("run %s has another owner", self._id)
         except WorldError as exc:
@@ -140,28 +135,13 @@ class RunLoop:
 
     # ----------------------------------------------------------------------------- loading
 
-    async def _load(self) -> Run:
-        snapshot, events, self._seq = await self._ports.journal.load(self._id)
-        run = bundle.revive(snapshot, events)
-        first = events[0]
-        if isinstance(first, RunAdmitted) and isinstance(first.workflow, dict):
-            self._workflow = first.workflow
-        self._last_snapshot = self._seq
-        if not run.state.started_at:  # what was copied from an earlier run has no rows yet
-            run.changed = dict.fromkeys(run.state.nodes, True)
-        self._tell([*bundle.present(run.state, first)])
-        return run
-
-    def _tell(self, events: Sequence[Event]) -> None:
-        for observer in self._ports.observers:
-            observer.committed(self._id, events)
-
     async def _reopened(self, run: Run) -> Run:
         """Have a run that has ended retried, if that was asked, and load it with what that made."""
         await self._bring_requests()
         if self._mailbox.waits:
             await self._turn(run, await self._mailbox.batch())
-        return await self._load()
+            await self._commits.write(run)
+        return await self._commits.load()
 
     async def _until_done(self, run: Run) -> None:
         async with asyncio.TaskGroup() as group:
@@ -177,7 +157,7 @@ class RunLoop:
             if not run.state.started_at:
                 self._mailbox.put(Began(self._ports.clock.now(), self._ports.limited))
             while not run.state.done:
-                await self._turn(run, await self._mailbox.batch())
+                await self._turn(run, await self._next(run))
             for task in helpers:
                 task.cancel()
 
@@ -204,12 +184,31 @@ class RunLoop:
 
     # ----------------------------------------------------------------------------- turning
 
+    async def _next(self, run: Run) -> list[tuple[Input, int]]:
+        """Return what comes next; nobody waits while something is not stored."""
+        if self._commits.waits and not await self._mailbox.has_hurry():
+            await self._commits.write(run)
+        return await self._mailbox.batch()
+
     async def _turn(self, run: Run, batch: Sequence[tuple[Input, int]]) -> None:
         step = await self._handle(run, [item for item, _ in batch])
-        self._taken = max([self._taken, *(number for _, number in batch)])
-        if step.events:
-            await self._commit(run, step.events)
-        await self._dispatch(step.commands)
+        self._commits.add(step.events, max((number for _, number in batch), default=0))
+        if not self._may_run_ahead(run, step.commands):
+            await self._commits.write(run)
+        try:
+            await self._dispatch(step.commands)
+        except Exception:  # what was decided is not lost with a runtime that fails
+            await self._commits.write(run)
+            raise
+
+    def _may_run_ahead(self, run: Run, commands: Sequence[Command]) -> bool:
+        """Whether commands may be obeyed before it is stored why: nobody else can tell."""
+        return (
+            self._runtime.capabilities.ephemeral
+            and not run.state.done
+            and self._commits.waits < _MOST_UNSTORED
+            and not any(isinstance(command, Ask | Release) for command in commands)
+        )
 
     async def _handle(self, run: Run, inputs: list[Input]) -> Step:
         """Ask the engine what follows. A run on which it breaks is brought to an end."""
@@ -220,55 +219,16 @@ class RunLoop:
             await self._give_up(run, bug, inputs)
             return Step(events=(), commands=())
 
-    async def _commit(self, run: Run, events: Sequence[Event]) -> None:
-        rows = self._rows(run)
-        changing, rare = summary(run), self._extras(run)
-        changes = Changes(
-            events=events,
-            nodes=rows,
-            gone=tuple(run.gone),
-            summary=msgspec.json.encode(changing),
-            done=run.state.done,
-            extras=None if rare is None else msgspec.json.encode(rare),
-            taken=self._taken,
-        )
-        self._seq = await self._ports.journal.append(self._id, self._seq, self._epoch, changes)
-        self._tell(events)
-        run.gone.clear()
-        if self._seq - self._last_snapshot >= _SNAPSHOT_EVERY:
-            self._last_snapshot = self._seq
-            state = msgspec.msgpack.encode(run.state)
-            await self._ports.journal.snapshot(self._id, self._seq, self._epoch, state)
-        if self._watched is not None:
-            nodes = [row for _, row in rows]
-            document = document_of(self._workflow, changing, self._rare)
-            self._watched(Update(document, nodes, run.state.done))
-
-    def _extras(self, run: Run) -> dict[str, Json] | None:
-        """Return the large parts of the status if a template was used for the first time."""
-        if len(run.state.used) == self._used:
-            return None
-        self._used = len(run.state.used)
-        self._rare = extras(run)
-        return self._rare
-
-    def _rows(self, run: Run) -> list[tuple[NodeId, bytes]]:
-        rows = [
-            (key, msgspec.json.encode(node_status(run, run.state.nodes[key])))
-            for key in run.changed
-        ]
-        run.changed.clear()
-        return rows
-
     async def _give_up(self, run: Run, bug: Exception, inputs: list[Input]) -> None:
         """End a run whose engine broke: as Error, with what was decided before kept."""
         said = await self._save_bundle(bug, inputs)
-        fresh = await self._load()
+        fresh = await self._commits.anew()
         message = f"defect of the engine: {type(bug).__name__}: {bug}{said}"
         event = RunDone(at=self._ports.clock.now(), phase="Error", message=message)
         fresh.emit(event)
         run.state = fresh.state
-        await self._commit(fresh, [event])
+        self._commits.add([event])
+        await self._commits.write(fresh)
         for question in await self._ports.answers.held(self._id):
             await self._ports.answers.release(self._id, question)
         for job in await self._runtime.present(self._id):
@@ -278,7 +238,8 @@ class RunLoop:
         if self._ports.bugs is None:
             return ""
         snapshot, events, _ = await self._ports.journal.load(self._id)
-        kept = bundle.Bundle(self._id, bundle.trace_of(bug), snapshot, [*events], inputs)
+        known = [*events, *self._commits.unstored]
+        kept = bundle.Bundle(self._id, bundle.trace_of(bug), snapshot, known, inputs)
         try:
             path = bundle.save(self._ports.bugs, kept)
         except OSError as exc:
@@ -347,5 +308,5 @@ class RunLoop:
         for number, item in await self._ports.intake.pending(self._id, self._brought):
             if number > self._brought:  # else somebody else brought it in the meantime
                 self._brought = number
-                asked = msgspec.structs.replace(item, at=self._ports.clock.now())
+                asked = replace(item, at=self._ports.clock.now())
                 self._mailbox.put(asked, number)

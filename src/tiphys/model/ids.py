@@ -22,11 +22,12 @@ _FNV_PRIME = 16777619
 _POD_PREFIX_LENGTH = 242
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=32_768)
 def fnv1a(text: str) -> int:
     """Return the 32-bit FNV-1a hash of the UTF-8 bytes of `text`.
 
-    A node's name is hashed several times while it is made: kept for that long.
+    A node's name is hashed several times while it is made, and again when what was before it in a
+    wide DAG has had its turn: kept for that long.
     """
     value = _FNV_OFFSET
     for byte in text.encode("utf-8", "surrogatepass"):

@@ -111,7 +111,7 @@ class SimulatedRuntime:
     """Plays a script against a clock."""
 
     name = "simulated"
-    capabilities = Capabilities(ALL)
+    capabilities = Capabilities(ALL, ephemeral=True)
 
     def __init__(self, clock: Clock, script: Script | None = None) -> None:
         self._clock = clock

@@ -16,15 +16,26 @@ from tiphys.store.schema import (
     DUE_TIMES,
     ENTER_RUNS,
     OBJECTS,
+    ROWS,
     STATEMENTS,
     VERSION,
 )
 
+_APART: Final = (
+    "ALTER TABLE nodes RENAME TO old_nodes",
+    *ROWS,
+    "INSERT INTO run_texts SELECT uid, document, extras FROM runs",
+    "INSERT INTO nodes SELECT run, node, data FROM old_nodes",
+    "DROP TABLE old_nodes",
+    "ALTER TABLE runs DROP COLUMN document",
+    "ALTER TABLE runs DROP COLUMN extras",
+)
 STEPS: Final[Mapping[int, Sequence[str]]] = {
     2: OBJECTS,
     3: DUE_TIMES,
     4: DELETIONS,
     5: (*CATALOGUE, *ENTER_RUNS),
+    6: _APART,
 }
 """The statements that lead to a version from the one before it."""
 

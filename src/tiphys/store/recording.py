@@ -64,8 +64,8 @@ class Recorder:
         number = next_number(db)
         db.execute(
             "INSERT OR REPLACE INTO gone_runs SELECT uid, ?, born, runs.namespace, runs.name,"
-            " runs.created_at, document, summary FROM runs JOIN run_index ON run = uid"
-            " WHERE uid = ?",
+            " runs.created_at, document, summary FROM runs JOIN run_index ON run_index.run = uid"
+            " JOIN run_texts ON run_texts.run = uid WHERE uid = ?",
             (number, run),
         )
         db.execute(
@@ -104,7 +104,7 @@ def next_number(db: sqlite3.Connection) -> int:
 
 def _read(db: sqlite3.Connection, run: RunId, epoch: int) -> _Known:
     born, document = db.execute(
-        "SELECT born, document FROM run_index JOIN runs ON uid = run WHERE run = ?", (run,)
+        "SELECT born, document FROM run_index JOIN run_texts USING (run) WHERE run = ?", (run,)
     ).fetchone()
     rows = db.execute("SELECT name, value FROM run_labels WHERE born = ?", (born,))
     return _Known(epoch, born, labels_of(document), dict(rows.fetchall()))

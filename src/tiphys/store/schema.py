@@ -5,7 +5,7 @@ This is what a new database gets. One that exists is brought here by the steps o
 
 from __future__ import annotations
 
-VERSION = 5
+VERSION = 6
 """The schema's number, kept in the database as `user_version`."""
 
 OBJECTS: tuple[str, ...] = (
@@ -197,6 +197,27 @@ ENTER_RUNS: tuple[str, ...] = (
 )
 """Enters the runs of an older database into the index."""
 
+ROWS: tuple[str, ...] = (
+    """
+    CREATE TABLE run_texts (
+        run TEXT PRIMARY KEY,
+        document BLOB NOT NULL,
+        extras BLOB NOT NULL
+    )
+    """,
+    """
+    CREATE TABLE nodes (
+        run TEXT NOT NULL,
+        node TEXT NOT NULL,
+        data BLOB NOT NULL,
+        PRIMARY KEY (run, node)
+    )
+    """,
+)
+"""What is large. A commit rewrites whatever row it touches: the texts of a run that hardly change
+are kept apart from what changes each time. The rows of nodes lie in the order in which they came,
+since ids are hashes and neighbours in time would be strewn over all pages. Since version 6."""
+
 STATEMENTS: tuple[str, ...] = (
     """
     CREATE TABLE runs (
@@ -210,9 +231,7 @@ STATEMENTS: tuple[str, ...] = (
         runtime TEXT NOT NULL,
         seq INTEGER NOT NULL,
         taken INTEGER NOT NULL,
-        document BLOB NOT NULL,
-        summary BLOB NOT NULL,
-        extras BLOB NOT NULL
+        summary BLOB NOT NULL
     ) WITHOUT ROWID
     """,
     "CREATE UNIQUE INDEX which_run_has_this_name ON runs (namespace, name)",
@@ -234,14 +253,6 @@ STATEMENTS: tuple[str, ...] = (
     ) WITHOUT ROWID
     """,
     """
-    CREATE TABLE nodes (
-        run TEXT NOT NULL,
-        node TEXT NOT NULL,
-        data BLOB NOT NULL,
-        PRIMARY KEY (run, node)
-    ) WITHOUT ROWID
-    """,
-    """
     CREATE TABLE requests (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         run TEXT NOT NULL,
@@ -253,4 +264,5 @@ STATEMENTS: tuple[str, ...] = (
     *DUE_TIMES,
     *DELETIONS,
     *CATALOGUE,
+    *ROWS,
 )

@@ -31,8 +31,12 @@ from tiphys.store.writer import Writer
 _EVENTS = msgspec.msgpack.Decoder(list[Event])
 _INPUT = msgspec.msgpack.Decoder(Input)
 _ENCODER = msgspec.msgpack.Encoder()
-_ROW = "uid, namespace, name, created_at, done, owner, epoch, runtime, document,"
-_ROW += " summary, extras"
+_ROWS = (
+    "SELECT uid, namespace, name, created_at, done, owner, epoch, runtime, document, summary,"
+    " extras FROM runs JOIN run_texts ON run = uid"
+)
+_CACHE_KIB = 65_536
+"""Of pages, while writing: what a commit of a large run touches is not read again for the next."""
 _POLL_SECONDS = 2.0
 _Result = TypeVar("_Result")
 
@@ -51,7 +55,7 @@ class SqliteStore:
             raise Permanent(f"the database {self._path} cannot be opened: {exc}") from exc
         except sqlite3.Error as exc:
             raise _unusable(self._path, exc) from exc
-        self._writer = Writer(lambda: _connect(self._path))
+        self._writer = Writer(lambda: _connect(self._path, _CACHE_KIB))
         self._recorder = Recorder()
         self.ledger = SqliteLedger(home, self._writer, self._read)
         self.catalogue = SqliteCatalogue(self._writer, self._read)
@@ -94,12 +98,14 @@ class SqliteStore:
             if taken:
                 raise Conflict(f'workflows.argoproj.io "{row.name}" already exists')
             db.execute(
-                "INSERT INTO runs VALUES (?, ?, ?, ?, 0, '', 0, ?, ?, 0, ?, ?, ?)",
+                "INSERT INTO runs VALUES (?, ?, ?, ?, 0, '', 0, ?, ?, 0, ?)",
                 (
                     *(row.run, row.namespace, row.name, row.created_at, row.runtime),
-                    *(1 + len(more), row.document, row.summary, row.extras),
+                    *(1 + len(more), row.summary),
                 ),
             )
+            texts = (row.run, row.document, row.extras)
+            db.execute("INSERT INTO run_texts VALUES (?, ?, ?)", texts)
             insert = "INSERT INTO events VALUES (?, ?, ?)"
             db.execute(insert, (row.run, 1, _ENCODER.encode([first])))
             if more:
@@ -161,16 +167,15 @@ class SqliteStore:
 
         def work(db: sqlite3.Connection) -> int:
             cursor = db.execute(
-                "UPDATE runs SET seq = ?, summary = ?, done = ?, taken = MAX(taken, ?),"
-                " extras = COALESCE(?, extras)"
+                "UPDATE runs SET seq = ?, summary = ?, done = ?, taken = MAX(taken, ?)"
                 " WHERE uid = ? AND seq = ? AND epoch = ?",
-                (
-                    *(last, changes.summary, changes.done, changes.taken, changes.extras),
-                    *(run, after, epoch),
-                ),
+                (last, changes.summary, changes.done, changes.taken, run, after, epoch),
             )
             if cursor.rowcount != 1:
                 raise LostOwnership(f"run {run} has another owner")
+            if changes.extras is not None:
+                texts = (changes.extras, run)
+                db.execute("UPDATE run_texts SET extras = ? WHERE run = ?", texts)
             db.execute("INSERT INTO events VALUES (?, ?, ?)", (run, last, data))
             db.executemany(
                 "DELETE FROM nodes WHERE run = ? AND node = ?", [(run, key) for key in changes.gone]
@@ -211,8 +216,7 @@ class SqliteStore:
             return []
         marks = ",".join("?" * len(free))
         rows = self._read(
-            f"SELECT {_ROW} FROM runs WHERE done = 0 AND owner IN ({marks})"  # noqa: S608
-            " ORDER BY created_at",
+            f"{_ROWS} WHERE done = 0 AND owner IN ({marks}) ORDER BY created_at",
             free,
         )
         return [_row(row) for row in rows]
@@ -287,7 +291,7 @@ class SqliteStore:
             values.append(name)
         clause = f"WHERE {' AND '.join(where)}" if where else ""
         found = self._read(
-            f"SELECT {_ROW} FROM runs {clause} ORDER BY created_at DESC LIMIT 1",  # noqa: S608
+            f"{_ROWS} {clause} ORDER BY created_at DESC LIMIT 1",
             values,
         )
         if not found:
@@ -301,7 +305,7 @@ class SqliteStore:
         """Return all runs, newest first."""
         clause = "" if namespace is None else "WHERE namespace = ?"
         rows = self._read(
-            f"SELECT {_ROW} FROM runs {clause} ORDER BY created_at DESC",  # noqa: S608
+            f"{_ROWS} {clause} ORDER BY created_at DESC",
             () if namespace is None else (namespace,),
         )
         return [_row(row) for row in rows]
@@ -316,7 +320,7 @@ class SqliteStore:
     async def last_success(self, namespace: str, label: str, value: str) -> RunRow | None:
         """Return the newest run with that label that succeeded, None if there is none."""
         rows = self._read(
-            f"SELECT {_ROW} FROM runs WHERE namespace = ? AND done = 1"  # noqa: S608
+            f"{_ROWS} WHERE namespace = ? AND done = 1"
             " AND json_extract(CAST(document AS TEXT), ?) = ?"
             " AND json_extract(CAST(summary AS TEXT), '$.status.phase') = 'Succeeded'"
             " ORDER BY created_at DESC LIMIT 1",
@@ -341,7 +345,7 @@ class SqliteStore:
 
         def work(db: sqlite3.Connection) -> None:
             self._recorder.removed(db, run)
-            for table in ("events", "snapshots", "nodes", "requests"):
+            for table in ("events", "snapshots", "nodes", "requests", "run_texts"):
                 db.execute(f"DELETE FROM {table} WHERE run = ?", (run,))  # noqa: S608
             db.execute("DELETE FROM runs WHERE uid = ?", (run,))
 
@@ -372,10 +376,12 @@ def _row(found: tuple[Any, ...]) -> RunRow:
     )
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(path: Path, cache_kib: int = 0) -> sqlite3.Connection:
     db = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")
+    if cache_kib:
+        db.execute(f"PRAGMA cache_size = -{cache_kib}")
     return db
 
 

@@ -26,9 +26,12 @@ _ALL: Final = 1 << 62
 _ENTRY: Final = "i.born, i.version, i.live, i.archived, i.run, i.created_at"
 _LIVE: Final = (
     "r.uid, r.namespace, r.name, r.created_at, r.done, r.owner, r.epoch, r.runtime,"
-    " r.document, r.summary, r.extras"
+    " t.document, r.summary, t.extras"
 )
-_JOINED: Final = f"SELECT {_ENTRY}, {_LIVE} FROM run_index i LEFT JOIN runs r ON r.uid = i.run"  # noqa: S608
+_JOINED: Final = (
+    f"SELECT {_ENTRY}, {_LIVE} FROM run_index i LEFT JOIN runs r ON r.uid = i.run"  # noqa: S608
+    " LEFT JOIN run_texts t ON t.run = i.run"
+)
 Read = Callable[[str, Sequence[object]], Sequence[tuple[Any, ...]]]
 
 

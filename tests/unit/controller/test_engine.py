@@ -74,9 +74,9 @@ class Shop:
 
 
 class FullStore(MemoryStore):
-    """Refuses some commits, for a while."""
+    """Refuses some commits, for a while; the first tells that the run began."""
 
-    refused = range(3, 6)
+    refused = range(2, 5)
     commits = 0
 
     async def append(self, *args: Any, **kwargs: Any) -> int:
@@ -89,6 +89,7 @@ class FullStore(MemoryStore):
 def test_a_run_whose_commits_fail_for_a_while_is_loaded_again_and_ends() -> None:
     async def play() -> None:
         shop = Shop(FullStore())
+        shop.make = lambda _: SimulatedRuntime(shop.clock, lambda _: Outcome(seconds=1))
         row = await shop.submit()
         await shop.engine().serve(1.0)
         assert (await shop.status(row))["phase"] == "Succeeded"
@@ -100,6 +101,7 @@ def test_a_run_whose_commits_fail_for_a_while_is_loaded_again_and_ends() -> None
 def test_a_failed_commit_ends_a_single_drive_and_leaves_the_run_to_others() -> None:
     async def play() -> None:
         shop = Shop(FullStore())
+        shop.make = lambda _: SimulatedRuntime(shop.clock, lambda _: Outcome(seconds=1))
         row = await shop.submit()
         with pytest.RaisesGroup(Permanent, flatten_subgroups=True):
             await shop.engine().drive(row)
