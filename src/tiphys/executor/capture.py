@@ -73,7 +73,7 @@ async def capture(
     retry: Retry = RETRY,
 ) -> JobFinished:
     """Return the final report after the artifacts and the log are in their stores."""
-    found, transfers = _Captured(), Transfers(job, drivers, retry)
+    found, transfers = _Captured(), Transfers(job.template.archive_location, drivers, retry)
     await asyncio.to_thread(_capture_values, job, layout, found)
     failures = []
     for artifact in job.template.outputs.artifacts:

@@ -65,7 +65,7 @@ async def load_inputs(
     job: JobSpec, layout: Layout, drivers: DriverOf, retry: Retry = RETRY
 ) -> None:
     """Place the input artifacts, in order. The first failure is raised, in Argo's words."""
-    transfers = Transfers(job, drivers, retry)
+    transfers = Transfers(job.template.archive_location, drivers, retry)
     for artifact in job.template.inputs.artifacts:
         if location_type(artifact):
             await _load(artifact, layout, transfers)
@@ -76,12 +76,17 @@ async def load_inputs(
 async def _load(artifact: Artifact, layout: Layout, transfers: Transfers) -> None:
     try:
         target = Path(layout.host(clean_path(artifact)))
-        arrived = target.with_name(target.name + ".tmp")
+    except TiphysError as exc:
+        raise Permanent(f"artifact {artifact.name} failed to load: {exc}") from exc
+    arrived = target.with_name(target.name + ".tmp")
+    try:
         await asyncio.to_thread(_make_room, target, arrived)
         await transfers.load(artifact, arrived)
         await asyncio.to_thread(_place, artifact, arrived, target)
     except NotFound as exc:
-        if not artifact.optional:
+        if artifact.optional:
+            await asyncio.to_thread(_make_room, target, arrived)
+        else:
             raise Permanent(f"artifact {artifact.name} failed to load: {exc}") from exc
     except (TiphysError, OSError) as exc:
         raise Permanent(f"artifact {artifact.name} failed to load: {exc}") from exc

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 
-from tiphys.errors import Transient
-from tiphys.messages import JobSpec
-from tiphys.model.artifacts import Artifact
+from tiphys.errors import NotFound, Permanent, TiphysError, Transient
+from tiphys.executor import archive
+from tiphys.model.artifacts import Artifact, ArtifactLocation
 from tiphys.model.locations import complete
 from tiphys.ports import ArtifactDriver, Stored
 
 DriverOf = Callable[[Artifact], ArtifactDriver]
 """Finds the driver for an artifact's location. Raises a TiphysError if there is none."""
 
+_ITEMS_AT_ONCE: Final = 8
 _Result = TypeVar("_Result")
 
 
@@ -63,17 +64,45 @@ RETRY: Final = Retry()
 
 @dataclass(frozen=True, slots=True)
 class Transfers:
-    """Moves the artifacts of one job."""
+    """Moves artifacts. `base` is where those lie that are only keys: a job's archive location."""
 
-    job: JobSpec
+    base: ArtifactLocation | None
     drivers: DriverOf
     retry: Retry = RETRY
 
     async def load(self, artifact: Artifact, to: Path) -> None:
-        """Fetch an artifact to `to`; a try writes over what a broken one left there."""
+        """Fetch an artifact to `to`; a try writes over what a broken one left there.
+
+        That of a loop becomes a directory in which each item's is unpacked.
+        """
         where = self.place(artifact)
+        if where.items is not None:
+            await self._load_items(where.items.artifacts, to)
+            return
         driver = self.drivers(where)
         await self.retry.run(lambda: driver.get(where, to))
+
+    async def _load_items(self, parts: Sequence[Artifact], to: Path) -> None:
+        await asyncio.to_thread(to.mkdir, mode=0o755)
+        room = asyncio.Semaphore(_ITEMS_AT_ONCE)
+        tasks = [asyncio.ensure_future(self._load_item(part, to, room)) for part in parts]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _load_item(self, part: Artifact, to: Path, room: asyncio.Semaphore) -> None:
+        arrived = to / f"{part.name}.tmp"  # no item is called so: their names are numbers
+        async with room:
+            try:
+                await self.load(part, arrived)
+                await asyncio.to_thread(archive.unpack, arrived, to / part.name, part.archive)
+            except NotFound as exc:
+                raise NotFound(f"item {part.name}: {exc}") from exc
+            except TiphysError as exc:
+                raise Permanent(f"item {part.name}: {exc}") from exc
 
     async def save(self, source: Path, artifact: Artifact) -> Stored:
         """Store a file or tree as an artifact."""
@@ -82,5 +111,5 @@ class Transfers:
         return await self.retry.run(lambda: driver.put(source, where))
 
     def place(self, artifact: Artifact) -> Artifact:
-        """Return an artifact that is only a key as one of the job's archive location."""
-        return complete(artifact, self.job.template.archive_location)
+        """Return an artifact that is only a key as one of the archive location."""
+        return complete(artifact, self.base)
