@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from tiphys.locks.rooms import RoomLimits
     from tiphys.runtime.exchange import HttpOptions
     from tiphys.service.archive import Archive
+    from tiphys.service.moving import Moves
 
 
 _UNLIMITED = 1 << 30
@@ -322,6 +323,12 @@ class Local:
 
             return SimulatedRuntime(self.clock)
         return _routed(self, row.runtime, row.namespace)
+
+    def moves(self, row: RunRow) -> Moves:
+        """Return what follows the transfers of a run's jobs."""
+        from tiphys.service.moving import Moves
+
+        return Moves(self.settings.home / "runs", row.run)
 
     def certificate(self) -> tuple[Path, Path]:
         """Return the files of a certificate for this home's server, and of its key."""

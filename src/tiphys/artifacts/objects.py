@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
+from typing import IO, TYPE_CHECKING, ClassVar, Final, TypeVar, cast
 
 import obstore
 from obstore.store import ObjectStore
@@ -23,6 +23,7 @@ from tiphys.artifacts.credentials import Credentials
 from tiphys.artifacts.digests import digest, files_below, of_tree
 from tiphys.artifacts.object_errors import NoBucket, translated
 from tiphys.errors import NotFound, Permanent, Transient
+from tiphys.executor.meter import Meter, current, expected, moved
 from tiphys.model.artifacts import Artifact
 from tiphys.model.locations import key_of
 from tiphys.ports import Entry, Stored
@@ -128,10 +129,12 @@ class ObjectDriver:
         with translated(self.kind, place):
             found = await obstore.get_async(self._open(where, place), place.key)
             size, written = found.meta["size"], 0
+            expected(size)
             to.parent.mkdir(parents=True, exist_ok=True)
             with to.open("wb") as file:
                 async for piece in found.stream(min_chunk_size=_STREAM_BYTES):
                     written += await asyncio.to_thread(file.write, piece)
+                    moved(len(piece))
         if written != size:
             raise Transient(f"{self.kind} {place}: got {written} of {size} bytes")
 
@@ -274,15 +277,48 @@ class ObjectDriver:
 async def _put_file(store: ObjectStore, key: str, source: Path, size: int) -> None:
     part = max(PART_BYTES, -(-size // _MAX_PARTS))
     content = mimetypes.guess_type(source.name)[0] or "application/octet-stream"
+    meter = current()
+    if size <= part or meter is None:
+        await _put_content(store, key, source, (part, size > part), content)
+        moved(size)
+        return
+    with source.open("rb") as file:
+        await _put_content(
+            store, key, cast("IO[bytes]", _Counted(file, meter)), (part, True), content
+        )
+
+
+async def _put_content(
+    store: ObjectStore, key: str, what: Path | IO[bytes], parts: tuple[int, bool], content: str
+) -> None:
+    part, is_multipart = parts
     await obstore.put_async(
         store,
         key,
-        source,
+        what,
         attributes={"Content-Type": content},
-        use_multipart=size > part,
+        use_multipart=is_multipart,
         chunk_size=part,
         max_concurrency=max(1, _PARTS_IN_MEMORY_BYTES // part),
     )
+
+
+class _Counted:
+    """A file whose bytes are counted when they are taken to be sent: early by the parts in memory.
+
+    obstore reads it in threads of its own, where no context variable is.
+    """
+
+    def __init__(self, file: IO[bytes], meter: Meter) -> None:
+        self._file = file
+        self._meter = meter
+        self.seek, self.tell, self.close = file.seek, file.tell, file.close
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next bytes."""
+        piece = self._file.read(size)
+        self._meter.add(len(piece))
+        return piece
 
 
 def _folders(key: str) -> list[str]:

@@ -20,6 +20,7 @@ _OBJECTS: Final = 50_000
 """New objects between two looks for garbage: the usual 700 cost a short command a tenth of it."""
 COMMANDS: Final[dict[str, str]] = {
     "apply": "tiphys.cli.apply:apply",
+    "artifacts": "tiphys.cli.artifacts:artifacts",
     "cluster-template": "tiphys.cli.templates:cluster_template",
     "auth": "tiphys.cli.auth:auth",
     "cp": "tiphys.cli.cp:cp",
@@ -52,6 +53,7 @@ COMMANDS: Final[dict[str, str]] = {
 
 HELP: Final[dict[str, str]] = {
     "apply": "Keep templates and other objects of files.",
+    "artifacts": "List and fetch what the steps of a workflow made.",
     "cluster-template": "Manage templates of all namespaces.",
     "auth": "Make, list and revoke tokens for the server.",
     "cp": "Copy the artifacts of a workflow.",

@@ -19,6 +19,8 @@ import msgspec
 from tiphys.errors import NotFound, Permanent, TiphysError
 from tiphys.executor import archive, contract
 from tiphys.executor.layout import Layout
+from tiphys.executor.meter import Meter
+from tiphys.executor.moving import MoveFile
 from tiphys.executor.transfers import RETRY, DriverOf, Retry, Transfers
 from tiphys.messages import JobSpec
 from tiphys.model.artifacts import Artifact, location_type
@@ -66,14 +68,16 @@ async def load_inputs(
 ) -> None:
     """Place the input artifacts, in order. The first failure is raised, in Argo's words."""
     transfers = Transfers(job.template.archive_location, drivers, retry)
+    file = MoveFile(layout.directory)
     for artifact in job.template.inputs.artifacts:
         if location_type(artifact):
-            await _load(artifact, layout, transfers)
+            with file.showing(Meter(artifact.name, "loading")) as meter:
+                await _load(artifact, layout, transfers, meter)
         elif not artifact.optional:
             raise Permanent(f"required artifact '{artifact.name}' not supplied")
 
 
-async def _load(artifact: Artifact, layout: Layout, transfers: Transfers) -> None:
+async def _load(artifact: Artifact, layout: Layout, transfers: Transfers, meter: Meter) -> None:
     try:
         target = Path(layout.host(clean_path(artifact)))
     except TiphysError as exc:
@@ -81,7 +85,7 @@ async def _load(artifact: Artifact, layout: Layout, transfers: Transfers) -> Non
     arrived = target.with_name(target.name + ".tmp")
     try:
         await asyncio.to_thread(_make_room, target, arrived)
-        await transfers.load(artifact, arrived)
+        await transfers.load(artifact, arrived, meter)
         await asyncio.to_thread(_place, artifact, arrived, target)
     except NotFound as exc:
         if artifact.optional:

@@ -68,7 +68,9 @@ class Files:
         Raises NotFound, and UserError for the directory that the items of a loop made.
         """
         if where.items is not None:
-            raise UserError(f"artifact {where.name} has a file for each item of a loop: ask for one")
+            raise UserError(
+                f"artifact {where.name} has a file for each item of a loop: ask for one"
+            )
         pieces = self.drivers(where).open(where)
         first = await anext(pieces, b"")
 

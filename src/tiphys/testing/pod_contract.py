@@ -118,11 +118,14 @@ class PodContract:
     # ------------------------------------------------------------------------------ artifacts
 
     async def test_the_artifacts_of_a_loop_are_a_directory_of_its_items(self, world: World) -> None:
-        parts = (local("0", "", "wf/0.tgz"), local("2", "", "wf/2"), local("3", "", "wf/3.zip"))
+        keys = {"0": "wf/0.tgz", "2": "wf/2", "3": "wf/3.zip"}
         how = (None, ArchiveStrategy(none=NoneStrategy()), ArchiveStrategy(zip=ZipStrategy()))
-        parts = tuple(replace(p, archive=a) for p, a in zip(parts, how, strict=True))
+        parts = tuple(
+            local(name, "", key, archive=packed)
+            for (name, key), packed in zip(keys.items(), how, strict=True)
+        )
         paths = ("/work-a/file", "/work-a/dir", "/work-a/dir")
-        saved = [replace(p, name=p.name, path=at) for p, at in zip(parts, paths, strict=True)]
+        saved = [replace(p, path=at) for p, at in zip(parts, paths, strict=True)]
         made = template_of(
             "makes",
             container=main("mkdir -p /work-a/dir; echo 0 > /work-a/file; echo 1 > /work-a/dir/f"),
