@@ -339,7 +339,11 @@ class Local:
     def drivers(self, namespace: str) -> Drivers:
         """Return what finds drivers; they know the Secrets of a namespace."""
         credentials = Credentials(self.secrets, namespace)
-        return Drivers({"local": {"root": self.settings.home / "artifacts"}}, credentials)
+        options: dict[str, Mapping[str, object]] = {
+            "local": {"root": self.settings.home / "artifacts"},
+            "s3": {"environ": self.settings.environ},
+        }
+        return Drivers(options, credentials)
 
 
 def _answers(home: Local, owner: str, room: RoomLimits) -> Answerer:

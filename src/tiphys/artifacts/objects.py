@@ -86,6 +86,9 @@ class ObjectDriver:
         """Return the store as it is reached for one object."""
         raise NotImplementedError
 
+    async def _ready(self, where: Artifact) -> None:
+        """Do what takes time before the store can be opened; it is asked for each operation."""
+
     async def _make_bucket(self, where: Artifact) -> bool:
         """Make the bucket if the artifact asks for that; tell whether it did."""
         del where
@@ -113,6 +116,7 @@ class ObjectDriver:
 
     async def get(self, where: Artifact, to: Path) -> None:
         """Write the object, or all objects below the key, to `to`. Raises NotFound."""
+        await self._ready(where)
         place = self._place(where)
         if not place.is_folder:
             try:
@@ -153,6 +157,7 @@ class ObjectDriver:
 
     async def open(self, where: Artifact) -> AsyncIterator[bytes]:
         """Yield an object's bytes. Raises NotFound, and Permanent for a directory."""
+        await self._ready(where)
         place = self._place(where)
         try:
             with translated(self.kind, place):
@@ -169,6 +174,7 @@ class ObjectDriver:
 
     async def list(self, where: Artifact) -> AsyncIterator[Entry]:
         """Yield the object at the key and those below it. Raises NotFound if there are none."""
+        await self._ready(where)
         place = self._place(where)
         below = await self._entries(where, place)
         found = [] if place.is_folder else await self._head(where, place)
@@ -198,6 +204,7 @@ class ObjectDriver:
 
     async def put(self, source: Path, where: Artifact) -> Stored:
         """Store a file, or each file of a tree below the key; other objects there stay."""
+        await self._ready(where)
         place = self._place(where)
         await self._before_put(where)
         try:
@@ -243,6 +250,7 @@ class ObjectDriver:
 
         Other directories stay, as in Argo, unless the store's driver there removes them too.
         """
+        await self._ready(where)
         place = self._place(where)
         if not place.is_folder:
             found = await self._delete(where, place, [place.key])
