@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 import builtins
 import mimetypes
+import os
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, ClassVar, Final, TypeVar, cast
+from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 
 import obstore
 from obstore.store import ObjectStore
@@ -23,7 +24,7 @@ from tiphys.artifacts.credentials import Credentials
 from tiphys.artifacts.digests import digest, files_below, of_tree
 from tiphys.artifacts.object_errors import NoBucket, translated
 from tiphys.errors import NotFound, Permanent, Transient
-from tiphys.executor.meter import Meter, current, expected, moved
+from tiphys.executor.meter import expected, moved, read_by_others
 from tiphys.model.artifacts import Artifact
 from tiphys.model.locations import key_of
 from tiphys.ports import Entry, Stored
@@ -285,48 +286,18 @@ class ObjectDriver:
 async def _put_file(store: ObjectStore, key: str, source: Path, size: int) -> None:
     part = max(PART_BYTES, -(-size // _MAX_PARTS))
     content = mimetypes.guess_type(source.name)[0] or "application/octet-stream"
-    meter = current()
-    if size <= part or meter is None:
-        await _put_content(store, key, source, (part, size > part), content)
-        moved(size)
-        return
-    with source.open("rb") as file:
-        await _put_content(
-            store, key, cast("IO[bytes]", _Counted(file, meter)), (part, True), content
+    # obstore reads the file by itself. Handing it a file of Python's, to count what is read, lets
+    # the process abort now and then when it exits.
+    with read_by_others(os.path.realpath(source)):
+        await obstore.put_async(
+            store,
+            key,
+            source,
+            attributes={"Content-Type": content},
+            use_multipart=size > part,
+            chunk_size=part,
+            max_concurrency=max(1, _PARTS_IN_MEMORY_BYTES // part),
         )
-
-
-async def _put_content(
-    store: ObjectStore, key: str, what: Path | IO[bytes], parts: tuple[int, bool], content: str
-) -> None:
-    part, is_multipart = parts
-    await obstore.put_async(
-        store,
-        key,
-        what,
-        attributes={"Content-Type": content},
-        use_multipart=is_multipart,
-        chunk_size=part,
-        max_concurrency=max(1, _PARTS_IN_MEMORY_BYTES // part),
-    )
-
-
-class _Counted:
-    """A file whose bytes are counted when they are taken to be sent: early by the parts in memory.
-
-    obstore reads it in threads of its own, where no context variable is.
-    """
-
-    def __init__(self, file: IO[bytes], meter: Meter) -> None:
-        self._file = file
-        self._meter = meter
-        self.seek, self.tell, self.close = file.seek, file.tell, file.close
-
-    def read(self, size: int = -1) -> bytes:
-        """Return the next bytes."""
-        piece = self._file.read(size)
-        self._meter.add(len(piece))
-        return piece
 
 
 def _folders(key: str) -> list[str]:

@@ -30,6 +30,7 @@ class Meter:
         self._moved = 0
         self._parts: list[Meter] = []
         self._growing = ""
+        self._read: dict[str, int] = {}
 
     def part(self) -> Meter:
         """Return the meter of one of several transfers."""
@@ -49,6 +50,16 @@ class Meter:
         """Count a file as it grows, until the next call; "" for none."""
         self._growing = path
 
+    @contextmanager
+    def reading(self, path: str) -> Iterator[None]:
+        """Count a file as this process reads it inside, whoever does; all of it in the end."""
+        self._read[path] = 0
+        try:
+            yield
+            self.add(_size(path))
+        finally:
+            self._read.pop(path, None)
+
     def restart(self) -> None:
         """Forget what was counted: the transfer begins once more."""
         self._moved = self._expected = 0
@@ -58,7 +69,15 @@ class Meter:
     def moved_bytes(self) -> int:
         """What was moved so far."""
         own = self._moved + (_size(self._growing) if self._growing else 0)
+        if self._read:
+            own += self._read_bytes()
         return own + sum(part.moved_bytes for part in self._parts)
+
+    def _read_bytes(self) -> int:
+        for path, position in _positions({*self._read}).items():
+            if path in self._read:
+                self._read[path] = max(self._read[path], position)
+        return sum(self._read.values())
 
     @property
     def total_bytes(self) -> int | None:
@@ -74,6 +93,25 @@ def _size(path: str) -> int:
         return os.stat(path).st_size
     except OSError:
         return 0
+
+
+def _positions(paths: set[str]) -> dict[str, int]:
+    """Return how far this process has read each of the files that it has open.
+
+    Of a file that is open twice, the one that is behind counts: its digest is made meanwhile.
+    """
+    found: dict[str, int] = {}
+    for fd in os.listdir("/proc/self/fd"):
+        try:
+            path = os.readlink(f"/proc/self/fd/{fd}")
+            if path not in paths:
+                continue
+            with open(f"/proc/self/fdinfo/{fd}", encoding="ascii") as info:
+                position = int(info.readline().split()[1])  # "pos:	1234"
+        except (OSError, ValueError, IndexError):
+            continue  # closed meanwhile
+        found[path] = min(found.get(path, position), position)
+    return found
 
 
 _CURRENT: ContextVar[Meter | None] = ContextVar("meter", default=None)
@@ -104,3 +142,14 @@ def expected(count: int | None) -> None:
     """Count bytes that will be moved, if somebody looks."""
     if count and (meter := _CURRENT.get()) is not None:
         meter.expect(count)
+
+
+@contextmanager
+def read_by_others(path: str) -> Iterator[None]:
+    """Count a file that a library of this process reads inside, if somebody looks."""
+    meter = _CURRENT.get()
+    if meter is None:
+        yield
+        return
+    with meter.reading(path):
+        yield

@@ -194,3 +194,19 @@ def test_nobody_looks_nothing_is_counted():
         moved(2)
     moved(3)
     assert meter.moved_bytes == 2
+
+
+def test_a_file_that_a_library_reads_counts_as_far_as_it_has_come(tmp_path):
+    path = tmp_path / "x"
+    path.write_bytes(b"x" * 1000)
+    meter = Meter("a", "saving", 1000)
+    with meter.reading(str(path)):
+        assert meter.moved_bytes == 0
+        with path.open("rb", buffering=0) as file, path.open("rb", buffering=0) as ahead:
+            ahead.read(900)
+            file.read(400)
+            assert meter.moved_bytes == 400
+            file.read(100)
+            ahead.read()
+        assert meter.moved_bytes == 400  # not looked at since, and closed now
+    assert meter.moved_bytes == 1000
