@@ -19,6 +19,7 @@ from tests.contract.store_servers import ACCESS, SECRET, program, rclone
 
 from benchmarks.measure import CommandError, Measured, seconds
 from tiphys.artifacts.credentials import Credentials
+from tiphys.cli.main import leave
 from tiphys.executor.archive import pack, unpack
 from tiphys.executor.meter import Meter, counting
 from tiphys.model.artifacts import Artifact, S3Artifact
@@ -130,6 +131,7 @@ def main() -> None:
     verb, port, file = sys.argv[1:]
     asyncio.run(_transfer(verb, int(port), Path(file)))
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    leave(0)
 
 
 if __name__ == "__main__":

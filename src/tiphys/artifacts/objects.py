@@ -286,8 +286,7 @@ class ObjectDriver:
 async def _put_file(store: ObjectStore, key: str, source: Path, size: int) -> None:
     part = max(PART_BYTES, -(-size // _MAX_PARTS))
     content = mimetypes.guess_type(source.name)[0] or "application/octet-stream"
-    # obstore reads the file by itself. Handing it a file of Python's, to count what is read, lets
-    # the process abort now and then when it exits.
+    # obstore reads the file by itself, without Python, so it is looked at from outside.
     with read_by_others(os.path.realpath(source)):
         await obstore.put_async(
             store,
