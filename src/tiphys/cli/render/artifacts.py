@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 from tiphys.cli.render.output import to_json, to_yaml
 from tiphys.cli.render.sizes import size
-from tiphys.cli.render.style import JsonObject
 from tiphys.cli.render.table import Line, render_table
 from tiphys.errors import UserError
 from tiphys.model.artifacts import location_type
+from tiphys.model.base import Json
 from tiphys.model.codec import encode
 from tiphys.model.locations import key_of
 from tiphys.service.outputs import Output
@@ -43,10 +43,10 @@ class Listed:
         except UserError:
             return "-"
 
-    def document(self) -> JsonObject:
+    def document(self) -> dict[str, Json]:
         """Return it for programs."""
         node, artifact = self.output.node, self.output.artifact
-        found: dict[str, object] = {"node": node.name, "nodeId": node.id}
+        found: dict[str, Json] = {"node": node.name, "nodeId": node.id}
         found["artifact"] = encode(artifact)
         if self.size_bytes is not None:
             found["sizeBytes"] = self.size_bytes
