@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from tiphys.locks.rooms import RoomLimits
     from tiphys.runtime.exchange import HttpOptions
     from tiphys.service.archive import Archive
+    from tiphys.service.moving import Moves
     from tiphys.service.sync_limits import SyncLimits
 
 
@@ -346,6 +347,12 @@ class Local:
             return SimulatedRuntime(self.clock)
         return _routed(self, row.runtime, row.namespace)
 
+    def moves(self, row: RunRow) -> Moves:
+        """Return what follows the transfers of a run's jobs."""
+        from tiphys.service.moving import Moves
+
+        return Moves(self.settings.home / "runs", row.run)
+
     def certificate(self) -> tuple[Path, Path]:
         """Return the files of a certificate for this home's server, and of its key."""
         from tiphys.auth.certificate import self_signed
@@ -355,7 +362,11 @@ class Local:
     def drivers(self, namespace: str) -> Drivers:
         """Return what finds drivers; they know the Secrets of a namespace."""
         credentials = Credentials(self.secrets, namespace)
-        return Drivers({"local": {"root": self.settings.home / "artifacts"}}, credentials)
+        options: dict[str, Mapping[str, object]] = {
+            "local": {"root": self.settings.home / "artifacts"},
+            "s3": {"environ": self.settings.environ},
+        }
+        return Drivers(options, credentials)
 
 
 def _answers(home: Local, owner: str, room: RoomLimits) -> Answerer:

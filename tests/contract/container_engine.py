@@ -1,4 +1,8 @@
-"""A podman of the tests' own: its service, and the images they name, made here from busybox."""
+"""The engines that the suites are run with, and the image they name, made here from busybox.
+
+podman's service is the tests' own; it is rootless if they are run by somebody who is not root.
+docker is the one that answers at the socket `TIPHYS_TEST_DOCKER`, or at its usual one.
+"""
 
 from __future__ import annotations
 
@@ -47,24 +51,41 @@ def engine() -> Found | str:
     found = Found(str(folder / "podman.sock"), podman)
     if problem := start_service(found, environ()):
         return problem
-    there = [podman, "image", "exists", IMAGE]
-    if subprocess.run(there, env=environ(), check=False).returncode:
-        done = subprocess.run(
-            [podman, "import", "-", IMAGE],
-            input=_image(Path(busybox)),
-            env=environ(),
-            capture_output=True,
-            check=False,
-        )
+    return _with_image(found, Path(busybox))
+
+
+def _with_image(found: Found, busybox: Path) -> Found | str:
+    """Return the engine when it has the image and runs it, else why it does not."""
+    steps = {
+        "import": [*client(found), "import", "-", IMAGE],
+        "run": [*client(found), "run", "--rm", "--init", "--network", "none", IMAGE, "true"],
+    }
+    there = [*client(found), "image", "inspect", IMAGE]
+    if subprocess.run(there, env=environ(), check=False, capture_output=True).returncode == 0:
+        del steps["import"]
+    for name, words in steps.items():
+        content = _image(busybox) if name == "import" else b""
+        done = subprocess.run(words, input=content, env=environ(), capture_output=True, check=False)
         if done.returncode:
-            return f"podman import: {done.stderr.decode()}"
-    tried = subprocess.run(
-        [podman, "run", "--rm", "--init", IMAGE, "true"],
-        env=environ(),
-        capture_output=True,
-        check=False,
-    )
-    return f"podman run: {tried.stderr.decode()}" if tried.returncode else found
+            return f"{words[0]} {name}: {done.stderr.decode()}"
+    return found
+
+
+@cache
+def docker() -> Found | str:
+    """Return docker with the image in it, or why there is none here."""
+    place = os.environ.get("TIPHYS_TEST_DOCKER", "/var/run/docker.sock")
+    command, busybox = shutil.which("docker"), shutil.which("busybox")
+    if command is None or busybox is None:
+        return f"{'docker' if command is None else 'busybox-static'} is not installed"
+    if not answers(place):
+        return f"no docker answers at {place}"
+    return _with_image(Found(place), Path(busybox))
+
+
+def client(found: Found) -> list[str]:
+    """Return the words that begin a command to an engine."""
+    return [found.command] if found.command else ["docker", "-H", f"unix://{found.socket}"]
 
 
 def _image(busybox: Path) -> bytes:
@@ -90,18 +111,26 @@ def _image(busybox: Path) -> bytes:
     return buffer.getvalue()
 
 
-def need_engine() -> Found:
-    """Return the engine; skip the test where there is none."""
-    found = engine()
+def need_engine(name: str = "podman") -> Found:
+    """Return an engine; skip the test where there is none."""
+    found = docker() if name == "docker" else engine()
     if isinstance(found, str):
         pytest.skip(f"no container engine: {found}")
     assert answers(found.socket) or not start_service(found, environ())
     return found
 
 
-def containers_of_test(root: Path) -> list[str]:
+def containers_of_test(root: Path, found: Found) -> list[str]:
     """Return the containers of the jobs in a test's directory."""
-    words = ["podman", "ps", "-a", "--filter", "label=io.tiphys.run", "--format", "{{.Names}}"]
+    words = [
+        *client(found),
+        "ps",
+        "-a",
+        "--filter",
+        "label=io.tiphys.run",
+        "--format",
+        "{{.Names}}",
+    ]
     names = subprocess.run(
         words, env=environ(), capture_output=True, text=True, check=True
     ).stdout.split()

@@ -125,9 +125,6 @@ class TestS3(DriverContract, NetworkContract):
             wrong = self.make(server.port, **{field: value})
             with pytest.raises(UserError, match=name):
                 await wrong.driver.get(wrong.at("x"), tmp_path / "y")
-        role = self.make(server.port, access_key_secret=None, role_arn="arn:aws:iam::1:role/x")
-        with pytest.raises(UserError, match=r"s3\.roleARN: not supported"):
-            await role.driver.get(role.at("x"), tmp_path / "y")
 
 
 @pytest.fixture(scope="module")

@@ -77,7 +77,7 @@ def world(request, tmp_path):
     if request.param == "container":
         need_engine()
         yield SetUpWorld(ContainerRuntime, tmp_path)
-        assert not containers_of_test(tmp_path)
+        assert not containers_of_test(tmp_path, need_engine())
         assert not left_over(tmp_path)
         return
     if request.param == "sandbox" and WHY_NO_SANDBOX is not None:

@@ -58,7 +58,7 @@ class RealWorld:
 
 
 class ContainerWorld(RealWorld):
-    """podman, with an image made here."""
+    """podman or docker, with an image made here."""
 
     def __init__(self, root: Path, found: Found) -> None:
         super().__init__(ContainerRuntime, root)
@@ -106,16 +106,17 @@ class SimulatedWorld:
         )
 
 
-@pytest.fixture(params=["process", "process-python", "sandbox", "container", "simulated"])
+@pytest.fixture(params=["process", "process-python", "sandbox", "podman", "docker", "simulated"])
 def world(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[RealWorld | SimulatedWorld]:
     if request.param == "simulated":
         yield SimulatedWorld()
         return
-    if request.param == "container":
-        yield ContainerWorld(tmp_path, need_engine())
-        assert not list(containers_of_test(tmp_path)), "a job left containers behind"
+    if request.param in {"podman", "docker"}:
+        found = need_engine(request.param)
+        yield ContainerWorld(tmp_path, found)
+        assert not containers_of_test(tmp_path, found), "a job left containers behind"
         assert not left_over(tmp_path), "a job left processes behind"
         return
     if request.param == "sandbox" and WHY_NO_SANDBOX is not None:

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import IO, Final
 
+from tiphys.executor.meter import moved
 from tiphys.ports import Stored
 
 PIECE_BYTES: Final = 1 << 20
@@ -62,6 +63,7 @@ class Reading:
         with self._source.open("rb") as file:
             while piece := await asyncio.to_thread(self._read, file):
                 yield piece
+                moved(len(piece))
 
     def _read(self, file: IO[bytes]) -> bytes:
         piece = file.read(PIECE_BYTES)

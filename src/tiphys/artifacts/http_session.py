@@ -21,6 +21,7 @@ from yarl import URL
 
 from tiphys.artifacts.digests import Reading
 from tiphys.errors import NotFound, Permanent, Transient, UserError
+from tiphys.executor.meter import expected, moved
 from tiphys.model.secret import Secret
 from tiphys.ports import Stored
 
@@ -123,7 +124,9 @@ async def pieces(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
 async def save(answer: aiohttp.ClientResponse, to: Path) -> None:
     """Write the body to a file."""
     with to.open("wb") as file:
+        expected(answer.content_length)
         async for piece in pieces(answer):
+            moved(len(piece))
             await asyncio.to_thread(file.write, piece)
 
 

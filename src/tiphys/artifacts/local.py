@@ -19,6 +19,7 @@ from typing import Final, TypeVar
 from tiphys.artifacts.digests import digest
 from tiphys.artifacts.registry import in_default_repository
 from tiphys.errors import NotFound, Permanent
+from tiphys.executor.meter import current
 from tiphys.model.artifacts import Artifact
 from tiphys.ports import Entry, Stored
 
@@ -135,9 +136,20 @@ def _guarded(where: Artifact, work: Callable[[], _Result]) -> _Result:
 def _copy(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
-        shutil.copytree(source, target, symlinks=True)
+        shutil.copytree(source, target, symlinks=True, copy_function=_copy_file)
     else:
-        shutil.copy2(source, target)
+        _copy_file(str(source), str(target))
+
+
+def _copy_file(source: str, target: str) -> None:
+    """Copy one file in the kernel; who looks sees it grow."""
+    meter = current()
+    if meter is not None:
+        meter.grow(target)
+    shutil.copy2(source, target)
+    if meter is not None:
+        meter.grow("")
+        meter.add(os.stat(target).st_size)
 
 
 def _remove(path: Path) -> None:

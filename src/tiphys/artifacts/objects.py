@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import builtins
 import mimetypes
+import os
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,6 +24,7 @@ from tiphys.artifacts.credentials import Credentials
 from tiphys.artifacts.digests import digest, files_below, of_tree
 from tiphys.artifacts.object_errors import NoBucket, translated
 from tiphys.errors import NotFound, Permanent, Transient
+from tiphys.executor.meter import expected, moved, read_by_others
 from tiphys.model.artifacts import Artifact
 from tiphys.model.locations import key_of
 from tiphys.ports import Entry, Stored
@@ -85,6 +87,9 @@ class ObjectDriver:
         """Return the store as it is reached for one object."""
         raise NotImplementedError
 
+    async def _ready(self, where: Artifact) -> None:
+        """Do what takes time before the store can be opened; it is asked for each operation."""
+
     async def _make_bucket(self, where: Artifact) -> bool:
         """Make the bucket if the artifact asks for that; tell whether it did."""
         del where
@@ -112,6 +117,7 @@ class ObjectDriver:
 
     async def get(self, where: Artifact, to: Path) -> None:
         """Write the object, or all objects below the key, to `to`. Raises NotFound."""
+        await self._ready(where)
         place = self._place(where)
         if not place.is_folder:
             try:
@@ -128,10 +134,12 @@ class ObjectDriver:
         with translated(self.kind, place):
             found = await obstore.get_async(self._open(where, place), place.key)
             size, written = found.meta["size"], 0
+            expected(size)
             to.parent.mkdir(parents=True, exist_ok=True)
             with to.open("wb") as file:
                 async for piece in found.stream(min_chunk_size=_STREAM_BYTES):
                     written += await asyncio.to_thread(file.write, piece)
+                    moved(len(piece))
         if written != size:
             raise Transient(f"{self.kind} {place}: got {written} of {size} bytes")
 
@@ -150,6 +158,7 @@ class ObjectDriver:
 
     async def open(self, where: Artifact) -> AsyncIterator[bytes]:
         """Yield an object's bytes. Raises NotFound, and Permanent for a directory."""
+        await self._ready(where)
         place = self._place(where)
         try:
             with translated(self.kind, place):
@@ -166,6 +175,7 @@ class ObjectDriver:
 
     async def list(self, where: Artifact) -> AsyncIterator[Entry]:
         """Yield the object at the key and those below it. Raises NotFound if there are none."""
+        await self._ready(where)
         place = self._place(where)
         below = await self._entries(where, place)
         found = [] if place.is_folder else await self._head(where, place)
@@ -195,6 +205,7 @@ class ObjectDriver:
 
     async def put(self, source: Path, where: Artifact) -> Stored:
         """Store a file, or each file of a tree below the key; other objects there stay."""
+        await self._ready(where)
         place = self._place(where)
         await self._before_put(where)
         try:
@@ -240,6 +251,7 @@ class ObjectDriver:
 
         Other directories stay, as in Argo, unless the store's driver there removes them too.
         """
+        await self._ready(where)
         place = self._place(where)
         if not place.is_folder:
             found = await self._delete(where, place, [place.key])
@@ -274,15 +286,17 @@ class ObjectDriver:
 async def _put_file(store: ObjectStore, key: str, source: Path, size: int) -> None:
     part = max(PART_BYTES, -(-size // _MAX_PARTS))
     content = mimetypes.guess_type(source.name)[0] or "application/octet-stream"
-    await obstore.put_async(
-        store,
-        key,
-        source,
-        attributes={"Content-Type": content},
-        use_multipart=size > part,
-        chunk_size=part,
-        max_concurrency=max(1, _PARTS_IN_MEMORY_BYTES // part),
-    )
+    # obstore reads the file by itself, without Python, so it is looked at from outside.
+    with read_by_others(os.path.realpath(source)):
+        await obstore.put_async(
+            store,
+            key,
+            source,
+            attributes={"Content-Type": content},
+            use_multipart=size > part,
+            chunk_size=part,
+            max_concurrency=max(1, _PARTS_IN_MEMORY_BYTES // part),
+        )
 
 
 def _folders(key: str) -> list[str]:

@@ -10,13 +10,17 @@ from __future__ import annotations
 import asyncio
 import ssl
 from base64 import b64encode
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from obstore.store import ObjectStore, S3Store
 
 from tiphys.artifacts import sigv4
+from tiphys.artifacts.ambient import ambient_signer
+from tiphys.artifacts.credentials import Credentials
 from tiphys.artifacts.objects import NO_RETRIES, ObjectDriver, Place
+from tiphys.artifacts.sts import Roles, Temporary, assume_role, sts_url
 from tiphys.errors import Finding, Permanent, Unsupported, UserError
 from tiphys.model.artifacts import Artifact, S3Artifact, S3EncryptionOptions
 from tiphys.model.secret import Secret
@@ -33,6 +37,20 @@ class S3Driver(ObjectDriver):
     """Reads and writes `s3` artifacts."""
 
     kind = "s3"
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        *,
+        environ: Mapping[str, str] | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        **seconds: float,
+    ) -> None:
+        """`environ` says who we are where a role is assumed; `now` is in UTC."""
+        super().__init__(credentials, **seconds)
+        self._environ = environ or {}
+        self._now = now
+        self._roles = Roles(self._assume, now)
 
     def location(self, where: Artifact) -> S3Artifact:
         """Return the artifact's place in S3's terms."""
@@ -70,13 +88,41 @@ class S3Driver(ObjectDriver):
             config=config,
             client_options=options,
             retry_config=NO_RETRIES,
-            credential_provider=lambda: _credential(signer),
+            credential_provider=lambda: self._credential(where, signer),
         )
 
-    def _signer(self, where: Artifact) -> sigv4.Signer | None:
-        """Return the keys given by Secrets; None for what the surroundings provide."""
+    def _credential(self, where: Artifact, signer: sigv4.Signer) -> S3Credential:
+        """Return keys as obstore wants them; it asks again when those of a role are to end."""
         location = self.location(where)
-        if location.access_key_secret is not None and location.access_key_secret.name:
+        if not _wants_role(location):
+            return _keys(signer.access_key, signer.secret_key, signer.token, None)
+        found = self._roles.keys(location.role_arn, self._region(location))
+        return _keys(found.access_key, found.secret_key, found.token, found.expires_at)
+
+    async def _ready(self, where: Artifact) -> None:
+        """Have the keys of a role that is to be assumed; asking for them waits for a server."""
+        location = self.location(where)
+        if _wants_role(location):
+            await asyncio.to_thread(self._roles.keys, location.role_arn, self._region(location))
+
+    def _region(self, location: S3Artifact) -> str:
+        environ = self._environ
+        given = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
+        return location.region or given or DEFAULT_REGION
+
+    def _assume(self, role: str, region: str) -> Temporary:
+        signer = ambient_signer(self._environ, region)
+        found = assume_role(sts_url(self._environ, region), role, signer, self._now())
+        self.credentials.masker.add(found.secret_key)
+        return found
+
+    def _signer(self, where: Artifact) -> sigv4.Signer | None:
+        """Return the keys given by Secrets, or of a role; None: the surroundings provide.
+
+        Secrets go before the role, as in Argo.
+        """
+        location = self.location(where)
+        if _has_keys(location):
             access = self.credentials.text(location.access_key_secret)
             secret = self.credentials.get(location.secret_key_secret)
             if not access or secret is None:
@@ -85,8 +131,10 @@ class S3Driver(ObjectDriver):
                 )
             token = self.credentials.text(location.session_token_secret)
             return sigv4.Signer(access, secret, token, location.region or DEFAULT_REGION)
-        if location.role_arn:
-            raise refused(where, "s3.roleARN", "give accessKeySecret and secretKeySecret")
+        if _wants_role(location):
+            keys = self._roles.keys(location.role_arn, self._region(location))
+            region = location.region or DEFAULT_REGION
+            return sigv4.Signer(keys.access_key, keys.secret_key, keys.token, region)
         return None
 
     def _encryption(self, location: S3Artifact, place: Place) -> S3Config:
@@ -109,6 +157,7 @@ class S3Driver(ObjectDriver):
         }
 
     async def _make_bucket(self, where: Artifact) -> bool:
+        await self._ready(where)
         location = self.location(where)
         wanted, signer = location.create_bucket_if_not_present, self._signer(where)
         if wanted is None:
@@ -136,6 +185,14 @@ class S3Driver(ObjectDriver):
         )
         if status != 409:  # somebody made it meanwhile
             sigv4.check(request, status, body)
+
+
+def _has_keys(location: S3Artifact) -> bool:
+    return location.access_key_secret is not None and bool(location.access_key_secret.name)
+
+
+def _wants_role(location: S3Artifact) -> bool:
+    return bool(location.role_arn) and not _has_keys(location)
 
 
 def bucket_url(location: S3Artifact) -> str:
@@ -192,12 +249,12 @@ def _constraint(region: str) -> bytes:
     ).encode()
 
 
-def _credential(signer: sigv4.Signer) -> S3Credential:
+def _keys(access: str, secret: Secret, token: str, ends: datetime | None) -> S3Credential:
     return {
-        "access_key_id": signer.access_key,
-        "secret_access_key": signer.secret_key.text(),
-        "token": signer.token or None,
-        "expires_at": None,
+        "access_key_id": access,
+        "secret_access_key": secret.text(),
+        "token": token or None,
+        "expires_at": ends,
     }
 
 

@@ -1,4 +1,4 @@
-"""Signed requests about buckets, which obstore does not make: creation and lifecycle rules.
+"""Signed requests that obstore does not make: about buckets, their rules, and roles.
 
 Signature version 4 with the body's digest in a header. Blocking: call it in a thread.
 Source: the published description of AWS Signature Version 4.
@@ -21,12 +21,13 @@ from tiphys.model.secret import Secret
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """Whose requests they are; `region` is part of what is signed."""
+    """Whose requests they are; `region` and `service` are part of what is signed."""
 
     access_key: str
     secret_key: Secret
     token: str
     region: str
+    service: str = "s3"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def signed_headers(request: Request, signer: Signer, now: datetime) -> dict[str,
             content,
         ]
     )
-    scope = f"{at[:8]}/{signer.region}/s3/aws4_request"
+    scope = f"{at[:8]}/{signer.region}/{signer.service}/aws4_request"
     digest = hashlib.sha256(canonical.encode()).hexdigest()
     signature = _sign(signer, scope, f"AWS4-HMAC-SHA256\n{at}\n{scope}\n{digest}")
     headers["authorization"] = (

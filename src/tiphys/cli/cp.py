@@ -49,6 +49,7 @@ async def cp(session: Session, name: str, folder: Path, **values: str) -> None:
 
 async def _copy(home: Local, row: RunRow, output: Output, to: Path) -> None:
     """Copy one artifact and say so, in Argo's words."""
-    to.parent.mkdir(parents=True, exist_ok=True)
-    await home.drivers(row.namespace)(output.artifact).get(output.artifact, to)
+    from tiphys.cli.artifacts import fetch
+
+    await fetch(home, row, output, to)
     sys.stderr.write(f'Created "{output.file}"\n')

@@ -6,10 +6,13 @@ Exit codes: 0 all well; 1 a workflow failed; 2 the request cannot be carried out
 
 from __future__ import annotations
 
+import atexit
 import gc
 import importlib
+import os
 import sys
-from typing import Final
+from contextlib import suppress
+from typing import Final, NoReturn
 
 import click
 
@@ -20,6 +23,7 @@ _OBJECTS: Final = 50_000
 """New objects between two looks for garbage: the usual 700 cost a short command a tenth of it."""
 COMMANDS: Final[dict[str, str]] = {
     "apply": "tiphys.cli.apply:apply",
+    "artifacts": "tiphys.cli.artifacts:artifacts",
     "cluster-template": "tiphys.cli.templates:cluster_template",
     "auth": "tiphys.cli.auth:auth",
     "completion": "tiphys.cli.completion:completion",
@@ -56,6 +60,7 @@ COMMANDS: Final[dict[str, str]] = {
 
 HELP: Final[dict[str, str]] = {
     "apply": "Keep templates and other objects of files.",
+    "artifacts": "List and fetch what the steps of a workflow made.",
     "cluster-template": "Manage templates of all namespaces.",
     "auth": "Make, list and revoke tokens for the server.",
     "completion": "Print the script that completes commands in a shell.",
@@ -146,7 +151,30 @@ def cli(context: click.Context) -> None:
 
 
 def main() -> None:
-    """Run the command line; the only place that turns errors into exit codes."""
+    """Run the command line and leave."""
+    try:
+        _main()
+    except SystemExit as exc:
+        leave(exc.code if isinstance(exc.code, int) else 0)
+
+
+def leave(code: int) -> NoReturn:
+    """End the process.
+
+    obstore's threads may still let go of Python's objects when Python winds up; the process would
+    then abort, now and then, after all was done. So there is no winding up where it was used.
+    """
+    if "obstore" in sys.modules:
+        atexit._run_exitfuncs()
+        with suppress(OSError, ValueError):  # a closed pipe was told of before
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
+def _main() -> None:
+    """Carry out the command; the only place that turns errors into exit codes."""
     gc.set_threshold(_OBJECTS)
     try:
         code = cli.main(prog_name="tiphys", standalone_mode=False)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tiphys.app import Choice, Local
     from tiphys.messages import Strategy
     from tiphys.ports import RunRow, Update
+    from tiphys.service.moving import Moves
 
 _POLL_SECONDS = 0.1
 
@@ -43,16 +44,19 @@ class Screen(Protocol):
 class Lines:
     """A line for each change, for pipes."""
 
-    def __init__(self) -> None:
+    def __init__(self, moves: Moves) -> None:
         """Start with nothing said."""
         from tiphys.cli.render.plain import PlainLog
 
         self._log = PlainLog()
+        self._moves = moves
 
     def show(self, update: Update) -> None:
         """Print what is new."""
         now = time.time()
-        lines = [self._log.node(msgspec.json.decode(node), now) for node in update.nodes]
+        nodes = [msgspec.json.decode(data) for data in update.nodes]
+        self._moves.see(nodes)
+        lines = [self._log.node(node, now) for node in nodes]
         lines += self._log.workflow(update.workflow, now)
         write("".join(f"{line}\n" for line in lines if line))
 
@@ -60,12 +64,14 @@ class Lines:
 class Tree:
     """The live tree, on a terminal."""
 
-    def __init__(self, colour: bool) -> None:
-        """Prepare the view."""
+    def __init__(self, colour: bool, moves: Moves) -> None:
+        """Prepare the view; `moves` knows what jobs load and save."""
+        from tiphys.cli.moving import Notes
         from tiphys.cli.render import Style
         from tiphys.cli.render.live import LiveTree
 
-        self.view = LiveTree(time.time, Style(colour=colour))
+        self.view = LiveTree(time.time, Style(colour=colour), notes=Notes(moves))
+        self._moves = moves
         self._nodes: dict[str, Any] = {}
 
     def show(self, update: Update) -> None:
@@ -73,6 +79,7 @@ class Tree:
         for data in update.nodes:
             node = msgspec.json.decode(data)
             self._nodes[node["id"]] = node
+            self._moves.see([node])
         status = update.workflow["status"]
         if isinstance(status, dict):
             self.view.update({**update.workflow, "status": {**status, "nodes": self._nodes}})
@@ -134,12 +141,16 @@ async def _run_one(session: Session, home: Local, row: RunRow, output: str | Non
     if output is not None:
         await _drive(home, row, Silence().show)
     elif sys.stdout.isatty():
-        tree = Tree(session.colour)
+        tree = Tree(session.colour, home.moves(row))
         with tree.view:
             await _drive(home, row, tree.show)
         printing.failures(await home.viewer.get(row.namespace, row.name))
     else:
-        await _drive(home, row, Lines().show)
+        from tiphys.cli.moving import lines
+
+        moves = home.moves(row)
+        async with lines(moves):
+            await _drive(home, row, Lines(moves).show)
     workflow = await home.viewer.get(row.namespace, row.name)
     if output is not None:
         style = Style("wide" if output == "wide" else "default", session.colour)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -77,21 +77,30 @@ async def wait(session: Session, names: tuple[str, ...], lenient: bool) -> int:
 async def watch_one(session: Session, home: Local, name: str) -> None:
     """Show a workflow until it ends: a live tree on a terminal, lines in a pipe."""
     from tiphys.cli import printing
+    from tiphys.cli.moving import Notes, lines
     from tiphys.cli.render import Style
     from tiphys.cli.render.live import LiveTree
     from tiphys.cli.render.plain import PlainLog
 
     row = await home.store.find(session.namespace, name)
+    moves = home.moves(row)
     if not sys.stdout.isatty():
         log = PlainLog()
-        async for workflow in _changes(session, home, row):
-            for line in log.workflow(workflow, time.time()):
-                write(f"{line}\n")
+        async with lines(moves):
+            async for workflow in _changes(session, home, row):
+                moves.see(_nodes(workflow))
+                for line in log.workflow(workflow, time.time()):
+                    write(f"{line}\n")
         return
-    with LiveTree(time.time, Style(colour=session.colour)) as tree:
+    with LiveTree(time.time, Style(colour=session.colour), notes=Notes(moves)) as tree:
         async for workflow in _changes(session, home, row):
+            moves.see(_nodes(workflow))
             tree.update(workflow)
     printing.failures(await home.viewer.whole(await home.store.find(row.namespace, row.name)))
+
+
+def _nodes(workflow: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    return (workflow["status"].get("nodes") or {}).values()
 
 
 async def _changes(session: Session, home: Local, row: RunRow) -> AsyncIterator[dict[str, Any]]:

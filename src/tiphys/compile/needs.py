@@ -215,6 +215,9 @@ class _Needs:
                 what, place = f"{store} artifacts", f"{path}.{store}"
                 for item in self.runtime.missing(f"artifacts.{store}", what, place):
                     yield replace(item, hint=install_hint(store))
+        if "items" in artifact:  # a runtime never has it: it is Tiphys's own word
+            for item in self.runtime.missing("artifacts.items", "items", f"{path}.items"):
+                yield replace(item, hint="it stands for the artifacts of a loop: use `from`")
 
 
 def _claims(spec: JsonObject) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The outputs of a loop as one value: JSON lists over its successful items.
+"""The outputs of a loop as one value: JSON lists over its successful items, and directories.
 
 Source: reference/engine.md 3.6, reference/language.md 6.5; argo workflow/controller/operator.go,
 processAggregateNodeOutputs.
@@ -7,20 +7,24 @@ processAggregateNodeOutputs.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from tiphys.engine.state import Node
 from tiphys.expr.errors import TemplateError
 from tiphys.expr.gotext import json_string
 from tiphys.expr.values import MISSING, Missing
 from tiphys.model.arguments import Outputs
+from tiphys.model.artifacts import Artifact, ItemsArtifact
+
+_GOOD: Final = frozenset({"Succeeded", "Skipped"})
+"""A node that was copied from an earlier run is Skipped and has what it made then."""
 
 
 def _successes(nodes: Sequence[Node]) -> list[Outputs]:
-    """A node that was copied from an earlier run is Skipped and has what it made then."""
-    phases = {"Succeeded", "Skipped"}
-    return [n.outputs for n in nodes if n.phase in phases and n.outputs is not None]
+    return [n.outputs for n in nodes if n.phase in _GOOD and n.outputs is not None]
 
 
 def _exists(nodes: Sequence[Node], always: bool) -> bool:
@@ -98,3 +102,19 @@ def _one_parameter(outputs: Sequence[Outputs], name: str) -> str | Missing:
     if all(text.lstrip()[:1] in {"{", "["} and _is_json(text) for text in texts):
         return "[" + ",".join(_compact(text) for text in texts) + "]"
     return "[" + ",".join(json_string(text) for text in texts) + "]"
+
+
+def artifact(nodes: Sequence[Node], name: str) -> Artifact:
+    """Return an artifact of a loop: of each successful item that made it, called by its index.
+
+    Differs: Argo has no answer, the reference cannot be resolved. Here it is a directory; what
+    failed, was skipped or made nothing is missing in it, as it is in lists of parameters.
+    """
+    parts = [
+        replace(item, name=str(node.item), global_name="", path="", optional=None)
+        for node in nodes
+        if node.phase in _GOOD and node.outputs is not None
+        for item in node.outputs.artifacts
+        if item.name == name
+    ]
+    return Artifact(name=name, items=ItemsArtifact(artifacts=tuple(parts)))

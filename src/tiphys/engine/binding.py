@@ -107,7 +107,16 @@ def _by_expression(text: str, caller: Caller) -> Artifact | None:
 
 
 def narrow(artifact: Artifact, name: str, sub_path: str | None) -> Artifact:
-    """Return an artifact under another name, and of it what lies at `sub_path`."""
+    """Return an artifact under another name, and of it what lies at `sub_path`.
+
+    Raises CallError if that is an item of a loop which made nothing.
+    """
+    if artifact.items is not None and sub_path and (path := sub_path.strip("/")):
+        item, _, rest = path.partition("/")
+        parts = {part.name: part for part in artifact.items.artifacts}
+        if item not in parts:
+            raise CallError(f"artifact {artifact.name}: item {item!r} of the loop did not make it")
+        return narrow(parts[item], name, rest)
     changes: dict[str, object] = {"name": name, "from_": "", "global_name": "", "optional": None}
     kind = location_type(artifact)
     if sub_path and kind in KEY_FIELDS:

@@ -30,6 +30,10 @@ VOLATILE = ("workflow.status", "workflow.duration", "workflow.failures")
 """Variables whose value depends on when they are read."""
 
 
+_OF_LOOP = ("TaskGroup", "Skipped")
+"""What a step or task with a loop leaves under its own name: its items, or that there are none."""
+
+
 class Names(Protocol):
     """A scope: exact names, all names at or under a path, artifacts."""
 
@@ -427,18 +431,50 @@ class FrameScope:
             yield from node_variables(self._program, self._state, node, call)
 
     def artifact(self, name: str) -> Artifact | None:
-        """Return an output artifact of an earlier step or task."""
+        """Return an output artifact of an earlier step or task; of a loop, all its items'."""
         if not name.startswith(self._prefix):
             return self._below.artifact(name)
         step, _, rest = name[len(self._prefix) :].partition(".")
-        node = self._own if self._own is not None and is_own(self._own, step) else None
-        if node is None and self._call(step) is not None:
-            node = self._state.find(self.node_name(step))
         prefix = "outputs.artifacts."
-        if node is None or node.outputs is None or not rest.startswith(prefix):
+        if not rest.startswith(prefix):
             return None
         wanted = rest[len(prefix) :]
-        return next((item for item in node.outputs.artifacts if item.name == wanted), None)
+        if self._own is not None and is_own(self._own, step):
+            return _artifact_of(self._own, wanted)
+        call = self._call(step)
+        if call is None:
+            return None
+        node = self._state.find(self.node_name(step))
+        if call.loop is not None and (node is None or node.kind in _OF_LOOP):
+            whole = node or self._state.find(self.group_name(step))
+            return self._artifact_of_loop(step, whole, wanted)
+        return _artifact_of(node, wanted)
+
+    def _artifact_of_loop(self, step: str, whole: Node | None, wanted: str) -> Artifact | None:
+        """Return the artifacts of a loop that was gone through; `whole` stands for all of it."""
+        if whole is None or not _was_gone_through(whole):
+            return None
+        nodes = self.loop_nodes(step)
+        found = aggregate.artifact(nodes, wanted)
+        call = self._call(step)
+        keys = {node.template for node in nodes} or {call.target.key if call is not None else ""}
+        known = [self._program.templates[key] for key in keys if key in self._program.templates]
+        is_made = not known or any(wanted in item.declared_artifacts for item in known)
+        return found if is_made or (found.items and found.items.artifacts) else None
+
+
+def _was_gone_through(whole: Node) -> bool:
+    """Tell whether a loop was: it has ended, or it had no items. One that was omitted was not."""
+    return (
+        whole.phase == "Skipped"
+        if whole.kind == "Skipped"
+        else whole.kind == "StepGroup" or (whole.fulfilled)
+    )
+
+
+def _artifact_of(node: Node | None, wanted: str) -> Artifact | None:
+    artifacts = node.outputs.artifacts if node is not None and node.outputs is not None else ()
+    return next((item for item in artifacts if item.name == wanted), None)
 
 
 def is_own(node: Node, step: str) -> bool:

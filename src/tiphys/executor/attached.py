@@ -35,6 +35,7 @@ _PAUSE_SECONDS: Final = 0.05
 _START_SECONDS: Final = 0.5
 _ENTER_SECONDS: Final = 5.0
 _NO_COMMAND: Final = (b"ERROR (catatonit", b"[FATAL tini")
+_LAST_BYTES: Final = 4096
 _NOT_THERE: Final = ("not found", "no such file or directory")
 _KEPT: Final = {signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD, signal.SIGPIPE, signal.SIGCONT}
 
@@ -142,7 +143,7 @@ class Frames:
     @property
     def is_refusal(self) -> bool:
         """Whether the last words are those of the container's init about a missing command."""
-        return self._last.startswith(_NO_COMMAND)
+        return self._last.rstrip().rpartition(b"\n")[2].startswith(_NO_COMMAND)
 
     def take(self, piece: bytes) -> Iterator[tuple[int, bytes]]:
         """Yield the frames that are whole now."""
@@ -153,7 +154,8 @@ class Frames:
                 return
             target, text = (2 if self._rest[0] == 2 else 1), self._rest[_HEAD_BYTES:end]
             self._rest = self._rest[end:]
-            self._last = text if target == 2 else b""
+            # docker's tini says it in several pieces.
+            self._last = (self._last + text)[-_LAST_BYTES:] if target == 2 else b""
             yield target, text
 
 

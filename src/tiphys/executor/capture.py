@@ -20,6 +20,8 @@ from tiphys.executor import archive, contract
 from tiphys.executor.ends import PodEnd, Verdict, member_ends, pod_verdict
 from tiphys.executor.layout import Layout
 from tiphys.executor.members import MAIN, main_container, mains_of, name_of
+from tiphys.executor.meter import Meter
+from tiphys.executor.moving import MoveFile
 from tiphys.executor.stage import clean_path
 from tiphys.executor.transfers import RETRY, DriverOf, Retry, Transfers
 from tiphys.messages import ContainerReported, JobFinished, JobSpec
@@ -73,7 +75,7 @@ async def capture(
     retry: Retry = RETRY,
 ) -> JobFinished:
     """Return the final report after the artifacts and the log are in their stores."""
-    found, transfers = _Captured(), Transfers(job, drivers, retry)
+    found, transfers = _Captured(), Transfers(job.template.archive_location, drivers, retry)
     await asyncio.to_thread(_capture_values, job, layout, found)
     failures = []
     for artifact in job.template.outputs.artifacts:
@@ -160,17 +162,27 @@ async def _save(
         if artifact.optional:
             return None
         raise Permanent(no_artifact(artifact.path))
+    file = MoveFile(layout.directory)
     if archive.is_none(artifact.archive):
-        found.stored[artifact.name] = await transfers.save(source, artifact)
+        with file.showing(Meter(artifact.name, "saving", _size_of(source))) as meter:
+            found.stored[artifact.name] = await transfers.save(source, artifact, meter)
         return artifact
     scratch = Path(layout.directory, contract.OUTPUTS, "artifacts")
     packed = scratch / f"{artifact.name}{archive.suffix(artifact.archive)}"
-    await asyncio.to_thread(_pack, source, packed, artifact, name)
+    with file.showing(Meter(artifact.name, "packing")) as meter:
+        meter.grow(str(packed))
+        await asyncio.to_thread(_pack, source, packed, artifact, name)
     try:
-        found.stored[artifact.name] = await transfers.save(packed, artifact)
+        with file.showing(Meter(artifact.name, "saving", packed.stat().st_size)) as meter:
+            found.stored[artifact.name] = await transfers.save(packed, artifact, meter)
     finally:
         packed.unlink(missing_ok=True)
     return artifact
+
+
+def _size_of(source: Path) -> int | None:
+    """Return a file's size in bytes; that of a tree would take a walk of its own."""
+    return source.stat().st_size if source.is_file() else None
 
 
 def _source(path: str, layout: Layout) -> tuple[Path, str]:

@@ -22,6 +22,7 @@ has one (reference/executor.md 2). Who writes, what, and when:
 | `argo/progress` | a pod's programs (sandbox) | `progress` of all its containers |
 | `shm/` | a pod's programs (sandbox) | `/dev/shm` of all its containers |
 | `outputs/` | engine, while capturing | packed artifacts on their way to the repository |
+| `moving` | engine, while a transfer takes long | JSON: which artifact, bytes so far and in all |
 | `stored` | engine, after capturing | JSON: size and SHA-256 of each artifact, by its name |
 | `report` | engine, by rename | the final JobReport, JSON: the job is over |
 
@@ -69,6 +70,7 @@ TERMINATION_LOG: Final = "termination-log"
 DEADLINE: Final = "deadline"
 USAGE: Final = "usage"
 OUTPUTS: Final = "outputs"
+MOVING: Final = "moving"
 STORED: Final = "stored"
 REPORT: Final = "report"
 VOLUMES: Final = "volumes"

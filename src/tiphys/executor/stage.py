@@ -19,6 +19,8 @@ import msgspec
 from tiphys.errors import NotFound, Permanent, TiphysError
 from tiphys.executor import archive, contract
 from tiphys.executor.layout import Layout
+from tiphys.executor.meter import Meter
+from tiphys.executor.moving import MoveFile
 from tiphys.executor.transfers import RETRY, DriverOf, Retry, Transfers
 from tiphys.messages import JobSpec
 from tiphys.model.artifacts import Artifact, location_type
@@ -65,23 +67,30 @@ async def load_inputs(
     job: JobSpec, layout: Layout, drivers: DriverOf, retry: Retry = RETRY
 ) -> None:
     """Place the input artifacts, in order. The first failure is raised, in Argo's words."""
-    transfers = Transfers(job, drivers, retry)
+    transfers = Transfers(job.template.archive_location, drivers, retry)
+    file = MoveFile(layout.directory)
     for artifact in job.template.inputs.artifacts:
         if location_type(artifact):
-            await _load(artifact, layout, transfers)
+            with file.showing(Meter(artifact.name, "loading")) as meter:
+                await _load(artifact, layout, transfers, meter)
         elif not artifact.optional:
             raise Permanent(f"required artifact '{artifact.name}' not supplied")
 
 
-async def _load(artifact: Artifact, layout: Layout, transfers: Transfers) -> None:
+async def _load(artifact: Artifact, layout: Layout, transfers: Transfers, meter: Meter) -> None:
     try:
         target = Path(layout.host(clean_path(artifact)))
-        arrived = target.with_name(target.name + ".tmp")
+    except TiphysError as exc:
+        raise Permanent(f"artifact {artifact.name} failed to load: {exc}") from exc
+    arrived = target.with_name(target.name + ".tmp")
+    try:
         await asyncio.to_thread(_make_room, target, arrived)
-        await transfers.load(artifact, arrived)
+        await transfers.load(artifact, arrived, meter)
         await asyncio.to_thread(_place, artifact, arrived, target)
     except NotFound as exc:
-        if not artifact.optional:
+        if artifact.optional:
+            await asyncio.to_thread(_make_room, target, arrived)
+        else:
             raise Permanent(f"artifact {artifact.name} failed to load: {exc}") from exc
     except (TiphysError, OSError) as exc:
         raise Permanent(f"artifact {artifact.name} failed to load: {exc}") from exc

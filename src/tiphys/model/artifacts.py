@@ -262,6 +262,16 @@ class LocalArtifact(Model, frozen=True, kw_only=True):
     key: str = always("")
 
 
+class ItemsArtifact(Model, frozen=True, kw_only=True):
+    """What the items of a loop made: a directory with an entry for each, called by its index.
+
+    Ours: in Argo the artifacts of a loop cannot be passed on. Nobody writes it; it is what
+    `from` becomes. Items that made nothing are missing.
+    """
+
+    artifacts: tuple[Artifact, ...] = ()
+
+
 class ArtifactLocation(Model, frozen=True, kw_only=True):
     """Where an artifact is kept; at most one store is set."""
 
@@ -277,6 +287,7 @@ class ArtifactLocation(Model, frozen=True, kw_only=True):
     azure: AzureArtifact | None = None
     plugin: PluginArtifact | None = None
     local: LocalArtifact | None = None
+    items: ItemsArtifact | None = None
 
 
 class Artifact(ArtifactLocation, frozen=True, kw_only=True):
@@ -298,6 +309,7 @@ class Artifact(ArtifactLocation, frozen=True, kw_only=True):
 
 LOCATIONS: Final = (
     *("artifactory", "azure", "git", "gcs", "hdfs", "http", "oss", "raw", "s3", "plugin", "local"),
+    "items",
 )
 """The fields of an artifact that say where it is; of several, the first counts, as in Argo."""
 

@@ -8,7 +8,7 @@ ArtifactLocation.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
@@ -22,6 +22,7 @@ from tiphys.model.artifacts import (
     AzureArtifact,
     GCSArtifact,
     HDFSArtifact,
+    ItemsArtifact,
     OSSArtifact,
     PluginArtifact,
     S3Artifact,
@@ -49,6 +50,7 @@ _URLS: Final = ("http", "artifactory")
 _NO_KEY: Final = {
     "git": "key unsupported: git artifact does not have a key",
     "raw": "key unsupported: raw artifat does not have key",
+    "items": "the artifacts of a loop have no key in common",
 }
 _COMPLETE: Final[Mapping[str, tuple[str, ...]]] = {
     "artifactory": ("url", "username_secret"),
@@ -62,6 +64,7 @@ _COMPLETE: Final[Mapping[str, tuple[str, ...]]] = {
     "s3": ("endpoint", "bucket", "key"),
     "plugin": ("name", "configuration", "key"),
     "local": ("key",),
+    "items": (),
 }
 """Fields without which a location is only a key."""
 _REPOSITORY_ORDER: Final = ("artifactory", "azure", "gcs", "hdfs", "oss", "plugin", "s3")
@@ -112,6 +115,11 @@ def below(where: _Location, sub_path: str) -> _Location:
     return with_key(where, posixpath.normpath(posixpath.join(key_of(where), sub_path)))
 
 
+def with_parts(artifact: Artifact, parts: Iterable[Artifact]) -> Artifact:
+    """Return a loop's artifact with other artifacts of its items."""
+    return replace(artifact, items=ItemsArtifact(artifacts=tuple(parts)))
+
+
 def complete(artifact: Artifact, base: ArtifactLocation | None) -> Artifact:
     """Return an artifact that is only a key as one of the repository `base`, under its own key.
 
@@ -119,6 +127,8 @@ def complete(artifact: Artifact, base: ArtifactLocation | None) -> Artifact:
     repository the artifact stays as it is. Raises UserError if it can have no key.
     Source: argo workflow_types.go, ArtifactLocation.Relocate.
     """
+    if artifact.items is not None:
+        return with_parts(artifact, [complete(part, base) for part in artifact.items.artifacts])
     if base is None or has_location(artifact) or not (kind := location_type(base)):
         return artifact
     moved = with_key(base, key_of(artifact))

@@ -56,12 +56,21 @@ class Files:
 
     async def is_folder(self, where: Artifact) -> bool:
         """Tell whether an artifact is a directory."""
+        if where.items is not None:
+            return True
         key = key_of(where).strip("/")
         files = await self.files(where)
         return bool(files) and all(entry.key.strip("/") != key for entry in files)
 
     async def open(self, where: Artifact) -> AsyncIterator[bytes]:
-        """Return a file's bytes in pieces, the first of which is there. Raises NotFound."""
+        """Return a file's bytes in pieces, the first of which is there.
+
+        Raises NotFound, and UserError for the directory that the items of a loop made.
+        """
+        if where.items is not None:
+            raise UserError(
+                f"artifact {where.name} has a file for each item of a loop: ask for one"
+            )
         pieces = self.drivers(where).open(where)
         first = await anext(pieces, b"")
 
@@ -104,6 +113,12 @@ def inside(where: Artifact, path: str) -> Artifact:
         return where
     if "\0" in clean or "\\" in clean:
         raise NotFound("no such file")
+    if where.items is not None:
+        item, _, rest = clean.partition("/")
+        found = next((part for part in where.items.artifacts if part.name == item), None)
+        if found is None:
+            raise NotFound("no such file")
+        return inside(found, rest)
     return with_key(where, f"{key_of(where).rstrip('/')}/{clean}")
 
 
@@ -127,6 +142,12 @@ def file_name(where: Artifact) -> str:
     kind = location_type(where)
     name = posixpath.basename(key_of(where).rstrip("/")) if kind in KEY_FIELDS else where.name
     return "".join(c for c in name if c.isprintable() and c not in '"\\/;')
+
+
+def items_of(where: Artifact) -> list[str]:
+    """Return what a listing of a loop's artifact shows: its items."""
+    parts = where.items.artifacts if where.items is not None else ()
+    return [f"{part.name}/" if part.items is not None else part.name for part in parts]
 
 
 def names_below(where: Artifact, entries: Sequence[Entry]) -> list[str]:

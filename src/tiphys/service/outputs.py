@@ -1,4 +1,4 @@
-"""The output artifacts of a workflow, each with all that it takes to reach it."""
+"""The artifacts of a workflow, each with all that it takes to reach it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from tiphys.model.artifacts import Artifact
 from tiphys.model.locations import key_of
 from tiphys.model.status import NodeStatus
 from tiphys.ports import Journal, RunRow
+from tiphys.service.downloads import Side
 
 PATH = "{namespace}/{workflowName}/{nodeId}/outputs/{artifactName}"
 """Where the download of an artifact lies, unless told otherwise."""
@@ -38,7 +39,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """An artifact that a node has stored."""
+    """An artifact of a node."""
 
     node: NodeStatus
     artifact: Artifact
@@ -72,13 +73,25 @@ def template_of(node: NodeStatus) -> str:
 
 async def outputs_of(journal: Journal, row: RunRow, wanted: Wanted) -> list[Output]:
     """Return the output artifacts of a run that are meant, in the order of its nodes."""
+    _, found = await artifacts_of(journal, row, "outputs")
+    return [item for item in found if wanted.fits(item)]
+
+
+async def artifacts_of(
+    journal: Journal, row: RunRow, side: Side
+) -> tuple[list[NodeStatus], list[Output]]:
+    """Return the nodes of a run, and the artifacts that they have on one side."""
     snapshot, events, _ = await journal.load(row.run)
     run = revive(snapshot, events, recompile)
-    found = []
-    for node in run.state.nodes.values():
-        status = node_status(run, node)
-        for artifact in status.outputs.artifacts if status.outputs is not None else ():
-            output = Output(status, artifact)
-            if wanted.fits(output):
-                found.append(Output(status, reachable(run, status, artifact)))
-    return found
+    nodes = [node_status(run, node) for node in run.state.nodes.values()]
+    found = [
+        Output(status, reachable(run, status, artifact))
+        for status in nodes
+        for artifact in _held(status, side)
+    ]
+    return nodes, found
+
+
+def _held(status: NodeStatus, side: Side) -> tuple[Artifact, ...]:
+    part = status.outputs if side == "outputs" else status.inputs
+    return part.artifacts if part is not None else ()

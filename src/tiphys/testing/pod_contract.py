@@ -12,6 +12,7 @@ from ipaddress import ip_address
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from tiphys.messages import (
     ContainerReported,
@@ -21,7 +22,14 @@ from tiphys.messages import (
     JobStarted,
     JobWaiting,
 )
-from tiphys.model.arguments import Outputs
+from tiphys.model.arguments import Inputs, Outputs
+from tiphys.model.artifacts import (
+    ArchiveStrategy,
+    Artifact,
+    ItemsArtifact,
+    NoneStrategy,
+    ZipStrategy,
+)
 from tiphys.model.base import JsonObject
 from tiphys.model.containers import Container
 from tiphys.model.templates import (
@@ -106,6 +114,39 @@ def members_of(session: Session, job: JobSpec) -> list[tuple[str, str]]:
 @pytest.mark.anyio
 class PodContract:
     """The claims. `world` is a fixture of the subclass's module."""
+
+    # ------------------------------------------------------------------------------ artifacts
+
+    async def test_the_artifacts_of_a_loop_are_a_directory_of_its_items(self, world: World) -> None:
+        keys = {"0": "wf/0.tgz", "2": "wf/2", "3": "wf/3.zip"}
+        how = (None, ArchiveStrategy(none=NoneStrategy()), ArchiveStrategy(zip=ZipStrategy()))
+        parts = tuple(
+            local(name, "", key, archive=packed)
+            for (name, key), packed in zip(keys.items(), how, strict=True)
+        )
+        paths = ("/work-a/file", "/work-a/dir", "/work-a/dir")
+        saved = [replace(p, path=at) for p, at in zip(parts, paths, strict=True)]
+        made = template_of(
+            "makes",
+            container=main("mkdir -p /work-a/dir; echo 0 > /work-a/file; echo 1 > /work-a/dir/f"),
+            outputs=Outputs(artifacts=tuple(saved)),
+        )
+        nested = Artifact(name="9", items=ItemsArtifact(artifacts=parts[:1]))
+        whole = Artifact(
+            name="in", path="/work-b", items=ItemsArtifact(artifacts=(*parts, nested)), mode=0o755
+        )
+        none = Artifact(name="none", path="/work-c", items=ItemsArtifact())
+        used = template_of(
+            "uses",
+            container=main("cd /work-b; ls . 9; cat 0 2/f 3/f 9/0; ls /work-c"),
+            inputs=Inputs(artifacts=(whole, none)),
+        )
+        async with Session(world, world.open()) as here:
+            first = await here.run(pod_job(world, made))
+            done = await here.run(pod_job(world, used, capture_result=True))
+        assert (first.phase, done.phase, done.message) == ("Succeeded", "Succeeded", "")
+        listed = ".: 0 2 3 9 9: 0 0 1 1 0"
+        assert (done.outputs.result or "").split() == listed.split()
 
     # ------------------------------------------------------------------------ init containers
 

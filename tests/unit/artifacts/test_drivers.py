@@ -145,7 +145,7 @@ def test_a_missing_package_is_named_with_its_extra(monkeypatch, where, package, 
 
 
 def test_every_kind_of_artifact_has_a_driver():
-    assert BUILTIN.keys() == set(LOCATIONS)
+    assert BUILTIN.keys() == {*LOCATIONS} - {"items"}  # what those of a loop are made of has
 
 
 async def test_a_key_without_a_bucket_is_in_the_default_repository(tmp_path):

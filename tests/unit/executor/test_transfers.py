@@ -75,13 +75,13 @@ def spec(**template):
 
 async def test_only_a_bad_connection_is_tried_again_and_waits_grow(tmp_path):
     sleeps, driver = Sleeps(), Flaky(*[Transient("down")] * 4)
-    transfers = Transfers(spec(), driver, retry(sleeps))
+    transfers = Transfers(BASE, driver, retry(sleeps))
     await transfers.load(Artifact(name="a", s3=S3Artifact(key="k")), tmp_path / "x")
     assert (tmp_path / "x").read_bytes() == b"whole"
     assert sleeps == [1.25, 2.0, 3.2, 5.12]
     for error in (NotFound("none"), Permanent("no")):
         with pytest.raises(type(error)):
-            await Transfers(spec(), Flaky(error), retry(sleeps)).load(
+            await Transfers(BASE, Flaky(error), retry(sleeps)).load(
                 Artifact(name="a", s3=S3Artifact(key="k")), tmp_path / "x"
             )
     assert len(sleeps) == 4
@@ -89,7 +89,7 @@ async def test_only_a_bad_connection_is_tried_again_and_waits_grow(tmp_path):
 
 async def test_when_tries_run_out_argos_words_are_used(tmp_path):
     driver = Flaky(*[Transient("down")] * 5)
-    transfers = Transfers(spec(), driver, retry(Sleeps()))
+    transfers = Transfers(BASE, driver, retry(Sleeps()))
     with pytest.raises(Transient, match=r"^timed out waiting for the condition: down$"):
         await transfers.load(Artifact(name="a", s3=S3Artifact(key="k")), tmp_path / "x")
 

@@ -24,6 +24,7 @@ from tiphys.model import (
     templates,
     workflow,
 )
+from tiphys.model.artifacts import ItemsArtifact
 from tiphys.model.codec import (
     argo_text,
     convert,
@@ -157,6 +158,8 @@ def sample(kind):
             return [sample(kind.item_type)]
         case info.DictType():
             return {"k": sample(kind.value_type)}
+        case info.StructType() if kind.cls is ItemsArtifact:
+            return {}  # holds artifacts again
         case info.StructType():
             tables = kubernetes.FIELDS.get(kind.cls.__name__, {})
             return {

@@ -29,6 +29,7 @@ from tiphys.service.downloads import (
     artifact_of,
     file_name,
     inside,
+    items_of,
     names_below,
     upload_place,
 )
@@ -131,7 +132,10 @@ async def browse(call: Call) -> Answer:
 
 async def _listed(call: Call, where: Artifact) -> Response:
     """Return a page of what is in a directory, or the page that it has itself."""
-    names = names_below(where, await call.services.downloads.of(call.namespace).files(where))
+    if where.items is not None:
+        names = items_of(where)
+    else:
+        names = names_below(where, await call.services.downloads.of(call.namespace).files(where))
     if not names:
         raise NotFound("no such directory")
     if "index.html" in names:

@@ -7,7 +7,7 @@ rich does the drawing and is imported when a view is opened.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TextIO
 
@@ -28,16 +28,22 @@ _QUIET_ICONS = ("✔", "○", "Succeeded", "Skipped")
 class LiveTree:
     """A context manager that shows the last workflow it was fed with.
 
-    `now` is the clock that running durations are measured with.
+    `now` is the clock that running durations are measured with. `notes` says what is told beside
+    nodes instead of their messages, by id; it is asked for each frame.
     """
 
     def __init__(
-        self, now: Callable[[], float], style: Style, stream: TextIO | None = None
+        self,
+        now: Callable[[], float],
+        style: Style,
+        stream: TextIO | None = None,
+        notes: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         from rich.console import Console
         from rich.live import Live
 
         self._now = now
+        self._notes = notes
         self._style = style
         self._workflow: JsonObject | None = None
         self._nodes: dict[str, JsonObject] = {}
@@ -83,7 +89,11 @@ class LiveTree:
         if self._workflow is None:
             return Text("")
         # Frames are drawn by rich's thread: copying a dict is one step that nothing can cut in on.
-        status = {**(self._workflow.get("status") or {}), "nodes": dict(self._nodes)}
+        nodes = dict(self._nodes)
+        for key, note in self._notes().items():
+            if key in nodes:
+                nodes[key] = {**nodes[key], "message": note}
+        status = {**(self._workflow.get("status") or {}), "nodes": nodes}
         height = sys.maxsize if self._is_closing else self._console.height
         text = picture({**self._workflow, "status": status}, self._now(), self._style, height)
         drawn = Text.from_ansi(text, no_wrap=True, overflow="ellipsis")

@@ -12,6 +12,7 @@ from tiphys.errors import Conflict, NotFound, Permanent, TiphysError
 from tiphys.executor import contract
 from tiphys.executor.run import Member
 from tiphys.model.base import JsonObject
+from tiphys.model.containers import Container
 from tiphys.runtime.engines import pause
 from tiphys.runtime.engines.api import Api
 from tiphys.runtime.engines.body import (
@@ -35,6 +36,26 @@ def container_name(directory: str, container: str) -> str:
     return f"tiphys-{known}-{container}"
 
 
+_HIDDEN: Final = (
+    "{} with httpGet or tcpSocket cannot be had: a pod's address cannot be reached from outside "
+    "where the engine runs without root; use `exec`, or the setting `container_network: host`"
+)
+
+
+def _asked_from_outside(container: Container) -> str:
+    """Return the probe or hook of a container that is a request to its address, "" if none is."""
+    fields = {
+        "startupProbe": container.startup_probe,
+        "livenessProbe": container.liveness_probe,
+        "readinessProbe": container.readiness_probe,
+        **{name: (container.lifecycle or {}).get(name) for name in ("postStart", "preStop")},
+    }
+    for name, handler in fields.items():
+        if isinstance(handler, dict) and ("httpGet" in handler or "tcpSocket" in handler):
+            return name
+    return ""
+
+
 class EnginePods:
     """Makes and removes containers. `network` is a network's name, "" for the usual one."""
 
@@ -44,6 +65,7 @@ class EnginePods:
         self._network = network
         self._has_pause = False
         self._is_podman: bool | None = None
+        self._hides_pods = False
 
     async def make(self, members: Iterable[Member], is_pod: bool) -> None:
         """Make a job's containers. Raises a TiphysError; those of an earlier try are replaced."""
@@ -55,6 +77,8 @@ class EnginePods:
                 net = Net(mode, holder, await self._names_each())
             if member.container is None:
                 continue
+            if self._hides_pods and (field := _asked_from_outside(member.container)):
+                raise Permanent(_HIDDEN.format(field))
             make_places(member)
             image = self._images.config(member.container.image)
             body = body_of(member, member.container, image, net)
@@ -65,10 +89,11 @@ class EnginePods:
         if self._network:
             return self._network
         info = await self._api.get("/info")
-        is_rootless = any("rootless" in item for item in info.get("SecurityOptions") or ())
+        options = info.get("SecurityOptions") or ()  # docker's word; podman has a field of its own
+        is_rootless = info.get("Rootless") is True or any("rootless" in item for item in options)
         self._network = "bridge"
         if is_rootless:
-            self._network = _OWN_NETWORK
+            self._network, self._hides_pods = _OWN_NETWORK, True
             try:
                 await self._api.get(f"/networks/{_OWN_NETWORK}")
             except NotFound:
