@@ -10,7 +10,6 @@ import click
 from tiphys.cli.session import (
     Session,
     is_asynchronous,
-    read_sources,
     runtime_option,
     settings_option,
     with_session,
@@ -18,6 +17,7 @@ from tiphys.cli.session import (
 )
 from tiphys.cli.submit import options_of, submit_options
 from tiphys.errors import TiphysError, UserError
+from tiphys.library.files import read_sources
 
 if TYPE_CHECKING:
     from tiphys.app import Local

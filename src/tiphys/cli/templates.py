@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tiphys.cli.session import Session, is_asynchronous, read_sources, with_session, write
+from tiphys.cli.session import Session, is_asynchronous, with_session, write
 from tiphys.errors import NotFound, TiphysError, UserError
+from tiphys.library.files import read_sources
 
 if TYPE_CHECKING:
     from tiphys.app import Local
