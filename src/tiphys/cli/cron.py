@@ -76,7 +76,7 @@ async def create(session: Session, files: tuple[str, ...], schedule: str, **valu
     from tiphys.service.cron import overridden
 
     documents = _documents(files, bool(values["strict"]))
-    options = options_of(session, values)
+    options = options_of(session.namespace, values)
     with local(session.settings) as home:
         for document, origin in documents:
             wanted = overridden(document, options, schedule)

@@ -14,7 +14,8 @@ from typing import Final
 import click
 
 import tiphys
-from tiphys.errors import TiphysError
+from tiphys.client.settings import is_remote
+from tiphys.errors import TiphysError, UserError
 
 _OBJECTS: Final = 50_000
 """New objects between two looks for garbage: the usual 700 cost a short command a tenth of it."""
@@ -49,6 +50,26 @@ COMMANDS: Final[dict[str, str]] = {
     "watch": "tiphys.cli.wait:watch",
 }
 """Verb to `module:command`."""
+REMOTE: Final[dict[str, str]] = {
+    "delete": "tiphys.cli.remote.changing:delete",
+    "get": "tiphys.cli.remote.reading:get",
+    "list": "tiphys.cli.remote.reading:list_",
+    "logs": "tiphys.cli.remote.reading:logs",
+    "node": "tiphys.cli.remote.changing:node",
+    "resubmit": "tiphys.cli.remote.submitting:resubmit",
+    "resume": "tiphys.cli.remote.changing:resume",
+    "retry": "tiphys.cli.remote.submitting:retry",
+    "stop": "tiphys.cli.remote.changing:stop",
+    "submit": "tiphys.cli.remote.submitting:submit",
+    "suspend": "tiphys.cli.remote.changing:suspend",
+    "terminate": "tiphys.cli.remote.changing:terminate",
+    "version": "tiphys.cli.remote.reading:version",
+    "wait": "tiphys.cli.remote.reading:wait",
+    "watch": "tiphys.cli.remote.reading:watch",
+}
+"""The same, where a server is named."""
+LOCAL: Final = frozenset(["auth", "engine", "expr", "lint", "render", "run", "server"])
+"""What is done here, whether a server is named or not."""
 
 HELP: Final[dict[str, str]] = {
     "apply": "Keep templates and other objects of files.",
@@ -94,6 +115,13 @@ class Verbs(click.Group):
         target = COMMANDS.get(cmd_name)
         if target is None:
             return None
+        if cmd_name not in LOCAL and is_remote(sys.argv[1:]):
+            if cmd_name not in REMOTE:
+                raise UserError(
+                    f"`tiphys {cmd_name}` cannot be done through a server yet; without ARGO_SERVER "
+                    "and --argo-server it is done in the home"
+                )
+            target = REMOTE[cmd_name]
         module, name = target.split(":")
         command: click.Command = getattr(importlib.import_module(module), name)
         return command

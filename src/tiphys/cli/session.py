@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 import sys
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
@@ -11,9 +10,22 @@ from typing import Any, ParamSpec, TypeVar
 
 import click
 
-from tiphys.library.driving import first_of
+from tiphys.cli.writing import write
 from tiphys.library.files import read_sources
 from tiphys.settings import RUNTIMES, Settings, load_settings
+
+__all__ = [
+    "Session",
+    "is_asynchronous",
+    "parameter_file_option",
+    "parameter_option",
+    "parse_labels",
+    "read_parameters",
+    "runtime_option",
+    "settings_option",
+    "with_session",
+    "write",
+]
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -88,6 +100,8 @@ def is_asynchronous(
     def wrapped(*args: _P.args, **kwargs: _P.kwargs) -> _R:
         import asyncio  # lint and expr need none, and start sooner
 
+        from tiphys.library.driving import first_of
+
         try:
             return asyncio.run(command(*args, **kwargs))
         except BaseExceptionGroup as group:
@@ -122,12 +136,3 @@ def parse_labels(text: str) -> list[tuple[str, str]]:
     from tiphys.service.submit import parse_pairs
 
     return parse_pairs(text)
-
-
-def write(text: str) -> None:
-    """Write to standard output; a reader that went away is not an error."""
-    try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -62,14 +62,30 @@ def submit_options(command: click.decorators.FC) -> click.decorators.FC:
     return command
 
 
-def options_of(session: Session, values: dict[str, object]) -> Overrides:
+def after_options(command: click.decorators.FC) -> click.decorators.FC:
+    """Add the options that say what is shown, and what is done afterwards."""
+    for option in reversed(
+        (
+            click.option("-o", "--output", type=click.Choice(["name", "json", "yaml", "wide"])),
+            click.option("--log", "logs", is_flag=True, help="Show its logs until it ends."),
+            click.option(
+                "-w", "--wait", "waits", is_flag=True, help="Wait for the end; exit 1 if it failed."
+            ),
+            click.option("--watch", "watches", is_flag=True, help="Watch until the end."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def options_of(namespace: str, values: dict[str, object]) -> Overrides:
     """Return the submit options a command was given."""
     from tiphys.service.artifact_keys import parse_artifacts
     from tiphys.service.submit import Overrides, parse_pairs
 
     priority = values["priority"]
     return Overrides(
-        namespace=session.namespace,
+        namespace=namespace,
         name=str(values["name"]),
         generate_name=str(values["generate_name"]),
         entrypoint=str(values["entrypoint"]),
@@ -109,7 +125,9 @@ async def check_files(
     from tiphys.library.submitting import check
 
     strict = bool(values["strict"])
-    checked = await check(home, lambda: (_load(files, strict), options_of(session, values)))
+    checked = await check(
+        home, lambda: (load_files(files, strict), options_of(session.namespace, values))
+    )
     if checked.notes:
         sys.stderr.write(f"no effect on one machine: {', '.join(checked.notes)}\n")
     return checked
@@ -128,13 +146,14 @@ async def submit_stored(
     if time:
         workflow = scheduled(workflow, time)
     runtime = choose_runtime(session.settings).name
-    options = options_of(session, {**values, "priority": None})
+    options = options_of(namespace, {**values, "priority": None})
     options = dataclasses.replace(options, runtime=runtime)
     documents = await stored_documents(home.objects, namespace)
     return [await home.submitter.submit(workflow, documents, options)]
 
 
-def _load(files: tuple[str, ...], strict: bool) -> Loaded:
+def load_files(files: tuple[str, ...], strict: bool) -> Loaded:
+    """Return the documents of files. Raises UserError."""
     from tiphys.service.documents import load
 
     if not files:
@@ -147,10 +166,7 @@ def _load(files: tuple[str, ...], strict: bool) -> Loaded:
 @submit_options
 @click.option("--from", "stored", default="", metavar="KIND/NAME", help="Run what is stored.")
 @click.option("--scheduled-time", default="", metavar="TIME", help="With --from: its due time.")
-@click.option("-o", "--output", type=click.Choice(["name", "json", "yaml", "wide"]))
-@click.option("-w", "--wait", "waits", is_flag=True, help="Wait for the end; exit 1 if it failed.")
-@click.option("--watch", "watches", is_flag=True, help="Watch until the end.")
-@click.option("--log", "logs", is_flag=True, help="Show its logs until it ends.")
+@after_options
 @click.option("--dry-run", is_flag=True, help="Only show what would be submitted; needs -o.")
 @click.option("--server-dry-run", is_flag=True, help="Only show what would be stored; needs -o.")
 @settings_option
@@ -176,7 +192,7 @@ async def submit(
     from tiphys.cli.render import Style
     from tiphys.cli.wait import wait_for, watch_one
 
-    _check_combination(output, values)
+    check_combination(output, values)
     stored, time = str(values.pop("stored")), str(values.pop("scheduled_time"))
     if stored and files:
         raise click.UsageError("cannot combine --from with file arguments")
@@ -205,7 +221,7 @@ async def submit(
     return 0
 
 
-def _check_combination(output: str | None, values: dict[str, object]) -> None:
+def check_combination(output: str | None, values: dict[str, object]) -> None:
     """Refuse options that contradict each other, in Argo's words and order."""
     flags = {"--dry-run": values["dry_run"], "--server-dry-run": values["server_dry_run"]}
     if values["waits"] and values["watches"]:
