@@ -42,12 +42,11 @@ _KINDS: dict[int, type[TiphysError]] = {
 
 
 class Client:
-    """Asks one server, over one connection that is kept."""
+    """Asks one server. A connection serves one request: servers let go of idle ones unsaid."""
 
     def __init__(self, place: Place) -> None:
         """Prepare; nothing is asked yet."""
         self.place = place
-        self._kept: HTTPConnection | None = None
 
     def ask(
         self, method: str, path: str, query: Query | None = None, body: JsonObject | None = None
@@ -57,23 +56,19 @@ class Client:
         `path` follows `/api/v1/`; its parts are quoted already. Empty values of `query` are left
         out.
         """
-        if self._kept is None:
-            self._kept = self._connect(_SECONDS)
+        connection = self._connect(_SECONDS)
         try:
-            content = self._read(self._send(self._kept, method, path, query, body))
-        except TiphysError:
-            raise
+            return self._object(self._send(connection, method, path, query, body).read())
         except (OSError, HTTPException) as exc:
-            self._kept = None
             raise self._lost(exc) from exc
-        return content
+        finally:
+            connection.close()
 
     def stream(self, path: str, query: Query | None = None) -> Iterator[JsonObject]:
         """Yield the `result` of each frame until the server ends the stream. Raises TiphysError."""
         connection = self._connect(None)
         try:
-            answer = self._send(connection, "GET", path, query, None)
-            for line in answer:
+            for line in self._send(connection, "GET", path, query, None):
                 if line.strip() and not line.startswith(b":"):
                     yield self._frame(line)
         except (OSError, HTTPException) as exc:
@@ -122,9 +117,6 @@ class Client:
         if answer.status != 200:
             raise _error(answer.status, answer.read(), self.place.address)
         return answer
-
-    def _read(self, answer: HTTPResponse) -> JsonObject:
-        return self._object(answer.read())
 
     def _frame(self, line: bytes) -> JsonObject:
         """Return the result in one frame of a stream. Raises the error that it may tell of."""

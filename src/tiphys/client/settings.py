@@ -32,7 +32,8 @@ class Place:
     @property
     def address(self) -> str:
         """Return how a person writes it."""
-        return f"{'https' if self.secure else 'http'}://{self.host}:{self.port}{self.base}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'https' if self.secure else 'http'}://{host}:{self.port}{self.base}"
 
 
 def is_remote(words: Sequence[str]) -> bool:

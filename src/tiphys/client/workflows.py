@@ -73,22 +73,26 @@ class Workflows:
         A stream that breaks off is taken up again. Raises NotFound, also if it is deleted.
         """
         losses = 0
+        known = False
         while True:
-            workflow = self.get(name)
-            yield workflow
-            if has_ended(workflow):
-                return
             try:
-                for event in self._events(workflow):
-                    losses = 0
-                    yield event
-                    if has_ended(event):
+                for workflow in self._while_it_lasts(name):
+                    yield workflow
+                    if has_ended(workflow):
                         return
+                    losses, known = 0, True
             except Transient:
                 losses += 1
-                if losses > _MOST_LOSSES:
+                if not known or losses > _MOST_LOSSES:
                     raise
             time.sleep(_AGAIN_SECONDS)
+
+    def _while_it_lasts(self, name: str) -> Iterator[JsonObject]:
+        """Yield a workflow as it is, and at each change until the stream breaks off."""
+        workflow = self.get(name)
+        yield workflow
+        if not has_ended(workflow):
+            yield from self._events(workflow)
 
     def _events(self, workflow: JsonObject) -> Iterator[JsonObject]:
         """Yield a workflow at each change after the version that is known. Raises NotFound."""
