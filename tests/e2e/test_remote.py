@@ -168,3 +168,35 @@ def test_a_server_with_tls_and_tokens_is_reached(home: Home) -> None:
         named = server.address.partition("//")[2]
         words = ("list", "-s", named, "-e", "-k", "-n", "default")
         assert away.run(*words, ARGO_SERVER="", ARGO_TOKEN=token).code == 0
+
+
+def test_templates_and_schedules_are_kept(away: Away) -> None:
+    spec = hello()["spec"]
+    head = {"apiVersion": "argoproj.io/v1alpha1"}
+    kept = {**head, "kind": "WorkflowTemplate", "metadata": {"name": "t", "labels": {"a": "b"}}}
+    shared = {**head, "kind": "ClusterWorkflowTemplate", "metadata": {"name": "c"}}
+    night = {**head, "kind": "CronWorkflow", "metadata": {"name": "n"}}
+    files = {
+        "template": away.home.file("t.json", {**kept, "spec": spec}),
+        "cluster-template": away.home.file("c.json", {**shared, "spec": spec}),
+        "cron": away.home.file(
+            "n.json", {**night, "spec": {"schedules": ["0 2 * * *"], "workflowSpec": spec}}
+        ),
+    }
+    for verb, file in files.items():
+        name = Path(file).stem
+        assert away.ok(verb, "lint", file)
+        assert away.ok(verb, "create", file).splitlines()[0].split() == ["Name:", name]
+        assert "already exists" in away.refused(verb, "create", file)
+        assert away.ok(verb, "update", file, "-o", "name") == f"{name}\n"
+        assert away.ok(verb, "get", name).splitlines()[0].split() == ["Name:", name]
+        assert name in away.ok(verb, "list")
+        assert away.ok(verb, "list", "-o", "name", "-l", "a=c") == ""
+        if verb == "cron":
+            assert away.ok("cron", "suspend", "n") == "CronWorkflow 'n' suspended\n"
+            assert json.loads(away.ok("cron", "get", "n", "-o", "json"))["spec"]["suspend"] is True
+            assert away.ok("cron", "resume", "n") == "CronWorkflow 'n' resumed\n"
+        away.ok(verb, "delete", name)
+        assert "not found" in away.refused(verb, "get", name)
+        assert "not found" in away.refused(verb, "update", file)
+        assert "no " in away.refused(verb, "create", away.home.file("w.json", hello())).lower()

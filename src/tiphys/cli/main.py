@@ -51,6 +51,8 @@ COMMANDS: Final[dict[str, str]] = {
 }
 """Verb to `module:command`."""
 REMOTE: Final[dict[str, str]] = {
+    "cluster-template": "tiphys.cli.remote.keeping:cluster_template",
+    "cron": "tiphys.cli.remote.keeping:cron",
     "delete": "tiphys.cli.remote.changing:delete",
     "get": "tiphys.cli.remote.reading:get",
     "list": "tiphys.cli.remote.reading:list_",
@@ -62,6 +64,7 @@ REMOTE: Final[dict[str, str]] = {
     "stop": "tiphys.cli.remote.changing:stop",
     "submit": "tiphys.cli.remote.submitting:submit",
     "suspend": "tiphys.cli.remote.changing:suspend",
+    "template": "tiphys.cli.remote.keeping:template",
     "terminate": "tiphys.cli.remote.changing:terminate",
     "version": "tiphys.cli.remote.reading:version",
     "wait": "tiphys.cli.remote.reading:wait",

@@ -17,6 +17,7 @@ from tiphys.library.files import read_sources
 
 if TYPE_CHECKING:
     from tiphys.app import Local
+    from tiphys.model.base import JsonObject
     from tiphys.model.codec import Document
     from tiphys.service.documents import Loaded
     from tiphys.service.templates import AnyTemplate, Templates
@@ -112,8 +113,8 @@ async def _each(
     from tiphys.app import local
 
     files, strict, is_cluster = chosen
-    loaded = _loaded(files, strict)
-    found = _of_scope(loaded, is_cluster)
+    loaded = load_files(files, strict)
+    found = of_scope(loaded, is_cluster)
     with local(session.settings) as home:
         own = _templates(home, is_cluster)
         for document, origin in found:
@@ -124,7 +125,8 @@ async def _each(
             write(_shown(made, output))
 
 
-def _loaded(files: tuple[str, ...], strict: bool) -> Loaded:
+def load_files(files: tuple[str, ...], strict: bool) -> Loaded:
+    """Return the documents of files. Raises UserError."""
     from tiphys.service.documents import load
 
     if not files:
@@ -132,7 +134,8 @@ def _loaded(files: tuple[str, ...], strict: bool) -> Loaded:
     return load(read_sources(files), strict)
 
 
-def _of_scope(loaded: Loaded, is_cluster: bool) -> list[tuple[AnyTemplate, Document]]:
+def of_scope(loaded: Loaded, is_cluster: bool) -> list[tuple[AnyTemplate, Document]]:
+    """Return the templates of one scope. Raises UserError if there is none."""
     from tiphys.model.workflow import ClusterWorkflowTemplate
 
     found = [
@@ -147,13 +150,18 @@ def _of_scope(loaded: Loaded, is_cluster: bool) -> list[tuple[AnyTemplate, Docum
 
 
 def _shown(template: AnyTemplate, output: str | None) -> str:
+    from tiphys.model.codec import encode
+
+    return shown(encode(template), output)
+
+
+def shown(template: JsonObject, output: str | None) -> str:
     """Return one template as it is asked for."""
     from tiphys.cli import printing
     from tiphys.cli.render import Style
     from tiphys.cli.render.templates import render_template
-    from tiphys.model.codec import encode
 
-    plain = dict(encode(template))
+    plain = dict(template)
     if output in {"name", "json", "yaml"}:
         return printing.one(plain, output, Style())
     return render_template(plain, time.time(), Style())
