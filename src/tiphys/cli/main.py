@@ -23,10 +23,13 @@ COMMANDS: Final[dict[str, str]] = {
     "apply": "tiphys.cli.apply:apply",
     "cluster-template": "tiphys.cli.templates:cluster_template",
     "auth": "tiphys.cli.auth:auth",
+    "completion": "tiphys.cli.completion:completion",
+    "convert": "tiphys.cli.convert:convert",
     "cp": "tiphys.cli.cp:cp",
     "cron": "tiphys.cli.cron:cron",
     "delete": "tiphys.cli.operations:delete",
     "engine": "tiphys.cli.background:engine",
+    "executor-plugin": "tiphys.cli.plugin:executor_plugin",
     "explain": "tiphys.cli.explain:explain",
     "expr": "tiphys.cli.expr:expr",
     "get": "tiphys.cli.get:get",
@@ -71,16 +74,24 @@ REMOTE: Final[dict[str, str]] = {
     "watch": "tiphys.cli.remote.reading:watch",
 }
 """The same, where a server is named."""
-LOCAL: Final = frozenset(["auth", "engine", "expr", "lint", "render", "run", "server"])
+LOCAL: Final = frozenset(
+    (
+        *("auth", "completion", "convert", "engine", "executor-plugin"),
+        *("expr", "lint", "render", "run", "server"),
+    )
+)
 """What is done here, whether a server is named or not."""
 
 HELP: Final[dict[str, str]] = {
     "apply": "Keep templates and other objects of files.",
     "cluster-template": "Manage templates of all namespaces.",
     "auth": "Make, list and revoke tokens for the server.",
+    "completion": "Print the script that completes commands in a shell.",
+    "convert": "Rewrite files of Argo 3 for Argo 4.",
     "cp": "Copy the artifacts of a workflow.",
     "cron": "Start workflows by the clock.",
     "delete": "Forget workflows and all that belongs to them.",
+    "executor-plugin": "Build executor plugins for a cluster.",
     "explain": "Tell why a workflow or a node is as it is.",
     "expr": "Show what an expression yields.",
     "get": "Show a workflow and its tree.",
@@ -113,21 +124,16 @@ class Verbs(click.Group):
         """Return the verbs, without importing them."""
         return list(HELP)
 
-    def get_command(self, _: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, context: click.Context, cmd_name: str) -> click.Command | None:
         """Return a verb's command, None if there is none."""
         target = COMMANDS.get(cmd_name)
         if target is None:
             return None
-        if cmd_name not in LOCAL and is_remote(sys.argv[1:]):
-            if cmd_name not in REMOTE:
-                raise UserError(
-                    f"`tiphys {cmd_name}` cannot be done through a server yet; without ARGO_SERVER "
-                    "and --argo-server it is done in the home"
-                )
-            target = REMOTE[cmd_name]
+        if cmd_name not in LOCAL and not context.resilient_parsing and is_remote(sys.argv[1:]):
+            target = _remote(cmd_name)
         module, name = target.split(":")
         command: click.Command = getattr(importlib.import_module(module), name)
-        return command
+        return _completed(command) if context.resilient_parsing else command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -147,6 +153,13 @@ class Verbs(click.Group):
             formatter.write_dl(list(HELP.items()))
 
 
+def _completed(command: click.Command) -> click.Command:
+    """Return a command that a shell asks about."""
+    from tiphys.cli.completion import with_names
+
+    return with_names(command)
+
+
 @click.group(
     cls=Verbs,
     invoke_without_command=True,
@@ -159,6 +172,16 @@ def cli(context: click.Context) -> None:
     """Carry out one verb; without one, say which there are."""
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
+
+
+def _remote(verb: str) -> str:
+    """Return a verb's command where a server is named. Raises UserError if it has none."""
+    if verb not in REMOTE:
+        raise UserError(
+            f"`tiphys {verb}` cannot be done through a server yet; without ARGO_SERVER and "
+            "--argo-server it is done in the home"
+        )
+    return REMOTE[verb]
 
 
 def main() -> None:

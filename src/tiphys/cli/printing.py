@@ -11,7 +11,7 @@ import click
 
 from tiphys.cli.render import ListStyle, Style, render_get, render_list
 from tiphys.cli.render.failures import failure_lines
-from tiphys.cli.render.output import to_json, to_names
+from tiphys.cli.render.output import to_json, to_names, to_yaml
 
 OUTPUT = click.Choice(["name", "json", "yaml", "wide"])
 
@@ -24,7 +24,7 @@ def one(workflow: dict[str, Any], output: str | None, style: Style) -> str:
         case "json":
             return to_json(workflow)
         case "yaml":
-            return _yaml(workflow)
+            return to_yaml(workflow)
         case _:
             return render_get(workflow, time.time(), style)
 
@@ -37,15 +37,9 @@ def several(workflows: Sequence[dict[str, Any]], output: str | None, style: List
         case "json":
             return to_json(list(workflows))
         case "yaml":
-            return _yaml(list(workflows))
+            return to_yaml(list(workflows))
         case _:
             return render_list(workflows, time.time(), style)
-
-
-def _yaml(value: object) -> str:
-    from tiphys.cli.render.output_yaml import to_yaml
-
-    return to_yaml(value)
 
 
 def failures(workflow: dict[str, Any]) -> None:

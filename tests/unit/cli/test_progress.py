@@ -7,8 +7,7 @@ from tests.unit.cli.samples import NOW, ZONE, deploy, etl
 from tiphys.cli.render import Style
 from tiphys.cli.render.colour import log_colour, wanted
 from tiphys.cli.render.live import LiveTree, fitting, picture
-from tiphys.cli.render.output import to_json, to_names
-from tiphys.cli.render.output_yaml import to_yaml
+from tiphys.cli.render.output import to_json, to_names, to_yaml
 from tiphys.cli.render.plain import PlainLog
 
 STYLE = Style(zone=ZONE)

@@ -146,9 +146,9 @@ def watch_one(remote: Remote, name: str) -> None:
 @with_server
 def version(remote: Remote, short: bool) -> None:
     """Show the versions of this command and of the server."""
-    import tiphys
+    from tiphys.cli.version import version as own
 
-    write(f"tiphys: v{tiphys.__version__}\n")
+    click.get_current_context().invoke(own, short=short)
     if not short:
         found = remote.client.ask("GET", "version")
         write(f"{remote.client.place.address}: {found.get('version')} {found.get('gitCommit')}\n")
