@@ -22,7 +22,7 @@ from tiphys.model.workflow import ClusterWorkflowTemplate, WorkflowTemplate
 from tiphys.ports import ObjectRef, Objects
 from tiphys.service.actors import Person, acted, creator_labels
 from tiphys.service.create import forged_removed
-from tiphys.service.selection import requirements, token_number
+from tiphys.service.selection import checked_limit, requirements, token_number
 from tiphys.service.stored import stored_documents
 
 Template = WorkflowTemplate | ClusterWorkflowTemplate
@@ -58,7 +58,7 @@ class Templates:
             for item in await self.objects.list(API_VERSION, kind, place)
             if asked.pattern in name_of(item) and all(t.matches(labels_of(item)) for t in terms)
         ]
-        if not asked.limit:
+        if not checked_limit(asked.limit):
             return sorted(found, key=name_of), {}
         found.sort(key=version_of, reverse=True)
         before = token_number(asked.token)
