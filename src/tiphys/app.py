@@ -14,7 +14,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -38,6 +38,7 @@ from tiphys.engine.cleanup import Kept
 from tiphys.errors import Permanent, UserError
 from tiphys.executor.volumes import Places
 from tiphys.model.codec import convert
+from tiphys.model.ids import NodeId
 from tiphys.model.repositories import ArtifactRepository
 from tiphys.model.secret import SecretReader
 from tiphys.ports import Answerer, Objects, Observer, RunRow, Runtime, Update
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     from tiphys.locks.rooms import RoomLimits
     from tiphys.runtime.exchange import HttpOptions
     from tiphys.service.archive import Archive
+    from tiphys.service.logs import Logs
     from tiphys.service.moving import Moves
     from tiphys.service.sync_limits import SyncLimits
 
@@ -352,6 +354,23 @@ class Local:
         from tiphys.service.moving import Moves
 
         return Moves(self.settings.home / "runs", row.run)
+
+    def logs(self) -> Logs:
+        """Return what reads the logs of this home's workflows."""
+        from tiphys.service.logs import Logs
+
+        return Logs(self.store, self.store.catalogue, self.clock, self._read_log)
+
+    async def _read_log(
+        self, row: RunRow, job: NodeId, container: str, follow: bool
+    ) -> AsyncIterator[bytes]:
+        """Yield what a container of a job wrote."""
+        runtime = self.runtime(row)
+        try:
+            async for piece in runtime.logs(row.run, job, follow, container):
+                yield piece
+        finally:
+            await runtime.close()
 
     def certificate(self) -> tuple[Path, Path]:
         """Return the files of a certificate for this home's server, and of its key."""

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import math
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -17,8 +17,6 @@ from typing import TYPE_CHECKING
 from tiphys.app import Local, archive_of, choose_runtime, local
 from tiphys.controller.serving import serve
 from tiphys.errors import UserError
-from tiphys.model.ids import NodeId
-from tiphys.ports import RunRow
 from tiphys.settings import Listening, Settings
 
 if TYPE_CHECKING:
@@ -98,7 +96,6 @@ def _services(home: Local, listening: Listening, health: Health) -> Services:
     from tiphys.service.downloads import Downloads
     from tiphys.service.events import Dispatcher
     from tiphys.service.feed import Feed
-    from tiphys.service.logs import Logs
     from tiphys.service.templates import Templates
     from tiphys.service.workflows import Workflows
 
@@ -126,7 +123,7 @@ def _services(home: Local, listening: Listening, health: Health) -> Services:
         creator=Creator(home.submitter, objects, home.crons, clock, runtime),
         operator=home.operator,
         repeater=home.repeater,
-        logs=Logs(store, store.catalogue, clock, partial(_logs, home)),
+        logs=home.logs(),
         templates=Templates(objects),
         crons=home.crons,
         dispatcher=Dispatcher(objects, home.submitter, clock, runtime),
@@ -146,18 +143,6 @@ def _custom(metrics: CustomMetrics) -> str:
     from tiphys.controller.observers import exposition
 
     return exposition(metrics.collect())
-
-
-async def _logs(
-    home: Local, row: RunRow, job: NodeId, container: str, follow: bool
-) -> AsyncIterator[bytes]:
-    """Yield what a container of a job wrote."""
-    runtime = home.runtime(row)
-    try:
-        async for piece in runtime.logs(row.run, job, follow, container):
-            yield piece
-    finally:
-        await runtime.close()
 
 
 def _about(settings: Settings, listening: Listening) -> About:

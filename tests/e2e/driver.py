@@ -81,9 +81,10 @@ class Home:
     def start(self, *words: str, **options: Any) -> subprocess.Popen[str]:
         """Start a command and return it while it runs."""
         pipes: dict[str, Any] = dict.fromkeys(("stdout", "stderr"), subprocess.PIPE)
+        environ = self.environ | options.pop("environ", {})
         process = subprocess.Popen(
-            [*TIPHYS, *self.with_runtime(words)],
-            env=self.environ | options.pop("environ", {}),
+            [*TIPHYS, *(words if "ARGO_SERVER" in environ else self.with_runtime(words))],
+            env=environ,
             cwd=self.path,
             text=True,
             **(pipes | {"stdin": subprocess.DEVNULL} | options),

@@ -1,84 +1,21 @@
-"""One real server: a certificate of its own, tokens, killed and started again, Hera's client."""
+"""One real server: a certificate of its own, tokens; killed and started again."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-import re
-import signal
-import ssl
-import subprocess
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from http.client import HTTPException
-from typing import Any
 from urllib.error import HTTPError
-from urllib.request import Request, urlopen
 
 import pytest
 from tests.e2e.driver import Home, until
+from tests.e2e.serving import Server, serving
 from tests.e2e.workflows import shell, workflow
 
 SUBMITS = 60
 AT_ONCE = 6
 KILLS = 2
-
-
-@dataclass
-class Server:
-    """A server process and how it is reached."""
-
-    home: Home
-    process: subprocess.Popen[str]
-    address: str
-    token: str = ""
-
-    @property
-    def trust(self) -> ssl.SSLContext | None:
-        if self.address.startswith("http:"):
-            return None
-        return ssl.create_default_context(cafile=str(self.home.home / "server" / "tls.crt"))
-
-    def open(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
-        """Send a request and return its open answer. Raises HTTPError."""
-        data = None if body is None else json.dumps(body).encode()
-        given = {"Authorization": self.token, **headers}
-        request = Request(self.address + path, data, given, method=method)
-        return urlopen(request, timeout=60, context=self.trust)
-
-    def ask(self, method: str, path: str, body: Any = None) -> Any:
-        """Send a request and return the JSON of its answer."""
-        with self.open(method, path, body) as answer:
-            return json.loads(answer.read())
-
-
-@contextlib.contextmanager
-def serving(home: Home, *words: str, port: int = 0) -> Iterator[Server]:
-    """Start a server; it is told to end afterwards."""
-    process = home.start("server", "--runtime", home.runtime, "--port", str(port), *words)
-    assert process.stderr is not None
-    said: list[str] = []
-    address = ""
-    for line in process.stderr:
-        said.append(line)
-        if match := re.search(r"Tiphys serves (\S+)", line):
-            address = match[1]
-            break
-    assert address, "".join(said)
-    reader = threading.Thread(target=lambda: said.extend(process.stderr or ()), daemon=True)
-    reader.start()
-    server = Server(home, process, address)
-    try:
-        yield server
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-        code = process.wait(60)
-        reader.join(60)
-        assert code in {0, -signal.SIGKILL}, "".join(said)
-        assert "Traceback" not in "".join(said), "".join(said)
 
 
 def test_a_server_has_a_certificate_tokens_and_logs_of_its_own(home: Home) -> None:
@@ -208,86 +145,3 @@ _SUCCEEDED = (
     "SELECT 1 FROM runs JOIN run_index i ON i.run = uid JOIN run_labels l ON l.born = i.born"
     " WHERE runs.name = ? AND l.name = 'workflows.argoproj.io/phase' AND value = 'Succeeded'"
 )
-
-
-@pytest.fixture
-def hera(home: Home) -> Iterator[tuple[Any, Any]]:
-    """Hera's package, and its client of a server."""
-    package = pytest.importorskip("hera.workflows", reason="Hera is not installed")
-    with serving(home, "--auth-mode", "server", "--no-secure") as server:
-        yield package, package.WorkflowsService(host=server.address, namespace="default")
-
-
-IGNORED = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Hera's own, of pydantic
-
-
-@IGNORED
-def test_hera_lints_creates_lists_and_waits(hera: tuple[Any, Any]) -> None:
-    package, service = hera
-    common = {"workflows_service": service, "namespace": "default"}
-    with package.Workflow(name="hera-dag", entrypoint="main", **common) as made:
-        package.Container(
-            name="say",
-            image="busybox",
-            command=["echo", "{{inputs.parameters.text}}"],
-            inputs=[package.Parameter(name="text")],
-        )
-        with package.DAG(name="main"):
-            first = package.Task(name="a", template="say", arguments={"text": "1"})
-            second = package.Task(name="b", template="say", arguments={"text": "2"})
-            first >> second
-    made.lint()
-    assert made.create().metadata.name == "hera-dag"
-    ended = made.wait(poll_interval=1)
-    assert ended.status.phase == "Succeeded"
-    assert {"a", "b"} <= {node.display_name for node in ended.status.nodes.values()}
-    selector = "workflows.argoproj.io/completed=true"
-    listed = service.list_workflows(namespace="default", label_selector=selector)
-    assert [item.metadata.name for item in listed.items] == ["hera-dag"]
-    assert service.get_version().version.startswith("v4.1.")
-    assert service.get_info() is not None
-    with pytest.raises(Exception, match="not found"):
-        service.get_workflow("none", namespace="default")
-
-
-@IGNORED
-def test_hera_retries_and_stops(hera: tuple[Any, Any]) -> None:
-    from hera.workflows import models
-
-    package, service = hera
-    common = {"workflows_service": service, "namespace": "default"}
-    with package.Workflow(name="hera-fail", entrypoint="no", **common) as failing:
-        package.Container(name="no", image="busybox", command=["false"])
-    failing.create()
-    assert failing.wait(poll_interval=1).status.phase == "Failed"
-    request = models.WorkflowRetryRequest()
-    again = service.retry_workflow("hera-fail", request, namespace="default")
-    assert again.metadata.name == "hera-fail"
-    with package.Workflow(name="hera-wait", entrypoint="wait", **common) as waiting:
-        package.Suspend(name="wait")
-    waiting.create()
-    request = models.WorkflowStopRequest()
-    stopped = service.stop_workflow("hera-wait", request, namespace="default")
-    assert stopped.spec.shutdown == "Stop"
-
-
-@IGNORED
-def test_hera_keeps_templates_and_schedules(hera: tuple[Any, Any]) -> None:
-    from hera.workflows import models
-
-    package, service = hera
-    common = {"workflows_service": service, "namespace": "default", "entrypoint": "say"}
-    with package.WorkflowTemplate(name="hera-template", **common) as template:
-        package.Container(name="say", image="busybox", command=["echo", "hi"])
-    template.create()
-    template.update()
-    found = service.get_workflow_template("hera-template", namespace="default")
-    assert found.metadata.name == "hera-template"
-    with package.CronWorkflow(name="hera-cron", schedules=["0 2 * * *"], **common) as cron:
-        package.Container(name="say", image="busybox", command=["echo", "hi"])
-    cron.create()
-    cron.update()
-    request = models.CronWorkflowSuspendRequest()
-    assert service.suspend_cron_workflow("hera-cron", request, namespace="default").spec.suspend
-    service.delete_cron_workflow("hera-cron", namespace="default")
-    service.delete_workflow_template("hera-template", namespace="default")

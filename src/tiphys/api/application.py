@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Final
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
-from starlette.routing import Mount
 
 from tiphys.api import errors, guard
 from tiphys.api.call import Call, Query, read_body
@@ -215,4 +214,7 @@ def _refusal(error: Exception, endpoint: Endpoint, framing: Framing) -> Response
 
 def asgi(routes: Routes, services: Services, allow_origin: str = "") -> Starlette:
     """Return the application that any ASGI server can run."""
-    return Starlette(routes=[Mount("/", app=Application(routes, services, allow_origin))])
+    made = Starlette()
+    # Not a route: Starlette's patterns do not match a path with a newline in it.
+    made.router.default = Application(routes, services, allow_origin)
+    return made

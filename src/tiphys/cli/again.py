@@ -18,6 +18,7 @@ from tiphys.cli.session import (
     with_session,
     write,
 )
+from tiphys.cli.submit import after_options
 from tiphys.errors import UserError
 
 if TYPE_CHECKING:
@@ -27,22 +28,6 @@ if TYPE_CHECKING:
 
 _PATIENCE_SECONDS = 10.0
 """How long an engine may take to apply a retry before the old tree is shown all the same."""
-
-
-def _after_options(command: click.decorators.FC) -> click.decorators.FC:
-    """Add the options that say what is shown, and what is done afterwards."""
-    for option in reversed(
-        (
-            click.option("-o", "--output", type=click.Choice(["name", "json", "yaml", "wide"])),
-            click.option("--log", "logs", is_flag=True, help="Show its logs until it ends."),
-            click.option(
-                "-w", "--wait", "waits", is_flag=True, help="Wait for the end; exit 1 if it failed."
-            ),
-            click.option("--watch", "watches", is_flag=True, help="Watch until the end."),
-        )
-    ):
-        command = option(command)
-    return command
 
 
 @click.command()
@@ -56,7 +41,7 @@ def _after_options(command: click.decorators.FC) -> click.decorators.FC:
     help="With --restart-successful: nodes to run again although they succeeded.",
 )
 @click.option("--restart-successful", is_flag=True, help="Run the selected nodes again, too.")
-@_after_options
+@after_options
 @settings_option
 @with_session
 @is_asynchronous
@@ -94,7 +79,7 @@ async def retry(
 @selector_option
 @click.option("--memoized", is_flag=True, help="Do not repeat what succeeded.")
 @click.option("--priority", type=int, hidden=True)
-@_after_options
+@after_options
 @settings_option
 @runtime_option
 @with_session

@@ -9,12 +9,12 @@ import click
 from tiphys.cli.session import (
     Session,
     is_asynchronous,
-    read_sources,
     settings_option,
     with_session,
     write,
 )
 from tiphys.errors import InvalidDocument, UserError
+from tiphys.library.files import read_sources
 
 if TYPE_CHECKING:
     from tiphys.app import Local

@@ -13,6 +13,8 @@ from typing import Any, Final, TypeGuard
 import click
 from click.shell_completion import CompletionItem, get_completion_class
 
+from tiphys.client.settings import is_remote
+
 _ASKED: Final = "_TIPHYS_COMPLETE"
 """The variable by which a shell's script asks; click makes it of the program's name."""
 _MOST: Final = 500
@@ -51,9 +53,14 @@ def _is_node(command: click.Command) -> TypeGuard[click.Group]:
 
 
 def _workflows(context: click.Context, _: click.Parameter, begun: str) -> list[CompletionItem]:
-    """Return the workflows whose name begins so; none where they cannot be read."""
+    """Return the workflows whose name begins so; none where they cannot be read.
+
+    Those of a server are not asked for while somebody types.
+    """
     import asyncio
 
+    if is_remote([]):
+        return []
     found = {"@latest": "the newest", **asyncio.run(_phases(context.params))}
     wanted = [(name, phase) for name, phase in found.items() if name.startswith(begun)]
     return [CompletionItem(name, help=phase) for name, phase in wanted[:_MOST]]

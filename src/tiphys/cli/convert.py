@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
-from tiphys.cli.session import read_sources, write
+from tiphys.cli.writing import write
 from tiphys.errors import Finding, InvalidDocument
+from tiphys.library.files import read_sources
 
 
 @click.command()

@@ -10,7 +10,6 @@ import click
 from tiphys.cli.session import (
     Session,
     is_asynchronous,
-    read_sources,
     runtime_option,
     settings_option,
     with_session,
@@ -18,6 +17,7 @@ from tiphys.cli.session import (
 )
 from tiphys.cli.submit import options_of, submit_options
 from tiphys.errors import TiphysError, UserError
+from tiphys.library.files import read_sources
 
 if TYPE_CHECKING:
     from tiphys.app import Local
@@ -39,7 +39,8 @@ def cron(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-def _documents(files: tuple[str, ...], strict: bool) -> list[tuple[CronWorkflow, Document]]:
+def documents(files: tuple[str, ...], strict: bool) -> list[tuple[CronWorkflow, Document]]:
+    """Return the CronWorkflows of files. Raises UserError if there is none."""
     from tiphys.service.documents import load
 
     found = load(read_sources(files), strict).crons
@@ -48,7 +49,8 @@ def _documents(files: tuple[str, ...], strict: bool) -> list[tuple[CronWorkflow,
     return found
 
 
-def _shown(document: CronWorkflow, output: str | None, session: Session) -> str:
+def shown(document: CronWorkflow, output: str | None, colour: bool) -> str:
+    """Return one CronWorkflow as it is asked for."""
     from tiphys.cli import printing
     from tiphys.cli.render import Style
     from tiphys.cli.render.crons import Cron, render_cron
@@ -58,7 +60,7 @@ def _shown(document: CronWorkflow, output: str | None, session: Session) -> str:
     plain, now = dict(encode(document)), time.time()
     if output in {"name", "json", "yaml"}:
         return printing.one(plain, output, Style())
-    return render_cron(Cron(plain, next_run(document, now)), now, Style(colour=session.colour))
+    return render_cron(Cron(plain, next_run(document, now)), now, Style(colour=colour))
 
 
 @cron.command()
@@ -75,16 +77,16 @@ async def create(session: Session, files: tuple[str, ...], schedule: str, **valu
     from tiphys.cli.background import ensure_engine
     from tiphys.service.cron import overridden
 
-    documents = _documents(files, bool(values["strict"]))
-    options = options_of(session, values)
+    found = documents(files, bool(values["strict"]))
+    options = options_of(session.namespace, values)
     with local(session.settings) as home:
-        for document, origin in documents:
+        for document, origin in found:
             wanted = overridden(document, options, schedule)
             try:
                 made = await home.crons.create(wanted, session.namespace, (), origin)
             except TiphysError as exc:
                 raise UserError(f"failed to create cron workflow: {exc}") from exc
-            write(_shown(made, None, session))
+            write(shown(made, None, session.colour))
         ensure_engine(session)
 
 
@@ -104,9 +106,9 @@ async def update(session: Session, files: tuple[str, ...], **values: Any) -> Non
     from tiphys.cli.background import ensure_engine
     from tiphys.errors import NotFound
 
-    documents = _documents(files, bool(values["strict"]))
+    found = documents(files, bool(values["strict"]))
     with local(session.settings) as home:
-        for document, origin in documents:
+        for document, origin in found:
             name = document.metadata.name
             try:
                 made = await home.crons.update(document, session.namespace, (), origin)
@@ -115,7 +117,7 @@ async def update(session: Session, files: tuple[str, ...], **values: Any) -> Non
                 raise UserError(text) from exc
             except TiphysError as exc:
                 raise UserError(f"failed to update workflow template: {exc}") from exc
-            write(_shown(made, None, session))
+            write(shown(made, None, session.colour))
         ensure_engine(session)
 
 
@@ -144,7 +146,8 @@ async def get(session: Session, names: tuple[str, ...], output: str | None) -> N
 
     with local(session.settings) as home:
         for name in names:
-            write(_shown(await home.crons.get(session.namespace, name), output, session))
+            found = await home.crons.get(session.namespace, name)
+            write(shown(found, output, session.colour))
 
 
 @cron.command(name="list")

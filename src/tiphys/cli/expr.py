@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 
 import click
 
-from tiphys.cli.session import read_sources, write
+from tiphys.cli.session import write
 from tiphys.errors import UserError
 from tiphys.expr.errors import ExprError
 from tiphys.expr.values import Context, Value
+from tiphys.library.files import read_sources
 
 _OWN = ("asFloat", "asInt", "jsonpath", "sprig", "toJson")
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tiphys.cli.session import Session, read_sources, with_session, write
+from tiphys.cli.session import Session, with_session, write
+from tiphys.library.files import read_sources
 
 if TYPE_CHECKING:
     from tiphys.service.lint import Report

@@ -17,7 +17,8 @@ from typing import Final, NoReturn
 import click
 
 import tiphys
-from tiphys.errors import TiphysError
+from tiphys.client.settings import is_remote
+from tiphys.errors import TiphysError, UserError
 
 _OBJECTS: Final = 50_000
 """New objects between two looks for garbage: the usual 700 cost a short command a tenth of it."""
@@ -57,6 +58,34 @@ COMMANDS: Final[dict[str, str]] = {
     "watch": "tiphys.cli.wait:watch",
 }
 """Verb to `module:command`."""
+REMOTE: Final[dict[str, str]] = {
+    "cluster-template": "tiphys.cli.remote.keeping:cluster_template",
+    "cron": "tiphys.cli.remote.keeping:cron",
+    "delete": "tiphys.cli.remote.changing:delete",
+    "get": "tiphys.cli.remote.reading:get",
+    "list": "tiphys.cli.remote.reading:list_",
+    "logs": "tiphys.cli.remote.reading:logs",
+    "node": "tiphys.cli.remote.changing:node",
+    "resubmit": "tiphys.cli.remote.submitting:resubmit",
+    "resume": "tiphys.cli.remote.changing:resume",
+    "retry": "tiphys.cli.remote.submitting:retry",
+    "stop": "tiphys.cli.remote.changing:stop",
+    "submit": "tiphys.cli.remote.submitting:submit",
+    "suspend": "tiphys.cli.remote.changing:suspend",
+    "template": "tiphys.cli.remote.keeping:template",
+    "terminate": "tiphys.cli.remote.changing:terminate",
+    "version": "tiphys.cli.remote.reading:version",
+    "wait": "tiphys.cli.remote.reading:wait",
+    "watch": "tiphys.cli.remote.reading:watch",
+}
+"""The same, where a server is named."""
+LOCAL: Final = frozenset(
+    (
+        *("auth", "completion", "convert", "engine", "executor-plugin"),
+        *("expr", "lint", "render", "run", "server"),
+    )
+)
+"""What is done here, whether a server is named or not."""
 
 HELP: Final[dict[str, str]] = {
     "apply": "Keep templates and other objects of files.",
@@ -107,6 +136,8 @@ class Verbs(click.Group):
         target = COMMANDS.get(cmd_name)
         if target is None:
             return None
+        if cmd_name not in LOCAL and not context.resilient_parsing and is_remote(sys.argv[1:]):
+            target = _remote(cmd_name)
         module, name = target.split(":")
         command: click.Command = getattr(importlib.import_module(module), name)
         return _completed(command) if context.resilient_parsing else command
@@ -148,6 +179,16 @@ def cli(context: click.Context) -> None:
     """Carry out one verb; without one, say which there are."""
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
+
+
+def _remote(verb: str) -> str:
+    """Return a verb's command where a server is named. Raises UserError if it has none."""
+    if verb not in REMOTE:
+        raise UserError(
+            f"`tiphys {verb}` cannot be done through a server yet; without ARGO_SERVER and "
+            "--argo-server it is done in the home"
+        )
+    return REMOTE[verb]
 
 
 def main() -> None:

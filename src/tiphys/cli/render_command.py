@@ -12,10 +12,10 @@ from tiphys.cli.session import (
     parameter_file_option,
     parameter_option,
     read_parameters,
-    read_sources,
     write,
 )
 from tiphys.errors import UserError
+from tiphys.library.files import read_sources
 
 if TYPE_CHECKING:
     from tiphys.service.rendering import Field, Rendering

@@ -6,7 +6,7 @@ import asyncio
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import click
@@ -14,7 +14,6 @@ import msgspec
 
 from tiphys.cli.session import (
     Session,
-    first_of,
     is_asynchronous,
     runtime_option,
     settings_option,
@@ -22,15 +21,14 @@ from tiphys.cli.session import (
     write,
 )
 from tiphys.cli.submit import submit_files, submit_options
-from tiphys.errors import LostOwnership, Permanent, TiphysError, WorldError
+from tiphys.errors import TiphysError
+from tiphys.library.driving import to_the_end
 
 if TYPE_CHECKING:
     from tiphys.app import Choice, Local
     from tiphys.messages import Strategy
     from tiphys.ports import RunRow, Update
     from tiphys.service.moving import Moves
-
-_POLL_SECONDS = 0.1
 
 
 class Screen(Protocol):
@@ -139,65 +137,24 @@ async def _run_one(session: Session, home: Local, row: RunRow, output: str | Non
     from tiphys.cli.render import Style
 
     if output is not None:
-        await _drive(home, row, Silence().show)
+        await to_the_end(home, row, Silence().show)
     elif sys.stdout.isatty():
         tree = Tree(session.colour, home.moves(row))
         with tree.view:
-            await _drive(home, row, tree.show)
+            await to_the_end(home, row, tree.show)
         printing.failures(await home.viewer.get(row.namespace, row.name))
     else:
         from tiphys.cli.moving import lines
 
         moves = home.moves(row)
         async with lines(moves):
-            await _drive(home, row, Lines(moves).show)
+            await to_the_end(home, row, Lines(moves).show)
     workflow = await home.viewer.get(row.namespace, row.name)
     if output is not None:
         style = Style("wide" if output == "wide" else "default", session.colour)
         write(printing.one(workflow, output, style))
     status = workflow["status"]
     return 0 if isinstance(status, dict) and status.get("phase") == "Succeeded" else 1
-
-
-async def _drive(home: Local, row: RunRow, show: Callable[[Update], None]) -> None:
-    """Bring a run to its end; while another engine has it, look on.
-
-    Raises Permanent if that is not possible here and now.
-    """
-    try:
-        while not await _is_mine(home, row, show) and not await _look_on(home, row, show):
-            pass
-    except WorldError as exc:
-        text = f"{exc}; workflow {row.name} is kept, `tiphys wait {row.name}` goes on with it"
-        raise Permanent(text) from exc
-
-
-async def _is_mine(home: Local, row: RunRow, show: Callable[[Update], None]) -> bool:
-    """Drive a run; False if another engine has it or takes it over."""
-    try:
-        return await home.drive(row, show)
-    except BaseExceptionGroup as group:
-        error = first_of(group)
-    if isinstance(error, LostOwnership):
-        return False
-    raise error
-
-
-async def _look_on(home: Local, row: RunRow, show: Callable[[Update], None]) -> bool:
-    """Show a run that another engine drives; False if that engine has let it go."""
-    from tiphys.ports import Update
-
-    seen = -1
-    while True:
-        fresh = await home.store.find(row.namespace, row.name)
-        version = await home.store.version(row.run)
-        if version != seen:
-            seen = version
-            nodes = await home.store.nodes(row.run)
-            show(Update(home.viewer.bare(fresh), nodes, fresh.done))
-        if fresh.done or not home.store.is_driven(fresh):
-            return fresh.done
-        await asyncio.sleep(_POLL_SECONDS)
 
 
 class _Interrupts:

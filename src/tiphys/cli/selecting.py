@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tiphys.cli.session import Session
 from tiphys.errors import UserError
 
 if TYPE_CHECKING:
     from tiphys.app import Local
+    from tiphys.cli.session import Session
     from tiphys.ports import RunRow
 
 selector_option = click.option(

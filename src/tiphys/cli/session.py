@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-import errno
 import functools
-import os
 import sys
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import click
 
-from tiphys.errors import Finding, InvalidDocument
+from tiphys.cli.writing import write
+from tiphys.library.files import read_sources
 from tiphys.settings import RUNTIMES, Settings, load_settings
 
-if TYPE_CHECKING:
-    from tiphys.service.documents import Source
+__all__ = [
+    "Session",
+    "is_asynchronous",
+    "parameter_file_option",
+    "parameter_option",
+    "parse_labels",
+    "read_parameters",
+    "runtime_option",
+    "settings_option",
+    "with_session",
+    "write",
+]
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
-_URL_SECONDS = 30
-_MAX_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +100,8 @@ def is_asynchronous(
     def wrapped(*args: _P.args, **kwargs: _P.kwargs) -> _R:
         import asyncio  # lint and expr need none, and start sooner
 
+        from tiphys.library.driving import first_of
+
         try:
             return asyncio.run(command(*args, **kwargs))
         except BaseExceptionGroup as group:
@@ -101,62 +110,7 @@ def is_asynchronous(
     return wrapped
 
 
-def first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Return the first single exception of a group."""
-    inner = group.exceptions[0]
-    return first_of(inner) if isinstance(inner, BaseExceptionGroup) else inner
-
-
 # -------------------------------------------------------------------------------------- files
-
-
-def read_sources(files: Iterable[str]) -> list[Source]:
-    """Return the content of files, URLs and standard input ("-"). Raises InvalidDocument."""
-    from tiphys.service.documents import Source
-
-    found, findings = [], []
-    for file in files:
-        name = "stdin" if file == "-" else file
-        try:
-            found.append(Source(name, _content(file)))
-        except InvalidDocument as exc:
-            findings += exc.findings
-    if findings:
-        raise InvalidDocument(findings)
-    return found
-
-
-def _content(file: str) -> bytes:
-    if file == "-":
-        return sys.stdin.buffer.read()
-    if file.startswith(("http://", "https://")):
-        return _download(file)
-    try:
-        with open(file, "rb") as stream:
-            return stream.read()
-    except OSError as exc:
-        hints = {
-            errno.ENOENT: "check the path",
-            errno.EISDIR: "name the files in it; only `lint` takes directories",
-            errno.EACCES: "you may not read it",
-        }
-        reason = (exc.strerror or str(exc)).lower()
-        finding = Finding(reason, file=file, hint=hints.get(exc.errno or 0, ""))
-        raise InvalidDocument([finding]) from exc
-
-
-def _download(url: str) -> bytes:
-    from urllib.error import URLError
-    from urllib.request import urlopen
-
-    try:
-        with urlopen(url, timeout=_URL_SECONDS) as answer:  # noqa: S310 - the scheme was checked
-            content: bytes = answer.read(_MAX_BYTES + 1)
-    except (URLError, OSError, ValueError) as exc:
-        raise InvalidDocument([Finding(f"cannot be fetched: {exc}", file=url)]) from exc
-    if len(content) > _MAX_BYTES:
-        raise InvalidDocument([Finding("is larger than 64 MiB", file=url)])
-    return content
 
 
 def read_parameters(parameters: Iterable[str], files: Iterable[str]) -> list[tuple[str, str]]:
@@ -182,12 +136,3 @@ def parse_labels(text: str) -> list[tuple[str, str]]:
     from tiphys.service.submit import parse_pairs
 
     return parse_pairs(text)
-
-
-def write(text: str) -> None:
-    """Write to standard output; a reader that went away is not an error."""
-    try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

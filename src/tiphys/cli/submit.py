@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import sys
 from typing import TYPE_CHECKING
@@ -16,21 +15,20 @@ from tiphys.cli.session import (
     parameter_option,
     parse_labels,
     read_parameters,
-    read_sources,
     runtime_option,
     settings_option,
     with_session,
     write,
 )
-from tiphys.errors import InvalidDocument, Unsupported, UserError
+from tiphys.errors import UserError
+from tiphys.library.files import read_sources
 
 if TYPE_CHECKING:
     from tiphys.app import Choice, Local
-    from tiphys.model.codec import Document
-    from tiphys.model.workflow import Workflow
+    from tiphys.library.submitting import Checked
     from tiphys.ports import RunRow
     from tiphys.service.documents import Loaded
-    from tiphys.service.submit import Overrides, Prepared
+    from tiphys.service.submit import Overrides
 
 
 def submit_options(command: click.decorators.FC) -> click.decorators.FC:
@@ -64,14 +62,30 @@ def submit_options(command: click.decorators.FC) -> click.decorators.FC:
     return command
 
 
-def options_of(session: Session, values: dict[str, object]) -> Overrides:
+def after_options(command: click.decorators.FC) -> click.decorators.FC:
+    """Add the options that say what is shown, and what is done afterwards."""
+    for option in reversed(
+        (
+            click.option("-o", "--output", type=click.Choice(["name", "json", "yaml", "wide"])),
+            click.option("--log", "logs", is_flag=True, help="Show its logs until it ends."),
+            click.option(
+                "-w", "--wait", "waits", is_flag=True, help="Wait for the end; exit 1 if it failed."
+            ),
+            click.option("--watch", "watches", is_flag=True, help="Watch until the end."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def options_of(namespace: str, values: dict[str, object]) -> Overrides:
     """Return the submit options a command was given."""
     from tiphys.service.artifact_keys import parse_artifacts
     from tiphys.service.submit import Overrides, parse_pairs
 
     priority = values["priority"]
     return Overrides(
-        namespace=session.namespace,
+        namespace=namespace,
         name=str(values["name"]),
         generate_name=str(values["generate_name"]),
         entrypoint=str(values["entrypoint"]),
@@ -97,47 +111,26 @@ async def submit_files(
     Returns their rows and the runtime they are meant for. Raises UserError if there is nothing to
     submit.
     """
-    from tiphys.service.stored import keep_beside
-
-    prepared, others, choice = await prepare_files(session, home, files, values)
-    await keep_beside(home.objects, session.namespace, others)
-    return [await home.submitter.keep(item) for item in prepared], choice
+    checked = await check_files(session, home, files, values)
+    return await checked.keep(home, session.namespace), checked.choice
 
 
-async def prepare_files(
+async def check_files(
     session: Session, home: Local, files: tuple[str, ...], values: dict[str, object]
-) -> tuple[list[Prepared], list[object], Choice]:
-    """Check every workflow of some files; nothing is kept.
+) -> Checked:
+    """Check every workflow of some files and say what of them means nothing here.
 
-    Returns them, the objects beside them, and the runtime they are meant for, which is looked for
-    while files are read. Raises UserError if there is no workflow, and with all that is wrong.
+    Raises UserError if there is no workflow, and with all that is wrong.
     """
-    from tiphys.app import choose_runtime
-    from tiphys.service.stored import stored_documents
+    from tiphys.library.submitting import check
 
-    loop = asyncio.get_running_loop()
-    choosing = loop.run_in_executor(None, choose_runtime, session.settings)
-    try:
-        loaded = _load(files, bool(values["strict"]))
-        workflows = _workflows(files, loaded)
-        options = options_of(session, values)
-        choice = await choosing
-    finally:
-        choosing.cancel()
-    options = dataclasses.replace(options, runtime=choice.name)
-    prepared, findings = [], []
-    documents = [*await stored_documents(home.objects, options.namespace), *loaded.beside()]
-    for workflow, origin in workflows:
-        try:
-            prepared.append(home.submitter.prepare(workflow, documents, options, origin))
-        except (InvalidDocument, Unsupported) as exc:
-            findings.append(exc)
-    if findings:
-        raise type(findings[0])([item for exc in findings for item in exc.findings])
-    notes = sorted({note for item in prepared for note in item.notes})
-    if notes:
-        sys.stderr.write(f"no effect on one machine: {', '.join(notes)}\n")
-    return prepared, [item for item, _ in loaded.others], choice
+    strict = bool(values["strict"])
+    checked = await check(
+        home, lambda: (load_files(files, strict), options_of(session.namespace, values))
+    )
+    if checked.notes:
+        sys.stderr.write(f"no effect on one machine: {', '.join(checked.notes)}\n")
+    return checked
 
 
 async def submit_stored(
@@ -153,13 +146,14 @@ async def submit_stored(
     if time:
         workflow = scheduled(workflow, time)
     runtime = choose_runtime(session.settings).name
-    options = options_of(session, {**values, "priority": None})
+    options = options_of(namespace, {**values, "priority": None})
     options = dataclasses.replace(options, runtime=runtime)
     documents = await stored_documents(home.objects, namespace)
     return [await home.submitter.submit(workflow, documents, options)]
 
 
-def _load(files: tuple[str, ...], strict: bool) -> Loaded:
+def load_files(files: tuple[str, ...], strict: bool) -> Loaded:
+    """Return the documents of files. Raises UserError."""
     from tiphys.service.documents import load
 
     if not files:
@@ -167,33 +161,12 @@ def _load(files: tuple[str, ...], strict: bool) -> Loaded:
     return load(read_sources(files), strict)
 
 
-def _workflows(files: tuple[str, ...], loaded: Loaded) -> list[tuple[Workflow, Document]]:
-    """Return what there is to run; one template that can run by itself stands for a workflow."""
-    from tiphys.service.submit import from_template
-
-    if loaded.workflows:
-        return loaded.workflows
-    ready = [item for item in loaded.templates if item[0].spec.entrypoint]
-    if len(ready) == 1:
-        return [(from_template(ready[0][0]), ready[0][1])]
-    if loaded.crons:
-        reason = "a CronWorkflow is not run, it is kept"
-        hint = "`tiphys cron create` keeps it, `tiphys submit --from cronwf/NAME` runs it then"
-        raise Unsupported([item.finding(reason, ("kind",), hint=hint) for _, item in loaded.crons])
-    kinds = sorted({item.kind for _, item in [*loaded.templates, *loaded.others]})
-    said = f"; there is only {', '.join(kinds)}" if kinds else ""
-    raise UserError(f"{files[0]}: no workflow found in given files{said}")
-
-
 @click.command()
 @click.argument("files", nargs=-1)
 @submit_options
 @click.option("--from", "stored", default="", metavar="KIND/NAME", help="Run what is stored.")
 @click.option("--scheduled-time", default="", metavar="TIME", help="With --from: its due time.")
-@click.option("-o", "--output", type=click.Choice(["name", "json", "yaml", "wide"]))
-@click.option("-w", "--wait", "waits", is_flag=True, help="Wait for the end; exit 1 if it failed.")
-@click.option("--watch", "watches", is_flag=True, help="Watch until the end.")
-@click.option("--log", "logs", is_flag=True, help="Show its logs until it ends.")
+@after_options
 @click.option("--dry-run", is_flag=True, help="Only show what would be submitted; needs -o.")
 @click.option("--server-dry-run", is_flag=True, help="Only show what would be stored; needs -o.")
 @settings_option
@@ -219,7 +192,7 @@ async def submit(
     from tiphys.cli.render import Style
     from tiphys.cli.wait import wait_for, watch_one
 
-    _check_combination(output, values)
+    check_combination(output, values)
     stored, time = str(values.pop("stored")), str(values.pop("scheduled_time"))
     if stored and files:
         raise click.UsageError("cannot combine --from with file arguments")
@@ -248,7 +221,7 @@ async def submit(
     return 0
 
 
-def _check_combination(output: str | None, values: dict[str, object]) -> None:
+def check_combination(output: str | None, values: dict[str, object]) -> None:
     """Refuse options that contradict each other, in Argo's words and order."""
     flags = {"--dry-run": values["dry_run"], "--server-dry-run": values["server_dry_run"]}
     if values["waits"] and values["watches"]:
@@ -276,8 +249,7 @@ async def _show_only(
     from tiphys.cli.render import Style
     from tiphys.model.codec import encode
 
-    prepared, _, _ = await prepare_files(session, home, files, values)
-    for item in prepared:
+    for item in (await check_files(session, home, files, values)).prepared:
         stored = bool(values["server_dry_run"])
         shown = item.first.workflow if stored else encode(item.asked)
         if isinstance(shown, dict):

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tiphys.cli.session import Session, is_asynchronous, read_sources, with_session, write
+from tiphys.cli.session import Session, is_asynchronous, with_session, write
 from tiphys.errors import NotFound, TiphysError, UserError
+from tiphys.library.files import read_sources
 
 if TYPE_CHECKING:
     from tiphys.app import Local
@@ -117,8 +118,8 @@ async def _each(
     from tiphys.service.templates import Given
 
     files, strict, is_cluster = chosen
-    loaded = _loaded(files, strict)
-    found = _of_scope(loaded, is_cluster)
+    loaded = load_files(files, strict)
+    found = of_scope(loaded, is_cluster)
     with local(session.settings) as home:
         own = _templates(home)
         for document, origin in found:
@@ -127,10 +128,11 @@ async def _each(
                 made = await keep(own)(document, Given(place, None, loaded.beside(), origin))
             except TiphysError as exc:
                 raise UserError(said(document.metadata.name, exc)) from exc
-            write(_shown(made, output))
+            write(shown(made, output))
 
 
-def _loaded(files: tuple[str, ...], strict: bool) -> Loaded:
+def load_files(files: tuple[str, ...], strict: bool) -> Loaded:
+    """Return the documents of files. Raises UserError."""
     from tiphys.service.documents import load
 
     if not files:
@@ -138,7 +140,8 @@ def _loaded(files: tuple[str, ...], strict: bool) -> Loaded:
     return load(read_sources(files), strict)
 
 
-def _of_scope(loaded: Loaded, is_cluster: bool) -> list[tuple[Template, Document]]:
+def of_scope(loaded: Loaded, is_cluster: bool) -> list[tuple[Template, Document]]:
+    """Return the templates of one scope. Raises UserError if there is none."""
     from tiphys.model.workflow import ClusterWorkflowTemplate
 
     found = [
@@ -152,7 +155,7 @@ def _of_scope(loaded: Loaded, is_cluster: bool) -> list[tuple[Template, Document
     return found
 
 
-def _shown(template: JsonObject, output: str | None) -> str:
+def shown(template: JsonObject, output: str | None) -> str:
     """Return one template as it is asked for."""
     from tiphys.cli import printing
     from tiphys.cli.render import Style
@@ -178,7 +181,7 @@ def _get(is_cluster: bool, word: str) -> click.Command:
         with local(session.settings) as home:
             own, kind = _templates(home), _kind(is_cluster)
             for name in names:
-                write(_shown(await own.get(kind, session.namespace, name), output))
+                write(shown(await own.get(kind, session.namespace, name), output))
 
     return get
 

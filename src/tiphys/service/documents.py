@@ -19,10 +19,14 @@ _PART = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file's name as the user gave it, and its content."""
+    """A file's name as the user gave it, and its content.
+
+    One without places was made of an object: the user has never seen its lines.
+    """
 
     file: str
     content: bytes
+    has_places: bool = True
 
 
 @dataclass(slots=True)
@@ -53,8 +57,9 @@ def load(sources: Iterable[Source], strict: bool = True) -> Loaded:
             findings += exc.findings
             continue
         for document in documents:
+            known = document if source.has_places else replace(document, located=None)
             try:
-                _sort(loaded, document, strict)
+                _sort(loaded, known, strict)
             except InvalidDocument as exc:
                 findings += exc.findings
         if not documents:

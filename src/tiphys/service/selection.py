@@ -78,7 +78,7 @@ def selection(asked: Asked, place: Literal["any", "live", "archived"] = "any") -
             started_before=before,
             place=place,
         ),
-        Page(limit=_limit(asked.limit), before=token_number(asked.token), counts=counts),
+        Page(limit=checked_limit(asked.limit), before=token_number(asked.token), counts=counts),
     )
 
 
@@ -135,7 +135,8 @@ def _instant_or_none(text: str) -> float | None:
     return instant(text) if text else None
 
 
-def _limit(given: int) -> int:
+def checked_limit(given: int) -> int:
+    """Return how long a page may be. Raises UserError."""
     if given < 0:
         raise UserError("listOptions.limit must >= 0")
     return given

@@ -26,7 +26,7 @@ from tiphys.service import documents
 from tiphys.service.actors import Person, acted, creator_labels
 from tiphys.service.create import forged_removed
 from tiphys.service.metadata import labels_of, name_of, namespace_of, version_of
-from tiphys.service.selection import requirements, token_number
+from tiphys.service.selection import checked_limit, requirements, token_number
 from tiphys.service.stored import find_template, stored_documents
 
 Template: TypeAlias = WorkflowTemplate | ClusterWorkflowTemplate
@@ -82,7 +82,7 @@ class Templates:
             for item in await self.list(kind, asked.namespace or None)
             if asked.pattern in name_of(item) and all(t.matches(labels_of(item)) for t in terms)
         ]
-        if not asked.limit:
+        if not checked_limit(asked.limit):
             return sorted(found, key=name_of), {}
         found.sort(key=version_of, reverse=True)
         before = token_number(asked.token)

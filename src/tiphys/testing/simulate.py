@@ -36,7 +36,8 @@ from tiphys.testing.clock import JumpingClock, run
 
 ANY_TEXT: Final = "any text"
 """What a suspend node is given for an output that nobody says anything about."""
-_SEEN_SECONDS: Final = 1.0
+SEEN_SECONDS: Final = 1.0
+"""How long jobs last that people act upon."""
 _STEP: Final = re.compile(r"\]?\.")
 
 
@@ -58,8 +59,9 @@ def simulate(
 
     Raises UserError if the workflow is refused.
     """
-    told = Told(assume or {}, script, _SEEN_SECONDS if operations else 0.0)
-    return run(_play(documents, parameters or {}, told, operations))
+    told = Told(assume or {}, script, SEEN_SECONDS if operations else 0.0)
+    overrides = Overrides(parameters=tuple((parameters or {}).items()))
+    return run(play(_load(documents), overrides, told, operations))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +92,19 @@ class Told:
         return self.script.get(job.node_name) or self.script.get(job.template.name)
 
 
-async def _play(
-    documents: Sequence[str],
-    parameters: Mapping[str, str],
+async def play(
+    loaded: Loaded,
+    overrides: Overrides,
     told: Told,
-    operations: Sequence[Mapping[str, str]],
+    operations: Sequence[Mapping[str, str]] = (),
 ) -> JsonObject:
+    """Return the workflow in `loaded` as it is when nothing more happens to it.
+
+    To be run in virtual time (`testing/clock.py`). Raises UserError if the workflow is refused.
+    """
     clock, store = JumpingClock(), MemoryStore()
     submitter = Submitter(store, clock, lambda _: SimulatedRuntime.capabilities.features)
-    loaded = _load(documents)
-    row = await _submit(submitter, loaded, parameters)
+    row = await _submit(submitter, loaded, overrides)
     operator = _Operators(row, Operator(store, store, clock), store, operations)
     objects = MemoryObjects(clock)
     await keep_beside(objects, row.namespace, (item for item, _ in loaded.others))
@@ -121,7 +126,7 @@ def _load(documents: Sequence[str]) -> Loaded:
     return load(sources, strict=False)
 
 
-async def _submit(submitter: Submitter, loaded: Loaded, parameters: Mapping[str, str]) -> RunRow:
+async def _submit(submitter: Submitter, loaded: Loaded, given: Overrides) -> RunRow:
     """Submit the workflow, or one that runs the template, with a name."""
     workflows = [*loaded.workflows]
     if not workflows and len(loaded.templates) == 1:
@@ -130,10 +135,10 @@ async def _submit(submitter: Submitter, loaded: Loaded, parameters: Mapping[str,
     if len(workflows) != 1:
         raise UserError(f"one workflow can be simulated, not {len(workflows)}")
     workflow, origin = workflows[0]
-    named = workflow.metadata.name or workflow.metadata.generate_name
-    overrides = Overrides(
-        parameters=tuple(parameters.items()),
-        generate_name="" if named else "simulated-",
+    named = workflow.metadata.name or workflow.metadata.generate_name or given.name
+    overrides = replace(
+        given,
+        generate_name=given.generate_name or ("" if named else "simulated-"),
         runtime="simulated",
     )
     return await submitter.submit(workflow, loaded.beside(), overrides, origin)
@@ -199,7 +204,7 @@ class _Operators:
             if values:
                 key = NodeId(str(node["id"]))
                 await self._store.post(row.run, NodeSet(at=0.0, nodes=(key,), outputs=values))
-                await asyncio.sleep(_SEEN_SECONDS)
+                await asyncio.sleep(SEEN_SECONDS)
 
 
 def _unanswered(node: JsonObject) -> list[str]:

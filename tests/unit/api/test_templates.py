@@ -68,6 +68,11 @@ async def test_a_template_is_checked(place, base):
         assert (await place.client.post(path, body)).status == 400
 
 
+async def test_a_page_of_less_than_nothing_is_refused(place):
+    base = "/api/v1/cluster-workflow-templates"
+    assert (await place.client.get(base, listOptions__limit="-1")).status == 400
+
+
 async def test_templates_are_listed_by_name_and_in_pages(place):
     base = KINDS["workflow-templates"]
     for name in ("b", "a", "c", "ab"):

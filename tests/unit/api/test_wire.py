@@ -112,6 +112,8 @@ async def test_segments_are_matched_whole(place):
     assert (await place.client.get(f"{BASE}/a%2Fb")).status == 404
     assert (await place.client.send("GET", f"{BASE}/a/b")).status == 501
     assert (await place.client.get("/api/v1/workflows/team/")).status == 404
+    assert (await place.client.get(f"{BASE}/a\nb")).json["code"] == 5
+    assert (await place.client.get("/api/v1/a\nb")).json["code"] == 12
 
 
 async def test_a_list_of_hera_is_what_its_models_read(place):

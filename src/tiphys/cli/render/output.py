@@ -1,4 +1,4 @@
-"""Documents as `-o json` and `-o yaml` print them.
+"""Documents as `-o json`, `-o yaml` and `-o name` print them.
 
 Source: reference/cli.md 3.6: single objects are indented by 4, lists by 2; YAML keys are sorted.
 """
@@ -6,10 +6,10 @@ Source: reference/cli.md 3.6: single objects are indented by 4, lists by 2; YAML
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tiphys.model import codec
-from tiphys.model.base import Json
+if TYPE_CHECKING:
+    from tiphys.model.base import Json
 
 
 def to_json(value: object) -> str:
@@ -20,6 +20,8 @@ def to_json(value: object) -> str:
 
 def to_yaml(value: Json) -> str:
     """Return the document as YAML with sorted keys; a list gets one more blank line."""
+    from tiphys.model import codec  # the model costs more than a list of workflows
+
     text = codec.to_yaml(value)
     return f"{text}\n" if isinstance(value, list) else text
 

@@ -1,0 +1,154 @@
+"""What only looks: list, get, logs, wait, watch, version."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+import click
+
+from tiphys.cli.filtering import list_options, test_of
+from tiphys.cli.remote.connecting import Remote, with_server
+from tiphys.cli.writing import write
+from tiphys.errors import NotFound
+
+_FIELDS = "metadata,items.metadata,items.spec,items.status"
+_NO_NODES = f"{_FIELDS}.phase,items.status.message,items.status.startedAt,items.status.finishedAt"
+
+
+@click.command(name="list")
+@list_options
+@with_server
+def list_(
+    remote: Remote, everywhere: bool, output: str | None, no_headers: bool, **filters: Any
+) -> None:
+    """List workflows of the server: unfinished ones first, then the newest."""
+    from tiphys.cli import printing
+    from tiphys.cli.render import ListStyle, sort_workflows
+    from tiphys.client.workflows import Workflows
+
+    is_wanted = test_of(filters)
+    asked = Workflows(remote.client, "") if everywhere else remote.workflows
+    fields = "" if output in {"wide", "json", "yaml"} else _NO_NODES
+    found = [item for item in asked.list(filters["labels"], fields) if is_wanted(item)]
+    style = ListStyle(wide=output == "wide", namespaces=everywhere, headers=not no_headers)
+    write(printing.several([dict(item) for item in sort_workflows(found)], output, style))
+
+
+@click.command()
+@click.argument("names", nargs=-1, required=True)
+@click.option("-o", "--output", type=click.Choice(["name", "json", "yaml", "short", "wide"]))
+@click.option("--status", default="", help="Only nodes in this phase.")
+@click.option("--node-field-selector", "selector", default="", help="Only these nodes.")
+@click.option("--no-utf8", is_flag=True, help="Plain ASCII.")
+@with_server
+def get(remote: Remote, names: tuple[str, ...], **options: Any) -> None:
+    """Show workflows of the server and their trees; @latest is the newest."""
+    from tiphys.cli import printing
+    from tiphys.cli.styling import tree_style
+
+    style = tree_style(remote.colour, **options)
+    for name in names:
+        write(printing.one(remote.workflows.get(name), options["output"], style))
+
+
+@click.command()
+@click.argument("name")
+@click.argument("pod", required=False)
+@click.option("-f", "--follow", is_flag=True, help="Until the workflow ends.")
+@click.option("--tail", type=int, default=-1, help="Only the last lines of each step.")
+@click.option("--grep", default="", help="Only lines that match.")
+@click.option("-c", "--container", default="main", help="Of this container.")
+@with_server
+def logs(remote: Remote, name: str, pod: str | None, **options: Any) -> None:
+    """Show what the steps of a workflow wrote; @latest is the newest."""
+    query = {
+        "logOptions.container": options["container"],
+        "logOptions.follow": options["follow"],
+        "logOptions.tailLines": "" if options["tail"] < 0 else str(options["tail"]),
+        "grep": options["grep"],
+    }
+    show_logs(remote, name, pod or "", query)
+
+
+def show_logs(remote: Remote, name: str, pod: str, query: dict[str, object]) -> None:
+    """Write the lines of a workflow's pods, each behind the pod's name."""
+    from tiphys.cli.render.colour import log_colour, paint
+
+    for entry in remote.workflows.logs(name, pod, query):
+        owner = str(entry.get("podName") or "")
+        line = f"{owner}: {entry.get('content') or ''}"
+        write(f"{paint(line, log_colour(owner), remote.colour)}\n")
+
+
+def follow_logs(remote: Remote, name: str) -> None:
+    """Write what the pods of a workflow write, until it ends."""
+    show_logs(remote, name, "", {"logOptions.container": "main", "logOptions.follow": True})
+
+
+@click.command()
+@click.argument("names", nargs=-1)
+@click.option("--ignore-not-found", "lenient", is_flag=True, help="One that is gone is no error.")
+@with_server
+def wait(remote: Remote, names: tuple[str, ...], lenient: bool) -> int:
+    """Wait for workflows to end; exit 1 if one of them failed. @latest is the newest."""
+    return max([wait_for(remote, name, lenient=lenient) for name in names], default=0)
+
+
+def wait_for(remote: Remote, name: str, quiet: bool = False, lenient: bool = False) -> int:
+    """Wait for a workflow; return 1 if it failed or is not there."""
+    from tiphys.cli.render.times import go_time, instant
+
+    workflow: dict[str, Any] = {}
+    try:
+        for change in remote.workflows.changes(name):
+            workflow = change
+    except NotFound as exc:
+        if not lenient:
+            sys.stderr.write(f"Error: {exc}\n")
+        return 0 if lenient else 1
+    status = workflow["status"]
+    if not quiet:
+        write(f"{name} {status['phase']} at {go_time(instant(status['finishedAt']) or 0.0)}\n")
+    return 0 if status["phase"] == "Succeeded" else 1
+
+
+@click.command()
+@click.argument("name")
+@with_server
+def watch(remote: Remote, name: str) -> None:
+    """Show a workflow until it ends; @latest is the newest."""
+    watch_one(remote, name)
+
+
+def watch_one(remote: Remote, name: str) -> None:
+    """Show a workflow until it ends: a live tree on a terminal, lines in a pipe."""
+    from tiphys.cli import printing
+    from tiphys.cli.render import Style
+    from tiphys.cli.render.live import LiveTree
+    from tiphys.cli.render.plain import PlainLog
+
+    workflow: dict[str, Any] = {}
+    if not sys.stdout.isatty():
+        log = PlainLog()
+        for workflow in remote.workflows.changes(name):
+            write("".join(f"{line}\n" for line in log.workflow(workflow, time.time())))
+        return
+    with LiveTree(time.time, Style(colour=remote.colour)) as tree:
+        for workflow in remote.workflows.changes(name):
+            tree.update(workflow)
+    printing.failures(workflow)
+
+
+@click.command()
+@click.option("--short", is_flag=True, help="Only the number.")
+@with_server
+def version(remote: Remote, short: bool) -> None:
+    """Show the versions of this command and of the server."""
+    from tiphys.cli.version import version as own
+
+    click.get_current_context().invoke(own, short=short)
+    if not short:
+        found = remote.client.ask("GET", "version")
+        write(f"{remote.client.place.address}: {found.get('version')} {found.get('gitCommit')}\n")

@@ -1,0 +1,185 @@
+"""What makes workflows run on a server: submit, retry, resubmit."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tiphys.cli.remote.changing import named
+from tiphys.cli.remote.connecting import Remote, with_server
+from tiphys.cli.remote.reading import follow_logs, wait_for, watch_one
+from tiphys.cli.selecting import selector_option
+from tiphys.cli.submit import (
+    after_options,
+    check_combination,
+    load_files,
+    options_of,
+    submit_options,
+)
+from tiphys.cli.writing import write
+from tiphys.errors import UserError
+
+if TYPE_CHECKING:
+    from tiphys.client.http import JsonObject
+    from tiphys.service.documents import Loaded
+    from tiphys.service.submit import Overrides
+
+_parameters_option = click.option(
+    "-p", "--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="Set a parameter."
+)
+
+
+@click.command()
+@click.argument("files", nargs=-1)
+@submit_options
+@click.option("--from", "stored", default="", metavar="KIND/NAME", help="Run what is stored.")
+@click.option("--scheduled-time", default="", metavar="TIME", help="With --from: its due time.")
+@after_options
+@click.option("--dry-run", is_flag=True, help="Only show what would be submitted; needs -o.")
+@click.option("--server-dry-run", is_flag=True, help="Only show what would be stored; needs -o.")
+@with_server
+def submit(remote: Remote, files: tuple[str, ...], output: str | None, **values: Any) -> int:
+    """Run the workflows of FILES on the server.
+
+    FILES are paths, URLs or "-" for standard input. What a workflow refers to must be there
+    already. Without FILES, --from names what is stored: cronwf/NAME, wftmpl/NAME, cwftmpl/NAME.
+    """
+    check_combination(output, values)
+    if values["stored"] and files:
+        raise click.UsageError("cannot combine --from with file arguments")
+    if values["stored"]:
+        made = [_submit_stored(remote, values)]
+    else:
+        made = _submit_files(remote, files, values)
+    return _afterwards(remote, made, {**values, "output": output})
+
+
+def _submit_files(
+    remote: Remote, files: tuple[str, ...], values: dict[str, Any]
+) -> list[JsonObject]:
+    from tiphys.library.submitting import workflows_of
+    from tiphys.model.codec import encode
+    from tiphys.service.submit import apply_options
+
+    loaded = load_files(files, bool(values["strict"]))
+    workflows = workflows_of(loaded)
+    options = options_of(remote.namespace, values)
+    _say_what_is_not_sent(loaded)
+    asked = [encode(apply_options(item, options, loaded.beside())) for item, _ in workflows]
+    if values["dry_run"]:
+        return asked
+    return [remote.workflows.create(item, bool(values["server_dry_run"])) for item in asked]
+
+
+def _say_what_is_not_sent(loaded: Loaded) -> None:
+    """Say that only workflows are sent: the server has the rest, or is to be given it first."""
+    others = [item.label for _, item in [*loaded.templates, *loaded.crons, *loaded.others]]
+    if others and loaded.workflows:
+        sys.stderr.write(f"only workflows are sent to a server, not {', '.join(others)}\n")
+
+
+def _submit_stored(remote: Remote, values: dict[str, Any]) -> JsonObject:
+    kind, slash, name = str(values["stored"]).partition("/")
+    if not slash:
+        raise UserError(
+            f"resource identifier '{kind}' is malformed. Should be `kind/name`, "
+            "e.g. cronwf/hello-world-cwf"
+        )
+    options = _submit_options(options_of(remote.namespace, {**values, "priority": None}))
+    if values["scheduled_time"]:
+        annotation = f"workflows.argoproj.io/scheduled-time={values['scheduled_time']}"
+        options["annotations"] = ",".join(filter(None, [str(options["annotations"]), annotation]))
+    options["dryRun"] = values["dry_run"]
+    options["serverDryRun"] = values["server_dry_run"]
+    return remote.workflows.submit(kind, name, options)
+
+
+def _submit_options(options: Overrides) -> JsonObject:
+    """Return options as Argo's SubmitOpts."""
+    return {
+        "name": options.name,
+        "generateName": options.generate_name,
+        "entryPoint": options.entrypoint,
+        "parameters": [f"{name}={value}" for name, value in options.parameters],
+        "labels": ",".join(f"{name}={value}" for name, value in options.labels),
+        "annotations": ",".join(f"{name}={value}" for name, value in options.annotations),
+        "artifacts": [f"{name}={value}" for name, value in options.artifacts],
+        "serviceAccount": options.service_account,
+        "podPriorityClassName": options.pod_priority_class_name,
+    }
+
+
+@click.command()
+@click.argument("names", nargs=-1)
+@_parameters_option
+@selector_option
+@click.option(
+    "--node-field-selector",
+    "selector",
+    default="",
+    help="With --restart-successful: nodes to run again although they succeeded.",
+)
+@click.option("--restart-successful", is_flag=True, help="Run the selected nodes again, too.")
+@after_options
+@with_server
+def retry(remote: Remote, names: tuple[str, ...], labels: str, **values: Any) -> int:
+    """Go on with workflows that failed: what succeeded is kept. @latest is the newest."""
+    if not names and not labels:
+        raise click.UsageError("requires either node field selector or workflow")
+    body: JsonObject = {
+        "restartSuccessful": values["restart_successful"],
+        "nodeFieldSelector": values["selector"],
+        "parameters": [*values["parameters"]],
+    }
+    return _again(remote, named(remote, names, labels), "retry", body, values)
+
+
+@click.command()
+@click.argument("names", nargs=-1)
+@_parameters_option
+@selector_option
+@click.option("--memoized", is_flag=True, help="Do not repeat what succeeded.")
+@click.option("--priority", type=int, hidden=True)
+@after_options
+@with_server
+def resubmit(remote: Remote, names: tuple[str, ...], labels: str, **values: Any) -> int:
+    """Run workflows anew under another name; @latest is the newest."""
+    body: JsonObject = {"memoized": values["memoized"], "parameters": [*values["parameters"]]}
+    return _again(remote, named(remote, names, labels), "resubmit", body, values)
+
+
+def _again(
+    remote: Remote, names: list[str], verb: str, body: JsonObject, values: dict[str, Any]
+) -> int:
+    if values["waits"] and values["watches"]:
+        raise UserError("--wait cannot be combined with --watch")
+    made = [remote.workflows.act(name, verb, {"name": name, **body}) for name in names]
+    return _afterwards(remote, made, values)
+
+
+def _afterwards(remote: Remote, made: list[JsonObject], values: dict[str, Any]) -> int:
+    """Show workflows, and what becomes of them as far as that is asked for."""
+    from tiphys.cli import printing
+    from tiphys.cli.render import Style
+
+    output = values["output"]
+    for item in made:
+        write(printing.one(item, output, Style(colour=remote.colour)))
+    names = [_name(item) for item in made]
+    if values["logs"]:
+        for name in names:
+            follow_logs(remote, name)
+    if values["watches"]:
+        if len(names) > 1:
+            raise UserError("cannot watch more than one workflow")
+        watch_one(remote, names[0])
+    if values["waits"]:
+        return max([wait_for(remote, name, quiet=output is not None) for name in names], default=0)
+    return 0
+
+
+def _name(workflow: JsonObject) -> str:
+    metadata = workflow.get("metadata")
+    return str(metadata.get("name") or "") if isinstance(metadata, dict) else ""

@@ -1,0 +1,123 @@
+"""What is asked of a server about workflows. Source: reference/rest-api.md 5 to 8."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tiphys.client.http import Client, JsonObject, Query, part
+from tiphys.errors import NotFound, Transient
+
+_PAGE = 500
+_AGAIN_SECONDS = 0.5
+_MOST_LOSSES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Workflows:
+    """The workflows of a namespace of a server ("" for all namespaces)."""
+
+    client: Client
+    namespace: str
+
+    def list(self, selector: str = "", fields: str = "") -> list[JsonObject]:
+        """Return all workflows that a label selector matches. Raises TiphysError."""
+        found: list[JsonObject] = []
+        after = ""
+        while True:
+            query = {
+                "listOptions.labelSelector": selector,
+                "listOptions.limit": _PAGE,
+                "listOptions.continue": after,
+                "fields": fields,
+            }
+            page = self.client.ask("GET", f"workflows/{part(self.namespace)}", query)
+            items = page.get("items")
+            every = items if isinstance(items, list) else []
+            found += [item for item in every if isinstance(item, dict)]
+            metadata = page.get("metadata")
+            after = str(metadata.get("continue") or "") if isinstance(metadata, dict) else ""
+            if not after:
+                return found
+
+    def get(self, name: str) -> JsonObject:
+        """Return a workflow with its nodes; `@latest` is the newest. Raises NotFound."""
+        return self.client.ask("GET", self._path(name))
+
+    def create(self, workflow: JsonObject, dry_run: bool = False) -> JsonObject:
+        """Create a workflow, or only check it, and return it. Raises UserError."""
+        body: JsonObject = {"workflow": workflow, "serverDryRun": dry_run}
+        return self.client.ask("POST", f"workflows/{part(self.namespace)}", body=body)
+
+    def submit(self, kind: str, name: str, options: JsonObject) -> JsonObject:
+        """Run what is stored under a kind and a name. Raises UserError, NotFound."""
+        body: JsonObject = {"resourceKind": kind, "resourceName": name, "submitOptions": options}
+        return self.client.ask("POST", f"workflows/{part(self.namespace)}/submit", body=body)
+
+    def act(self, name: str, verb: str, body: JsonObject | None = None) -> JsonObject:
+        """Stop, terminate, suspend, resume, set, retry or resubmit a workflow and return it."""
+        return self.client.ask("PUT", f"{self._path(name)}/{verb}", body=body or {})
+
+    def delete(self, name: str, force: bool = False) -> None:
+        """Delete a workflow. Raises NotFound."""
+        self.client.ask("DELETE", self._path(name), {"force": force})
+
+    def logs(self, name: str, pod: str, query: Query) -> Iterator[JsonObject]:
+        """Yield the lines of a workflow's pods, each with `podName` and `content`."""
+        return self.client.stream(f"{self._path(name)}/log", {"podName": pod, **query})
+
+    def changes(self, name: str) -> Iterator[JsonObject]:
+        """Yield a workflow as it is and at each change, until it has ended.
+
+        A stream that breaks off is taken up again. Raises NotFound, also if it is deleted.
+        """
+        losses = 0
+        known = False
+        while True:
+            try:
+                for workflow in self._while_it_lasts(name):
+                    yield workflow
+                    if has_ended(workflow):
+                        return
+                    losses, known = 0, True
+            except Transient:
+                losses += 1
+                if not known or losses > _MOST_LOSSES:
+                    raise
+            time.sleep(_AGAIN_SECONDS)
+
+    def _while_it_lasts(self, name: str) -> Iterator[JsonObject]:
+        """Yield a workflow as it is, and at each change until the stream breaks off."""
+        workflow = self.get(name)
+        yield workflow
+        if not has_ended(workflow):
+            yield from self._events(workflow)
+
+    def _events(self, workflow: JsonObject) -> Iterator[JsonObject]:
+        """Yield a workflow at each change after the version that is known. Raises NotFound."""
+        name = _meta(workflow, "name")
+        query = {
+            "listOptions.fieldSelector": f"metadata.name={name}",
+            "listOptions.resourceVersion": _meta(workflow, "resourceVersion"),
+        }
+        for event in self.client.stream(f"workflow-events/{part(self.namespace)}", query):
+            found = event.get("object")
+            if event.get("type") == "DELETED":
+                raise NotFound(f'workflows.argoproj.io "{name}" not found')
+            if isinstance(found, dict):
+                yield found
+
+    def _path(self, name: str) -> str:
+        return f"workflows/{part(self.namespace)}/{part(name)}"
+
+
+def has_ended(workflow: JsonObject) -> bool:
+    """Tell whether a workflow has ended."""
+    status = workflow.get("status")
+    return isinstance(status, dict) and bool(status.get("finishedAt"))
+
+
+def _meta(workflow: JsonObject, name: str) -> str:
+    metadata = workflow.get("metadata")
+    return str(metadata.get(name) or "") if isinstance(metadata, dict) else ""
