@@ -52,8 +52,9 @@ from tiphys.service.operations import Operator
 from tiphys.service.submit import Submitter
 from tiphys.service.view import Viewer
 from tiphys.settings import Settings
-from tiphys.store.owners import Lease, Owner, is_alive
+from tiphys.store.owners import Lease, Owner
 from tiphys.store.secrets import secret_reader
+from tiphys.store.sql_store import SqlStore
 from tiphys.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ class Local:
     """A home on this machine, opened."""
 
     settings: Settings
-    store: SqliteStore
+    store: SqlStore
     owner: Owner | None
     clock: SystemClock
     submitter: Submitter
@@ -279,7 +280,7 @@ class Local:
         try:
             if row.done:
                 await collector.clear(row, force)
-            await self.operator.clear(row, runtime, self.store.is_driven(row))
+            await self.operator.clear(row, runtime, await self.store.is_driven(row))
         finally:
             await runtime.close()
         if not row.done:
@@ -341,13 +342,8 @@ def _answers(home: Local, owner: str, room: RoomLimits) -> Answerer:
     from tiphys.locks.router import Router
     from tiphys.locks.sql import Shared, SqlLocks
 
-    shared = Shared(
-        write=home.store.write,
-        read=home.store.reader,
-        controller=owner,
-        is_alive=partial(is_alive, home.settings.home),
-        lives=home.store.unfinished,
-    )
+    database = home.store.database
+    shared = Shared(database.write, database.read, owner, database.living, home.store.unfinished)
     locks = SqlLocks(shared, home.objects, home.clock, room)
     return Router((locks, CacheAnswers(home.objects, home.clock)))
 
@@ -514,7 +510,7 @@ def local(settings: Settings, *, drives: bool = False, archives: bool = False) -
         )
 
 
-def archive_of(store: SqliteStore, clock: SystemClock, on: bool) -> Archive:
+def archive_of(store: SqlStore, clock: SystemClock, on: bool) -> Archive:
     """Return the archive of a home."""
     from tiphys.service.archive import Archive
     from tiphys.service.workflows import Workflows

@@ -134,7 +134,7 @@ def _services(home: Local, listening: Listening, health: Health) -> Services:
         dispatcher=Dispatcher(objects, home.submitter, clock, runtime),
         archive=home.archive or archive_of(store, clock, on=False),
         downloads=Downloads(home.drivers),
-        sync_limits=SyncLimits(objects, SqlLimitRows(store.write)),
+        sync_limits=SyncLimits(objects, SqlLimitRows(store.database.write)),
         forget=home.forget,
         forget_archived=home.forget_archived,
         metrics=Metrics(store.catalogue, about.version, (partial(_custom, health.metrics),)),

@@ -14,6 +14,7 @@ from tiphys.locks.sql import Shared, SqlLocks
 from tiphys.locks.tables import STATEMENTS
 from tiphys.ports import ObjectRef
 from tiphys.store.objects import MemoryObjects
+from tiphys.store.sqlite import SqliteLink, refusal
 from tiphys.store.writer import Writer
 from tiphys.testing.answerer_contract import ENGINE_ROOM, NAMESPACE_ROOM
 
@@ -63,8 +64,8 @@ class SqlPlace(Configured):
 
     def open(self, name: str) -> SqlLocks:
         if name not in self._open:
-            writer, read = Writer(lambda: connect(self._path)), connect(self._path)
-            shared = Shared(writer.do, read, name, self._is_alive, self._lives)
+            writer, read = writer_of(self._path), connect(self._path)
+            shared = Shared(writer.do, reader_of(read), name, self._living, self._lives)
             self._open[name] = (SqlLocks(shared, self.objects, SystemClock(), ROOM), writer, read)
         return self._open[name][0]
 
@@ -80,11 +81,22 @@ class SqlPlace(Configured):
             writer.close()
             read.close()
 
-    def _is_alive(self, name: str) -> bool:
-        return name not in self.dead
+    async def _living(self, names):
+        return [name for name in names if name not in self.dead]
 
     async def _lives(self, runs):
         return [run for run in runs if run not in self.gone]
+
+
+def writer_of(path: Path) -> Writer:
+    return Writer(lambda: SqliteLink(connect(path)), refusal)
+
+
+def reader_of(db: sqlite3.Connection):
+    async def read(query, values=()):
+        return db.execute(query, values).fetchall()
+
+    return read
 
 
 def connect(path: Path) -> sqlite3.Connection:

@@ -59,7 +59,7 @@ class Keeper:
         self._next = 0.0
         self._left = _MOST_STARTS
 
-    def look(self, row: RunRow) -> None:
+    async def look(self, row: RunRow) -> None:
         """Start an engine if nobody drives the run. To be called often; it seldom does anything.
 
         Raises Permanent if engines come and go and none of them drives it.
@@ -68,7 +68,7 @@ class Keeper:
         if now < self._next:
             return
         self._next = now + _LOOK_SECONDS
-        if self._home.store.is_driven(row):
+        if await self._home.store.is_driven(row):
             self._left = _MOST_STARTS
         elif ensure_engine(self._session):
             self._left -= 1
