@@ -125,6 +125,10 @@ class SqliteLink:
         """Tell whether the whole transaction is lost; else only who met the error is."""
         return isinstance(error, sqlite3.Error)
 
+    def is_open(self) -> bool:
+        """Tell that a file does not go away."""
+        return True
+
     def close(self) -> None:
         """Close the connection; what is not committed is lost."""
         self.db.close()

@@ -58,6 +58,10 @@ class Link(Protocol):
         """Tell whether the whole transaction is lost; else only who met the error is."""
         ...
 
+    def is_open(self) -> bool:
+        """Tell whether the database is still there, as far as one can know without asking it."""
+        ...
+
     def close(self) -> None:
         """Close the connection; what is not committed is lost."""
         ...
@@ -97,6 +101,8 @@ class Writer:
         while True:
             jobs, open_ = self._take()
             try:
+                if link is not None and not link.is_open():
+                    link = None
                 link = link or self._connect()
                 results = _commit(link, jobs) if jobs else []
             except Exception as exc:  # noqa: BLE001 - whoever asked is told
