@@ -52,7 +52,7 @@ from tiphys.service.operations import Operator
 from tiphys.service.submit import Submitter
 from tiphys.service.view import Viewer
 from tiphys.settings import Settings
-from tiphys.store.owners import Lease, Owner
+from tiphys.store.owners import Owner
 from tiphys.store.secrets import secret_reader
 from tiphys.store.sql_store import SqlStore
 from tiphys.store.sqlite import SqliteStore
@@ -245,7 +245,7 @@ class Local:
                 runtime=lambda: _runtime(self, pods, drivers, Slots(_UNLIMITED)),
                 offer=Offer(pods, features(self.settings, pods)),
                 room=self.slots,
-                turn=Lease(self.settings.home, "objects"),
+                turn=self.store.database.turn("objects"),
                 children=Children(self.objects, self.store, self.submitter, self.forget, name),
                 drive=drive,
             )
@@ -481,7 +481,7 @@ def local(settings: Settings, *, drives: bool = False, archives: bool = False) -
         if drives:
             owner = Owner(settings.home, f"{os.getpid()}-{secrets.token_hex(4)}")
             stack.callback(owner.close)
-        store = SqliteStore(settings.home, owner)
+        store = _store(settings, owner)
         stack.callback(store.close)
         clock = SystemClock()
         objects = store.objects(clock)
@@ -508,6 +508,19 @@ def local(settings: Settings, *, drives: bool = False, archives: bool = False) -
             secrets=secret_reader(objects.look),
             archive=archive_of(store, clock, on=True) if archives else None,
         )
+
+
+def _store(settings: Settings, owner: Owner | None) -> SqlStore:
+    """Open the store: a file of the home, or the database that the settings name."""
+    if not settings.database:
+        return SqliteStore(settings.home, owner)
+    try:
+        from tiphys.store.postgres import PostgresStore
+    except ImportError as exc:
+        raise UserError("Postgres needs one more package: pip install 'tiphys[postgres]'") from exc
+    from tiphys.store.postgres_address import parse_address
+
+    return PostgresStore(parse_address(settings.database), settings.home, owner)
 
 
 def archive_of(store: SqlStore, clock: SystemClock, on: bool) -> Archive:

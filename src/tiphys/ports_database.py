@@ -64,6 +64,18 @@ class Read(Protocol):
         ...
 
 
+class Turn(Protocol):
+    """What one process of all at a time does, as long as it lives."""
+
+    async def take(self) -> bool:
+        """Try to become the one; tell whether this is it, now."""
+        ...
+
+    async def give_up(self) -> None:
+        """Let another be the one."""
+        ...
+
+
 class Database(Protocol):
     """A database, and who of those that share it is alive."""
 
@@ -103,6 +115,10 @@ class Database(Protocol):
 
         Return after how many seconds one has to look nevertheless; 0.0: nobody rings.
         """
+        ...
+
+    def turn(self, name: str) -> Turn:
+        """Return what has to be taken for work of this name, of which there is one here."""
         ...
 
     def close(self) -> None:

@@ -11,6 +11,8 @@ from tiphys.errors import Permanent
 from tiphys.store import sql_objects
 from tiphys.store.migrations import STEPS
 from tiphys.store.objects import MemoryObjects
+from tiphys.store.postgres import PostgresStore
+from tiphys.store.postgres_address import parse_address
 from tiphys.store.schema import STATEMENTS, VERSION
 from tiphys.store.sqlite import SqliteStore
 from tiphys.testing.objects_contract import NOW, ObjectsContract, config_map, ref
@@ -29,6 +31,14 @@ class TestSqliteObjects(ObjectsContract):
     @pytest.fixture
     def objects(self, tmp_path):
         store = SqliteStore(tmp_path)
+        yield store.objects(CLOCK)
+        store.close()
+
+
+class TestPostgresObjects(ObjectsContract):
+    @pytest.fixture
+    def objects(self, tmp_path, postgres):
+        store = PostgresStore(parse_address(postgres.new()), tmp_path)
         yield store.objects(CLOCK)
         store.close()
 

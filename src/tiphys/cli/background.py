@@ -96,7 +96,7 @@ def ensure_engine(session: Session) -> bool:
         os.posix_spawn(
             command[0],
             command,
-            dict(session.settings.environ),
+            {**session.settings.environ, "TIPHYS_DATABASE": session.settings.database},
             file_actions=[
                 (os.POSIX_SPAWN_DUP2, null, 0),
                 (os.POSIX_SPAWN_DUP2, log, 1),

@@ -112,11 +112,11 @@ class ObjectLoop:
                 await self._ports.clock.sleep_until(self._ports.clock.now() + pause)
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
         finally:
-            self._ports.turn.give_up()
+            await self._ports.turn.give_up()
 
     async def _until_ours(self) -> None:
         """Return when no other process keeps the objects of this store at work."""
-        while not self._ports.turn.take():
+        while not await self._ports.turn.take():
             self._is_ours = False
             await self._ports.clock.sleep_until(self._ports.clock.now() + _TURN_SECONDS)
         self._is_ours = True
@@ -138,6 +138,8 @@ class ObjectLoop:
             await self._pass(changed, runner, faces)
             self._is_loaded = True
             await self._wait(faces)
+            if not await self._ports.turn.take():
+                raise LostOwnership("another process keeps the objects at work")
             changed = await self._changes()
 
     async def _everything(self) -> list[ObjectRef]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from tiphys.errors import TiphysError
-from tiphys.ports_database import Row, Transaction
+from tiphys.ports_database import Row, Transaction, Turn
 from tiphys.store.owners import Owner
 from tiphys.store.postgres_address import Address
 from tiphys.store.postgres_archive import enter_archive
@@ -25,6 +25,7 @@ from tiphys.store.postgres_link import CHANNEL, PostgresLink
 from tiphys.store.postgres_listener import Listener
 from tiphys.store.postgres_reader import Reader
 from tiphys.store.postgres_tables import bring_up_to_date
+from tiphys.store.postgres_turn import PostgresTurn
 from tiphys.store.sql_store import SqlStore
 from tiphys.store.writer import Writer
 
@@ -53,6 +54,7 @@ class PostgresDatabase:
         self.name = address.name
         self._address = address
         self._leases = Leases(home)
+        self._owner = "" if owner is None else owner.name
         with ThreadPoolExecutor(1) as other:  # this one may be busy with an event loop
             other.submit(self._prepare, owner).result()
         self._reader = Reader(address)
@@ -143,15 +145,17 @@ class PostgresDatabase:
 
     async def wake(self, owner: str) -> None:
         """Tell a process to look for requests, wherever it runs; a dead one does not hear it."""
-        with contextlib.suppress(
-            TiphysError
-        ):  # the request is kept; its owner also looks by itself
+        with contextlib.suppress(TiphysError):  # the request is kept, and its owner looks as well
             await self.read("SELECT pg_notify(CAST(? AS TEXT), CAST(? AS TEXT))", (CHANNEL, owner))
 
     def on_change(self, ring: Callable[[], None]) -> float:
         """Have `ring` called when another process has changed something."""
         self._listener.rings.append(ring)
         return _LOOK_SECONDS
+
+    def turn(self, name: str) -> Turn:
+        """Return a row of the table `turns`."""
+        return PostgresTurn(self, name, self._owner)
 
     def close(self) -> None:
         """Finish writing and close."""

@@ -25,6 +25,14 @@ _ENGINES: Final = """
     )
 """
 """Processes that own runs: where they are, and until when they are taken to be alive."""
+_TURNS: Final = """
+    CREATE TABLE turns (
+        name TEXT PRIMARY KEY,
+        owner TEXT NOT NULL,
+        holder TEXT NOT NULL
+    )
+"""
+"""What one process at a time does: whose turn it is."""
 _ARCHIVE: Final = (
     """
     CREATE TABLE IF NOT EXISTS argo_archived_workflows (
@@ -56,6 +64,7 @@ _ARCHIVE: Final = (
 TABLES: Final = (
     *(statement for statement in STATEMENTS if statement not in ARCHIVE),
     _ENGINES,
+    _TURNS,
     *_ARCHIVE,
 )
 """What a new database gets."""

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from tiphys.errors import Corrupt, Permanent, TiphysError
-from tiphys.ports_database import Row, Transaction
+from tiphys.ports_database import Row, Transaction, Turn
 from tiphys.store.migrations import bring_up_to_date
-from tiphys.store.owners import Owner, is_alive, wake
+from tiphys.store.owners import Lease, Owner, is_alive, wake
 from tiphys.store.schema import VERSION
 from tiphys.store.sql_store import SqlStore
 from tiphys.store.writer import Writer
@@ -82,6 +82,10 @@ class SqliteDatabase:
     def on_change(self, ring: Callable[[], None]) -> float:  # noqa: ARG002 - nobody would ring
         """Return 0.0: what other processes change is found by looking."""
         return 0.0
+
+    def turn(self, name: str) -> Turn:
+        """Return a lock file of the home."""
+        return Lease(self._home, name)
 
     def close(self) -> None:
         """Finish writing and close."""
