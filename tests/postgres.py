@@ -22,6 +22,8 @@ import asyncpg
 import pytest
 
 USERS = ("postgres", "nobody")
+LOCKED = "locked"
+"""A role that needs a password; a test makes it."""
 
 
 def programs() -> Path | None:
@@ -50,6 +52,8 @@ class Cluster:
             shutil.chown(self._folder, self._user)
         self._numbers = itertools.count(1)
         self._run("initdb", "-D", "data", "-U", "tiphys", "-A", "trust", "-E", "UTF8", "--no-sync")
+        rules = self._folder / "data" / "pg_hba.conf"
+        rules.write_text(f"local all {LOCKED} scram-sha-256\n{rules.read_text()}")
         self.start()
 
     def _run(self, *words: str) -> None:

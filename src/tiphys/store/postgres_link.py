@@ -17,7 +17,7 @@ import asyncpg
 
 from tiphys.store.dialect import translated, translated_table
 from tiphys.store.postgres_address import Address
-from tiphys.store.postgres_errors import is_passing
+from tiphys.store.postgres_errors import FOREIGN, is_passing
 
 WRITER_LOCK: Final = 0x74697068
 """The number of the lock that whoever writes holds ("tiph")."""
@@ -27,6 +27,7 @@ STATEMENT_SECONDS: Final = 90.0
 _LOCK_SECONDS: Final = 60
 _IDLE_SECONDS: Final = 30
 """A process that stands still amid a transaction, which keeps all others waiting, loses it."""
+_CLOSE_SECONDS: Final = 5.0
 _MOST_PREPARED: Final = 300
 _TABLE: Final = re.compile(r"\s*CREATE TABLE (IF NOT EXISTS )?(\w+)")
 
@@ -112,7 +113,7 @@ class PostgresLink:
         try:
             self._connection = self._loop.run_until_complete(connect(address))
         except BaseException:
-            self._loop.close()
+            self._close_loop()
             raise
         self.db = PostgresTransaction(self._loop, self._connection)
 
@@ -151,11 +152,14 @@ class PostgresLink:
 
     def close(self) -> None:
         """Close the connection; what is not committed is lost."""
-        with contextlib.suppress(Exception):
-            if self._connection.is_closed():
-                self._connection.terminate()
-            else:
-                self._loop.run_until_complete(self._connection.close(timeout=5))
+        with contextlib.suppress(*FOREIGN):
+            if not self._connection.is_closed():
+                self._loop.run_until_complete(self._connection.close(timeout=_CLOSE_SECONDS))
+        self._connection.terminate()
+        self._close_loop()
+
+    def _close_loop(self) -> None:
+        self._loop.run_until_complete(asyncio.sleep(0))  # sockets are closed in the next turn
         self._loop.close()
 
 

@@ -24,6 +24,7 @@ class Listener:
 
     def __init__(self, address: Address, owner: str | None, home: Path) -> None:
         """Prepare; nothing is connected yet."""
+        self.is_heard = False
         self.rings: list[Callable[[], None]] = []
         self._address = address
         self._owner = owner
@@ -51,8 +52,10 @@ class Listener:
         lost = asyncio.Event()
         connection.add_termination_listener(lambda _: lost.set())
         await connection.add_listener(CHANNEL, self._heard)
+        self.is_heard = True
         self._ring()  # what was committed meanwhile
         await lost.wait()
+        self.is_heard = False
 
     def _heard(self, _connection: object, _process: int, _channel: str, text: object) -> None:
         if not text:

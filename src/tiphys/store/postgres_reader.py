@@ -11,9 +11,11 @@ import asyncpg
 from tiphys.ports_database import Row
 from tiphys.store.dialect import translated
 from tiphys.store.postgres_address import Address
+from tiphys.store.postgres_errors import FOREIGN
 from tiphys.store.postgres_link import STATEMENT_SECONDS, connect
 
 _MOST: Final = 4
+_CLOSE_SECONDS: Final = 5.0
 
 
 class Reader:
@@ -51,5 +53,9 @@ class Reader:
 
     async def close(self) -> None:
         """Close all connections."""
-        for connection in self._free:
-            await connection.close(timeout=5)
+        while self._free:
+            connection = self._free.pop()
+            try:
+                await connection.close(timeout=_CLOSE_SECONDS)
+            except FOREIGN:
+                connection.terminate()

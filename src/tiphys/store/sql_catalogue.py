@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -23,6 +24,10 @@ from tiphys.store.recording import next_number
 _LOOK_SECONDS: Final = 0.2
 _CLUSTER: Final = "default"
 _ALL: Final = 1 << 62
+_NUL: Final = r"\u0000"
+_NUL_WORD: Final = "ARGO_POSTGRES_NULL_REPLACEMENT"
+"""What stands for a NUL in the archive, since Postgres has no text with one; as in Argo."""
+_NULS: Final = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 _ENTRY: Final = "i.born, i.version, i.live, i.archived, i.run, i.created_at"
 _LIVE: Final = (
     "r.uid, r.namespace, r.name, r.created_at, r.done, r.owner, r.epoch, r.runtime,"
@@ -212,7 +217,7 @@ class SqlCatalogue:
                 (
                     *(_CLUSTER, row.run, row.name, row.namespace, str(status.get("phase", ""))),
                     *(status.get("startedAt"), status.get("finishedAt")),
-                    msgspec.json.encode(document).decode(),
+                    _without_nul(msgspec.json.encode(document).decode()),
                     part(document, "metadata").get("creationTimestamp"),
                 ),
             )
@@ -252,7 +257,7 @@ class SqlCatalogue:
             "SELECT workflow FROM argo_archived_workflows WHERE clustername = ? AND uid = ?",
             (_CLUSTER, run),
         )
-        return parsed(rows[0][0]) if rows else None
+        return parsed(rows[0][0].replace(_NUL_WORD, _NUL)) if rows else None
 
     async def forget_archived(self, run: RunId) -> None:
         """Remove the copy of a workflow; a live one is entered as one not to be archived."""
@@ -271,6 +276,11 @@ class SqlCatalogue:
             db.execute("DELETE FROM run_index WHERE run = ? AND live = 0", (run,))
 
         await self._database.write(work)
+
+
+def _without_nul(text: str) -> str:
+    """Return a JSON text as Argo's archive can hold it."""
+    return _NULS.sub(rf"\1{_NUL_WORD}", text) if _NUL in text else text
 
 
 def _forget_labels(db: Transaction, run: RunId) -> None:

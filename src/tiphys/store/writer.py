@@ -102,6 +102,7 @@ class Writer:
             jobs, open_ = self._take()
             try:
                 if link is not None and not link.is_open():
+                    link.close()
                     link = None
                 link = link or self._connect()
                 results = _commit(link, jobs) if jobs else []
