@@ -94,7 +94,8 @@ def run(url: str, statement: str, *values: object) -> list[asyncpg.Record]:
     """Run one statement in a connection of its own and return its rows, from any thread."""
 
     async def work() -> list[asyncpg.Record]:
-        connection = await asyncpg.connect(url)
+        path = {"search_path": "tiphys, public"}
+        connection = await asyncpg.connect(url, server_settings=path)
         try:
             return await connection.fetch(statement, *values)
         finally:

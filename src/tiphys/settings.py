@@ -173,13 +173,13 @@ class Settings:
 
 
 SETTINGS = (
-    "database",
     "runtime",
     "slots",
     "namespace",
     "parallelism",
     "namespace_parallelism",
     "idle_seconds",
+    "database",
     "images",
     "host_paths",
     "container_network",

@@ -7,6 +7,7 @@ import logging
 import math
 from collections.abc import Callable, Sequence
 
+from tiphys.controller.failures import reason_of
 from tiphys.controller.loop import Ports, RunLoop
 from tiphys.controller.retention import Retention
 from tiphys.errors import LostOwnership, TiphysError, Transient, WorldError
@@ -155,6 +156,9 @@ class Engine:
             await loop.drive()
         except* LostOwnership:
             _log.info("run %s has another owner", run)
+        except* Transient as group:
+            again = True
+            _log.warning("run %s is interrupted: %s", run, reason_of(group))
         except* WorldError:
             again = True
             _log.exception("run %s is interrupted", run)

@@ -28,9 +28,17 @@ from tiphys.compile.workloads.reading import (
     uid_of,
 )
 from tiphys.controller.faces import Faces
+from tiphys.controller.failures import reason_of
 from tiphys.controller.object_ports import ObjectPorts
 from tiphys.controller.pods import PodRunner
-from tiphys.errors import Conflict, LostOwnership, NotFound, StoreError, WorldError
+from tiphys.errors import (
+    Conflict,
+    LostOwnership,
+    NotFound,
+    StoreError,
+    Transient,
+    WorldError,
+)
 from tiphys.model.base import API_VERSION, JsonObject
 from tiphys.ports import ObjectRef
 
@@ -103,9 +111,11 @@ class ObjectLoop:
         pause = _FIRST_PAUSE_SECONDS
         try:
             while True:
-                await self._until_ours()
                 try:
+                    await self._until_ours()
                     await self._serve()
+                except* (LostOwnership, Transient) as group:
+                    _log.warning("objects are interrupted: %s", reason_of(group))
                 except* Exception:  # noqa: BLE001 - whatever it is, the runs beside go on
                     _log.exception("objects are interrupted")
                 self._begin_anew()
