@@ -42,9 +42,10 @@ def user() -> str | None:
 
 
 class Cluster:
-    """A running server."""
+    """A running server; `is_safe`: a commit is on the disk, which tests need not wait for."""
 
-    def __init__(self, bin_: Path) -> None:
+    def __init__(self, bin_: Path, is_safe: bool = False) -> None:
+        self._fsync = "on" if is_safe else "off"
         self._bin = bin_
         self._user = user()
         self._folder = Path(tempfile.mkdtemp(prefix="pg"))
@@ -65,7 +66,7 @@ class Cluster:
 
     def start(self) -> None:
         """Start the server and wait until it answers."""
-        options = "-c listen_addresses= -c fsync=off -c max_connections=200"
+        options = f"-c listen_addresses= -c fsync={self._fsync} -c max_connections=200"
         words = ("-D", "data", "-l", "log", "-w", "-o", f"-k {self._folder} {options}")
         self._run("pg_ctl", "start", *words)
 
@@ -97,7 +98,8 @@ def run(url: str, statement: str, *values: object) -> list[asyncpg.Record]:
         path = {"search_path": "tiphys, public"}
         connection = await asyncpg.connect(url, server_settings=path)
         try:
-            return await connection.fetch(statement, *values)
+            rows: list[asyncpg.Record] = await connection.fetch(statement, *values)
+            return rows
         finally:
             await connection.close()
 

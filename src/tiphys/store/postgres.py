@@ -88,6 +88,10 @@ class PostgresDatabase:
 
     def _turn(self) -> None:
         self._loop.run_forever()
+        left = asyncio.all_tasks(self._loop)  # what waits for a server that does not answer
+        for task in left:
+            task.cancel()
+        self._loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         self._loop.close()
 
     def _run(self, work: Coroutine[Any, Any, _Result]) -> _Result:

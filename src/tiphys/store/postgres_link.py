@@ -116,9 +116,11 @@ class PostgresLink:
             self._close_loop()
             raise
         self.db = PostgresTransaction(self._loop, self._connection)
+        self._kept = ""
 
     def begin(self) -> None:
         """Begin a transaction that is alone in the database."""
+        self._kept = ""
         self.db.run(f"BEGIN; SELECT pg_advisory_xact_lock({WRITER_LOCK})")
 
     def commit(self) -> None:
@@ -131,11 +133,12 @@ class PostgresLink:
 
     def save(self) -> None:
         """Begin a part of the transaction."""
-        self.db.run("SAVEPOINT one")
+        self.db.run(f"{self._kept}SAVEPOINT one")
+        self._kept = ""
 
     def keep(self) -> None:
-        """End the part."""
-        self.db.run("RELEASE one")
+        """End the part; the server is told together with what comes next."""
+        self._kept = "RELEASE one; "
 
     def undo(self) -> None:
         """End the part without effect."""
