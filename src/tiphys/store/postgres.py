@@ -88,10 +88,7 @@ class PostgresDatabase:
 
     def _turn(self) -> None:
         self._loop.run_forever()
-        left = asyncio.all_tasks(self._loop)  # what waits for a server that does not answer
-        for task in left:
-            task.cancel()
-        self._loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        self._loop.run_until_complete(_leave())
         self._loop.close()
 
     def _run(self, work: Coroutine[Any, Any, _Result]) -> _Result:
@@ -168,3 +165,11 @@ class PostgresDatabase:
             asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(_CLOSE_SECONDS)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
+
+
+async def _leave() -> None:
+    """Cancel what still waits in this loop, for a server that does not answer."""
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
