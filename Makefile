@@ -71,8 +71,8 @@ type: $(READY) ## check types
 	$(BIN)/mypy
 	$(BIN)/mypy --explicit-package-bases tools benchmarks
 
-docs: $(READY) ## check links, and that every difference from Argo is listed
-	$(BIN)/python tools/docs.py
+docs: $(READY) ## check links, listed differences, and pages that tools write
+	$(BIN)/python -m tools.docs
 
 check: lint type docs test ## all that must hold before a commit
 

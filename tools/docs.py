@@ -1,4 +1,5 @@
-"""Checks the documentation: links lead somewhere, and every difference from Argo is listed.
+"""Checks the documentation: links lead somewhere, every difference from Argo is listed, and what
+is written by a tool is as the tool would write it. `python -m tools.docs`.
 
 A deliberate difference is marked `Differs:` in the source; docs/compatibility.md has a row for each
 that names the file. A row for a file without a mark is stale.
@@ -11,6 +12,11 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+
+from tools.reference import pages as reference_pages
+from tools.variables import PAGE
+
+from tiphys.model.variables import page as variables_page
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "tiphys"
@@ -27,7 +33,7 @@ _IGNORED = {".venv", ".git", "node_modules"}
 
 def main() -> int:
     """Check everything and print what is wrong."""
-    wrong = [*broken_links(), *unlisted_differences()]
+    wrong = [*broken_links(), *unlisted_differences(), *stale_pages()]
     for line in wrong:
         print(line)
     print(f"docs: {len(wrong)} problems in {len(list(pages()))} pages")
@@ -59,6 +65,15 @@ def unlisted_differences() -> Iterator[str]:
             yield f"src/tiphys/{file}: {count} x {MARK} but {rows[file]} rows in compatibility.md"
     for file in sorted(set(rows) - set(marks)):
         yield f"docs/compatibility.md: {file} has no {MARK} mark (any more)"
+
+
+def stale_pages() -> Iterator[str]:
+    """Yield a line for each page that its tool would write otherwise."""
+    made = [(PAGE, variables_page(), "variables")]
+    made += [(path, text, "reference") for path, text in reference_pages()]
+    for path, text, tool in made:
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            yield f"{path.relative_to(ROOT)}: out of date; run `python -m tools.{tool}`"
 
 
 def _leads(page: Path, link: str) -> bool:

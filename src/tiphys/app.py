@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import secrets
 import shutil
@@ -18,6 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tiphys import __version__
 from tiphys.artifacts.credentials import Credentials
 from tiphys.artifacts.registry import Drivers, available
 from tiphys.compile.site import Site
@@ -63,6 +65,7 @@ if TYPE_CHECKING:
     from tiphys.service.archive import Archive
 
 
+_log = logging.getLogger(__name__)
 _UNLIMITED = 1 << 30
 
 
@@ -153,7 +156,7 @@ class Local:
             owner=self.owner.name,
             limited=bool(room.engine or room.per_namespace),
             bugs=self.settings.home / "bugs",
-            observers=observers,
+            observers=(*observers, *_traces(self.settings.environ)),
         )
         return Engine(ports, self.runtime, self.retention())
 
@@ -435,6 +438,20 @@ def features(settings: Settings, name: str) -> frozenset[str]:
     beside |= {"repositories", "artifactGC", *(f"artifacts.{kind}" for kind in available())}
     lacks = set() if settings.host_paths else {"volumes.hostPath"}
     return (FEATURES - lacks) | beside
+
+
+def _traces(environ: Mapping[str, str]) -> Iterator[Observer]:
+    """Yield what sends traces, if the usual variables say where to."""
+    from tiphys.controller import traces
+
+    if not any(environ.get(name) for name in traces.ENDPOINTS):
+        return
+    if environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
+        return
+    try:
+        yield traces.exporting(__version__)
+    except ImportError:
+        _log.warning("no traces are sent: they need pip install 'tiphys[otel]'")
 
 
 def passed_on(environ: Mapping[str, str]) -> dict[str, str]:

@@ -91,7 +91,7 @@ class Observer(Protocol):
     """Looks on: what runs decide, once it is stored. What it makes of that is its own affair."""
 
     def committed(self, run: RunId, events: Sequence[Event]) -> None:
-        """Take note of a commit's events; of a run that is taken up again, of its live gauges."""
+        """Take note of a commit's events; of a run that is taken up again, of how it stands."""
         ...
 
 

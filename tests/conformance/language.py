@@ -20,6 +20,7 @@ from tests.conformance import language_checks as checks  # noqa: E402
 
 Vector = dict[str, object]
 Check = Callable[[Vector], "str | None"]
+LONGEST = 300
 DEFAULT = Path(__file__).resolve().parents[3] / "shared" / "conformance" / "language"
 
 
@@ -40,7 +41,7 @@ def run_file(
         total += 1
         reason = run_vector(check, vector)
         if reason is not None and (by_message or not reason.startswith("message:")):
-            failures.append(f"{vector['id']}: {reason}")
+            failures.append(f"{vector['id']}: {reason[:LONGEST]}")
             groups[vector["group"]] += 1
     return total - len(failures), total, failures, groups
 

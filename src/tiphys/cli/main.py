@@ -22,10 +22,13 @@ COMMANDS: Final[dict[str, str]] = {
     "apply": "tiphys.cli.apply:apply",
     "cluster-template": "tiphys.cli.templates:cluster_template",
     "auth": "tiphys.cli.auth:auth",
+    "completion": "tiphys.cli.completion:completion",
+    "convert": "tiphys.cli.convert:convert",
     "cp": "tiphys.cli.cp:cp",
     "cron": "tiphys.cli.cron:cron",
     "delete": "tiphys.cli.operations:delete",
     "engine": "tiphys.cli.background:engine",
+    "executor-plugin": "tiphys.cli.plugin:executor_plugin",
     "explain": "tiphys.cli.explain:explain",
     "expr": "tiphys.cli.expr:expr",
     "get": "tiphys.cli.get:get",
@@ -54,9 +57,12 @@ HELP: Final[dict[str, str]] = {
     "apply": "Keep templates and other objects of files.",
     "cluster-template": "Manage templates of all namespaces.",
     "auth": "Make, list and revoke tokens for the server.",
+    "completion": "Print the script that completes commands in a shell.",
+    "convert": "Rewrite files of Argo 3 for Argo 4.",
     "cp": "Copy the artifacts of a workflow.",
     "cron": "Start workflows by the clock.",
     "delete": "Forget workflows and all that belongs to them.",
+    "executor-plugin": "Build executor plugins for a cluster.",
     "explain": "Tell why a workflow or a node is as it is.",
     "expr": "Show what an expression yields.",
     "get": "Show a workflow and its tree.",
@@ -89,14 +95,14 @@ class Verbs(click.Group):
         """Return the verbs, without importing them."""
         return list(HELP)
 
-    def get_command(self, _: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, context: click.Context, cmd_name: str) -> click.Command | None:
         """Return a verb's command, None if there is none."""
         target = COMMANDS.get(cmd_name)
         if target is None:
             return None
         module, name = target.split(":")
         command: click.Command = getattr(importlib.import_module(module), name)
-        return command
+        return _completed(command) if context.resilient_parsing else command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -114,6 +120,13 @@ class Verbs(click.Group):
         """List the verbs from the table."""
         with formatter.section("Commands"):
             formatter.write_dl(list(HELP.items()))
+
+
+def _completed(command: click.Command) -> click.Command:
+    """Return a command that a shell asks about."""
+    from tiphys.cli.completion import with_names
+
+    return with_names(command)
 
 
 @click.group(

@@ -63,6 +63,8 @@ _COMPLETE: Final = {
 }
 
 
+_LOOK_UP: Final = "sprig.getHostByName"
+_LOOK_UP_HINT: Final = "look the name up in a step, and use its output"
 _HINTS: Final = {
     "plugin": "name the plugins' addresses in the settings: `plugins`",
     "volumes.hostPath": "name the paths that may be mounted in the settings: `host_paths`",
@@ -97,6 +99,19 @@ def _list(value: Json) -> list[JsonObject]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
+def _uses(value: Json, word: str, path: str) -> Iterator[str]:
+    """Yield the path of every string that contains a word."""
+    if isinstance(value, str):
+        if word in value:
+            yield path
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            yield from _uses(item, word, f"{path}.{name}")
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _uses(item, word, f"{path}[{index}]")
+
+
 def _groups(value: Json) -> list[list[JsonObject]]:
     return [_list(group) for group in value] if isinstance(value, list) else []
 
@@ -119,6 +134,8 @@ class _Needs:
         defaults = whole.get("templateDefaults")
         if isinstance(defaults, dict):
             yield from self._template(defaults, f"{prefix}.templateDefaults")
+        for path in _uses(whole, _LOOK_UP, prefix):
+            yield Finding(f"{_LOOK_UP} is not supported ({path})", path=path, hint=_LOOK_UP_HINT)
 
     def _fields(self, value: JsonObject, table: dict[str, Need], path: str) -> Iterator[Finding]:
         for name, (feature, what) in table.items():

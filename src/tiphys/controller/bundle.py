@@ -1,12 +1,13 @@
-"""What is kept of a run whose engine broke: enough to break it again, anywhere.
+"""A run made again of its journal, for whoever drives it, looks on, or looks into a defect.
 
+A bundle is what is kept of a run whose engine broke: enough to break it again, anywhere.
 The engine is pure, so a bundle is a failing test: `replay` raises what was raised then.
 """
 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -14,7 +15,8 @@ import msgspec
 from tiphys.compile.admit import recompile
 from tiphys.engine import reviving
 from tiphys.engine.run import Run
-from tiphys.messages import Event, Input, Step
+from tiphys.engine.state import State
+from tiphys.messages import Event, Input, NodeAdded, RunStarted, Step
 from tiphys.model.ids import RunId
 
 
@@ -31,6 +33,25 @@ class Bundle(msgspec.Struct, frozen=True):
 def revive(snapshot: bytes | None, events: Sequence[Event]) -> Run:
     """Return the run that a journal tells of. Raises Corrupt."""
     return reviving.revive(snapshot, events, recompile)
+
+
+def present(state: State, first: Event) -> Iterator[Event]:
+    """Yield what somebody who has not seen a run needs to follow it from now on."""
+    yield first
+    if state.started_at:
+        yield RunStarted(state.started_at)
+    for id_ in state.live:
+        node = state.nodes[id_]
+        yield NodeAdded(
+            at=node.started_at,
+            name=node.name,
+            kind=node.kind,
+            phase=node.phase,
+            owner=node.owner,
+            template=node.template,
+            display_name=node.display_name,
+        )
+    yield from state.gauges.values()
 
 
 def replay(bundle: Bundle) -> Step:

@@ -149,7 +149,7 @@ class RunLoop:
         self._last_snapshot = self._seq
         if not run.state.started_at:  # what was copied from an earlier run has no rows yet
             run.changed = dict.fromkeys(run.state.nodes, True)
-        self._tell([*run.state.gauges.values()])
+        self._tell([*bundle.present(run.state, first)])
         return run
 
     def _tell(self, events: Sequence[Event]) -> None:

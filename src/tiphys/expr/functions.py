@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from tiphys.expr.operate import conversion, is_int
 from tiphys.expr.running import Fault, Running
-from tiphys.expr.types import go_type
+from tiphys.expr.types import go_type, kind_of
 from tiphys.expr.values import Value
 
 Implementation = Callable[[Running, list[Value]], Value]
@@ -39,10 +39,10 @@ def listed(value: Value, doing: str) -> list[object]:
 
 
 def mapped(value: Value, doing: str) -> dict[str, object]:
-    """Return a map argument; raises Fault saying what cannot be done."""
+    """Return a map argument; raises Fault saying what cannot be done with its kind, `{}`."""
     if isinstance(value, dict):
         return value
-    raise Fault(f"cannot {doing} {go_type(value)}")
+    raise Fault(f"cannot {doing.format(kind_of(value))}")
 
 
 def arity(arguments: list[Value], least: int, most: int) -> None:

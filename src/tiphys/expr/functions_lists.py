@@ -55,19 +55,19 @@ def _take(_: Running, arguments: list[Value]) -> Value:
 
 
 def _keys(running: Running, arguments: list[Value]) -> Value:
-    found = mapped(arguments[0], "get keys from")
+    found = mapped(arguments[0], "get keys from {}")
     running.charge(len(found))
     return list(found)
 
 
 def _values(running: Running, arguments: list[Value]) -> Value:
-    found = mapped(arguments[0], "get values from")
+    found = mapped(arguments[0], "get values from {}")
     running.charge(len(found))
     return list(found.values())
 
 
 def _to_pairs(running: Running, arguments: list[Value]) -> Value:
-    found = mapped(arguments[0], "transform to pairs")
+    found = mapped(arguments[0], "transform {} to pairs")
     running.charge(len(found))
     return TypedList(
         [TypedList([*pair], "interface {}") for pair in found.items()], "[2]interface {}"

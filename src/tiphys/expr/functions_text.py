@@ -14,8 +14,8 @@ from tiphys.expr.gojson import parse_go_json
 from tiphys.expr.gotext import from_bytes, to_bytes, trim_space
 from tiphys.expr.render import go_print, to_json_indented
 from tiphys.expr.running import Fault, Running
-from tiphys.expr.types import type_of
-from tiphys.expr.values import NilPointer, TypedList, Value
+from tiphys.expr.types import full_type, type_of
+from tiphys.expr.values import NilPointer, Struct, TypedList, Value
 
 _BASE64: Final = re.compile(rb"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?\Z")
 
@@ -164,9 +164,11 @@ def _type(_: Running, arguments: list[Value]) -> Value:
     value = arguments[0]
     if value is None or isinstance(value, NilPointer):
         return "nil"
+    if isinstance(value, Struct):
+        return full_type(value)
     found = type_of(value)
     simple = {"float": "float", "any": "struct"}.get(found.kind, found.kind)
-    if found.kind in ("time", "duration", "named", "struct"):
+    if found.kind in ("time", "duration", "named"):
         return found.name
     if found.kind == "int" and found.name.startswith("uint"):
         return "uint"

@@ -1,7 +1,8 @@
 """How a sprig function reads its arguments: Go's reflection, spelt out in a signature.
 
 A signature has a letter for each parameter: s string, i int, a any, b bool, d map, t time,
-f float64, u uint32; a final `*` lets the last one repeat. A nil argument is the zero value.
+f float64, u uint32, l list, c certificate; a final `*` lets the last one repeat. A nil argument is
+the zero value.
 Source: Go reflect.Value.Call as expr-lang uses it; language.md 12.
 """
 
@@ -28,6 +29,8 @@ _NAMES: Final = {
     "f": "float64",
     "u": "uint32",
     "v": "*semver.Version",
+    "l": "[]interface {}",
+    "c": "sprig.certificate",
 }
 _ZEROS: Final[dict[str, Value]] = {"s": "", "i": 0, "b": False, "f": 0.0, "u": 0, "t": ZERO}
 _TYPES: Final[dict[str, tuple[type, ...]]] = {
@@ -67,6 +70,8 @@ def _read(letter: str, value: Value) -> Value:
         fits = type(value) is int
     elif letter == "u":
         fits = False
+    elif letter in "lc":
+        fits = go_type(value) == _NAMES[letter]
     else:
         fits = isinstance(value, _TYPES[letter])
     if not fits:

@@ -16,8 +16,8 @@ from tiphys.expr.operate import same
 from tiphys.expr.render import to_json, to_json_indented
 from tiphys.expr.running import Fault, Running
 from tiphys.expr.sprig_base import Implementation, Table, is_empty, string_list, string_of
-from tiphys.expr.types import go_type, type_of
-from tiphys.expr.values import Duration, Sized, Struct, Time, Value
+from tiphys.expr.types import go_type, kind_of
+from tiphys.expr.values import Value
 
 
 def _map(value: Value) -> dict[str, object]:
@@ -106,23 +106,6 @@ def _default(_: Running, arguments: list[Value]) -> Value:
 
 def _coalesce(_: Running, arguments: list[Value]) -> Value:
     return next((item for item in arguments if not is_empty(item)), None)
-
-
-def kind_of(value: Value) -> str:
-    """Return Go's reflect kind of a value."""
-    if value is None:
-        return "invalid"
-    if isinstance(value, Duration):
-        return "int64"
-    if isinstance(value, (Time, Struct)):
-        return "struct"
-    if isinstance(value, (list, bytes)):
-        return "slice"
-    if isinstance(value, dict):
-        return "map"
-    if isinstance(value, Sized) and value.go_type.startswith("time."):
-        return "int"
-    return type_of(value).name
 
 
 def _type_like(_: Running, arguments: list[Value]) -> Value:

@@ -136,3 +136,31 @@ _PLAIN: Final[frozenset[type]] = frozenset([*_SIMPLE, type(MISSING)])
 def go_type(value: Value) -> str:
     """Return the Go type name of a value at run time, `<nil>` for nil."""
     return "<nil>" if value is None else type_of(value).name
+
+
+def kind_of(value: Value) -> str:
+    """Return Go's reflect kind of a value."""
+    if value is None:
+        return "invalid"
+    if isinstance(value, Duration):
+        return "int64"
+    if isinstance(value, (Time, Struct)):
+        return "struct"
+    if isinstance(value, (list, bytes)):
+        return "slice"
+    if isinstance(value, dict):
+        return "map"
+    if isinstance(value, Sized) and value.go_type.startswith("time."):
+        return "int"
+    return type_of(value).name
+
+
+def full_type(value: Struct) -> str:
+    """Return a struct's type with the path of its package, as `type()` prints it."""
+    return _PATHS.get(value.go_type, value.go_type)
+
+
+_PATHS: Final = {
+    "*semver.Version": "github.com/Masterminds/semver/v3.Version",
+    "sprig.certificate": "github.com/Masterminds/sprig/v3.certificate",
+}

@@ -97,12 +97,13 @@ def to_json(value: Model | Json) -> bytes:
     return msgspec.json.encode(value)
 
 
-def to_yaml(value: Model | JsonObject) -> str:
+def to_yaml(value: Model | Json) -> str:
     """Return a struct or free JSON as YAML with sorted keys, lists at their key's column.
 
     Reads back as the same value: texts Go would take for something else are quoted.
     """
-    return yaml.dump(encode(value), Dumper=_Dumper, allow_unicode=True, width=2**30)
+    plain = msgspec.json.decode(msgspec.json.encode(value))
+    return yaml.dump(plain, Dumper=_Dumper, allow_unicode=True, width=2**30)
 
 
 class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]  # chosen at import
@@ -118,7 +119,7 @@ def _text_node(dumper: yaml.SafeDumper, data: str) -> yaml.ScalarNode:
     if "\n" in data:
         style = "|"
     elif not isinstance(resolve(data, None, True), str) or data in ("<<", "="):
-        style = "'"
+        style = '"'
     return dumper.represent_scalar("tag:yaml.org,2002:str", data, style=style)
 
 

@@ -55,3 +55,14 @@ def test_a_volume_that_nobody_declares_is_refused_whatever_the_runtime():
 def test_the_simulated_runtime_can_do_everything_one_can_ask_for():
     tables = (SPEC, TEMPLATE, CONTAINER)
     assert {feature for table in tables for feature, _ in table.values()} <= ALL
+
+
+def test_a_look_up_in_the_network_is_refused_wherever_it_stands():
+    call = "{{=sprig.getHostByName('a')}}"
+    spec = convert(
+        {"templates": [{"name": "a", "container": {"image": "x", "args": ["b", call]}}]},
+        WorkflowSpec,
+    )
+    (found,) = unsupported(spec, Runtime("all", ALL))
+    assert found.path == "spec.templates[0].container.args[1]"
+    assert "sprig.getHostByName is not supported" in found.reason

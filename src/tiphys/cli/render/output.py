@@ -6,13 +6,10 @@ Source: reference/cli.md 3.6: single objects are indented by 4, lists by 2; YAML
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
-import yaml
-
-# Words that Go's YAML reader takes for booleans and PyYAML's writer does not quote.
-_GO_BOOLEANS = re.compile(r"[yYnN]\Z")
+from tiphys.model import codec
+from tiphys.model.base import Json
 
 
 def to_json(value: object) -> str:
@@ -21,34 +18,12 @@ def to_json(value: object) -> str:
     return json.dumps(value, indent=indent, ensure_ascii=False) + "\n"
 
 
-def to_yaml(value: object) -> str:
+def to_yaml(value: Json) -> str:
     """Return the document as YAML with sorted keys; a list gets one more blank line."""
-    text = yaml.dump(
-        value,
-        Dumper=_Dumper,
-        sort_keys=True,
-        default_flow_style=False,
-        allow_unicode=True,
-        width=2**30,
-    )
-    return f"{text}\n" if isinstance(value, list) else str(text)
+    text = codec.to_yaml(value)
+    return f"{text}\n" if isinstance(value, list) else text
 
 
 def to_names(workflows: list[dict[str, Any]]) -> str:
     """Return the names, one a line."""
     return "".join(f"{workflow['metadata'].get('name', '')}\n" for workflow in workflows)
-
-
-class _Dumper(yaml.SafeDumper):
-    """Writes text as Go's YAML writer does: blocks for several lines, quotes where needed."""
-
-    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 (PyYAML's signature)
-        return True
-
-
-def _text(dumper: _Dumper, value: str) -> yaml.ScalarNode:
-    style = "|" if "\n" in value else '"' if _GO_BOOLEANS.match(value) else None
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
-
-
-_Dumper.add_representer(str, _text)
