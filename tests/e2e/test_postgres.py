@@ -9,7 +9,11 @@ from urllib.error import HTTPError
 
 import pytest
 from tests.e2e.driver import Home, until
-from tests.e2e.test_server import Server, serving
+from tests.e2e.test_server import (
+    Server,
+    every_accepted_submit_is_there_after_a_kill,
+    serving,
+)
 from tests.e2e.workflows import shell, workflow
 from tests.postgres import Cluster, cluster, run
 
@@ -62,6 +66,10 @@ def test_a_killed_server_takes_its_run_up_again(place: Home, tmp_path: Path) -> 
     assert marks.read_text() == "began\n"  # the job was adopted, not begun again
     assert not (place.home / "tiphys.db").exists()
     assert "Succeeded" in place.ok("get", "w")
+
+
+def test_every_accepted_submit_is_there_after_a_kill(place: Home) -> None:
+    every_accepted_submit_is_there_after_a_kill(place)
 
 
 def test_two_servers_run_each_workflow_once(place: Home, second: Home, tmp_path: Path) -> None:

@@ -279,7 +279,10 @@ class SqlCatalogue:
 
 
 def _without_nul(text: str) -> str:
-    """Return a JSON text as Argo's archive can hold it."""
+    """Return a JSON text as Argo's archive can hold it.
+
+    Differs: the text `\\\\u0000`, a backslash and what looks like an escape, stays as it is.
+    """
     return _NULS.sub(rf"\1{_NUL_WORD}", text) if _NUL in text else text
 
 
