@@ -86,7 +86,9 @@ async def until(holds):
 
 
 def test_an_address_shows_no_password():
-    address = parse_address("postgresql://me:hush@db.example.com:5433/runs?sslmode=require&user=x")
+    address = parse_address(
+        "postgresql://me:hush@db.example.com:5433/runs?sslmode=require&password=hush&user=x"
+    )
     assert address.name == "postgresql://me@db.example.com:5433/runs?user=x"
     assert "hush" not in repr(address)
 
