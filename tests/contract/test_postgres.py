@@ -15,7 +15,13 @@ from tiphys.messages import SuspendRequested
 from tiphys.model.ids import RunId
 from tiphys.ports import RunRow
 from tiphys.ports_server import Filter, Grant, Page, TokenRow
-from tiphys.store import migrations, postgres_listener, postgres_tables, sql_catalogue
+from tiphys.store import (
+    migrations,
+    postgres_leases,
+    postgres_listener,
+    postgres_tables,
+    sql_catalogue,
+)
 from tiphys.store.owners import Owner
 from tiphys.store.postgres import PostgresStore
 from tiphys.store.postgres_address import parse_address
@@ -57,6 +63,12 @@ class Places:
     def close_all(self):
         for name in [*self._stores]:
             self.close(name)
+
+
+@pytest.fixture(autouse=True)
+def no_grace(monkeypatch):
+    """Let leases run out although the server has just been started."""
+    monkeypatch.setattr(postgres_leases, "GRACE_SECONDS", 0)
 
 
 @pytest.fixture
@@ -235,6 +247,17 @@ async def test_a_lease_is_renewed(places, monkeypatch):
     async with asyncio.timeout(60):
         while not await other.is_driven(row):
             await asyncio.sleep(0.01)
+
+
+@pytest.mark.anyio
+async def test_after_the_start_of_the_database_all_leases_hold_for_a_while(places, monkeypatch):
+    one, other = places.open("one"), places.open("other")
+    await driven(one, "one")
+    places.expire("one")
+    monkeypatch.setattr(postgres_leases, "GRACE_SECONDS", 100_000)
+    assert await other.claim(ONE, "other") is None
+    monkeypatch.setattr(postgres_leases, "GRACE_SECONDS", 0)
+    assert await other.claim(ONE, "other") == 2
 
 
 @pytest.mark.anyio

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from tests.postgres import run
 
+from tiphys.store import postgres_leases
 from tiphys.store.memory import Memory, MemoryStore
 from tiphys.store.owners import Owner
 from tiphys.store.postgres import PostgresStore
@@ -96,7 +97,8 @@ class TestSqliteStore(StoreContract, LedgerContract):
 
 class TestPostgresStore(StoreContract, LedgerContract):
     @pytest.fixture(params=[True, False], ids=["one-home", "many-homes"])
-    def home(self, request, tmp_path, postgres):
+    def home(self, request, tmp_path, postgres, monkeypatch):
+        monkeypatch.setattr(postgres_leases, "GRACE_SECONDS", 0)  # the server has just started
         place = PostgresHome(tmp_path, postgres.new(), request.param)
         yield place
         place.close()

@@ -20,7 +20,7 @@ from tiphys.store.owners import Owner
 from tiphys.store.postgres_address import Address
 from tiphys.store.postgres_archive import enter_archive
 from tiphys.store.postgres_errors import FOREIGN, refusal
-from tiphys.store.postgres_leases import LIVING, Leases
+from tiphys.store.postgres_leases import Leases, living_query
 from tiphys.store.postgres_link import CHANNEL, PostgresLink
 from tiphys.store.postgres_listener import Listener
 from tiphys.store.postgres_reader import Reader
@@ -134,15 +134,15 @@ class PostgresDatabase:
 
     def is_alive(self, db: Transaction, owner: str) -> bool:
         """Tell, inside a transaction, whether a process that owns something lives."""
-        rows = db.execute(LIVING.format(marks="?"), (owner,)).fetchall()
+        rows = db.execute(living_query(1), (owner,)).fetchall()
         return bool(self._leases.living(rows))
 
     async def living(self, owners: Collection[str]) -> Collection[str]:
         """Return which of these processes live."""
         if not owners:
             return ()
-        marks = ",".join("?" * len(owners))
-        return self._leases.living(await self.read(LIVING.format(marks=marks), [*owners]))
+        rows = await self.read(living_query(len(owners)), [*owners])
+        return self._leases.living(rows)
 
     async def wake(self, owner: str) -> None:
         """Tell a process to look for requests, wherever it runs; a dead one does not hear it."""

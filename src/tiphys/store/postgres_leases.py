@@ -2,8 +2,9 @@
 
 Where two processes share a home, the lock file of `owners.py` tells at once. Of others only their
 lease in the table `engines` is known: it is renewed while they live, by the database's clock, and
-one that has run out is taken for the death of its process. If the process lives nevertheless, the
-epoch of each run keeps it from writing what another has taken over.
+one that has run out is taken for the death of its process. While the database was down nobody could
+renew one, so for a while after it has started all leases hold. If the process lives nevertheless,
+the epoch of each run keeps it from writing what another has taken over.
 """
 
 from __future__ import annotations
@@ -24,15 +25,23 @@ _log = logging.getLogger(__name__)
 LEASE_SECONDS: Final = 15
 _RENEW_SECONDS: Final = 4.0
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
-LIVING: Final = (
-    "SELECT name, place, CASE WHEN until > clock_timestamp() THEN 1 ELSE 0 END FROM engines"
-    " WHERE name IN ({marks})"
-)
+GRACE_SECONDS: Final = 20
+"""After the database's start; longer than a lease and a renewal."""
 _RENEW: Final = (
     "INSERT INTO engines VALUES (?, ?, clock_timestamp() + CAST(? AS BIGINT) * INTERVAL '1 second')"
     " ON CONFLICT (name) DO UPDATE SET until = excluded.until"
 )
 _SWEEP: Final = "DELETE FROM engines WHERE until < clock_timestamp() - INTERVAL '1 day'"
+
+
+def living_query(count: int) -> str:
+    """Return the query that `Leases.living` understands, for some processes by name."""
+    until = f"GREATEST(until, pg_postmaster_start_time() + INTERVAL '{GRACE_SECONDS} seconds')"
+    marks = ",".join("?" * count)
+    return (
+        f"SELECT name, place, CASE WHEN {until} > clock_timestamp() THEN 1 ELSE 0 END"  # noqa: S608
+        f" FROM engines WHERE name IN ({marks})"
+    )
 
 
 class Leases:
@@ -66,7 +75,7 @@ class Leases:
                 await reader.read("DELETE FROM engines WHERE name = ?", (owner,))
 
     def living(self, rows: Iterable[Row]) -> list[str]:
-        """Return which of the processes of `LIVING` live."""
+        """Return which of the processes of a `living_query` live."""
         return [
             str(name)
             for name, place, has_lease in rows
