@@ -51,7 +51,14 @@ def _sections(steps: int) -> dict[str, Callable[[Path], Iterator[Measured]]]:
         "language": lambda _folder: language_costs(),
         "artifacts": _artifacts,
         "locks": lock_costs,
+        "load": _load,
     }
+
+
+def _load(folder: Path) -> Iterator[Measured]:
+    from benchmarks.load import load_costs
+
+    return load_costs(folder)
 
 
 def _artifacts(folder: Path) -> Iterator[Measured]:
