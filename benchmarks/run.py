@@ -17,6 +17,7 @@ from benchmarks.engine import engine_costs
 from benchmarks.language import language_costs
 from benchmarks.locks import lock_costs
 from benchmarks.measure import CommandError, Measured, run, seconds, tiphys
+from benchmarks.store import store_costs
 from benchmarks.throughput import node_rates
 
 STEPS = 1_000
@@ -46,6 +47,7 @@ def _sections(steps: int) -> dict[str, Callable[[Path], Iterator[Measured]]]:
         "chain": lambda folder: workload(folder, steps, is_chain=True),
         "engine": lambda _folder: engine_costs(),
         "nodes": node_rates,
+        "store": store_costs,
         "language": lambda _folder: language_costs(),
         "artifacts": _artifacts,
         "locks": lock_costs,

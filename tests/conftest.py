@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import pytest
+from tests.postgres import Cluster, cluster
 
 # What runs by `auto` must not depend on whether somebody has podman: tests of it say so.
 os.environ["DOCKER_HOST"] = "unix:///no/engine"
@@ -20,3 +22,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "seed" in metafunc.fixturenames and hasattr(metafunc.module, "SEEDS") and not given:
         asked = metafunc.config.getoption("--seeds")
         metafunc.parametrize("seed", range(asked) if asked else metafunc.module.SEEDS)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Cluster]:
+    """A Postgres for all tests; each makes its own database there."""
+    with cluster() as server:
+        yield server

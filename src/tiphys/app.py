@@ -56,8 +56,9 @@ from tiphys.service.operations import Operator
 from tiphys.service.submit import Submitter
 from tiphys.service.view import Viewer
 from tiphys.settings import Settings
-from tiphys.store.owners import Lease, Owner, is_alive
+from tiphys.store.owners import Owner
 from tiphys.store.secrets import secret_reader
+from tiphys.store.sql_store import SqlStore
 from tiphys.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ class Local:
     """A home on this machine, opened."""
 
     settings: Settings
-    store: SqliteStore
+    store: SqlStore
     owner: Owner | None
     clock: SystemClock
     submitter: Submitter
@@ -263,7 +264,7 @@ class Local:
                 runtime=lambda: _runtime(self, pods, drivers, Slots(_UNLIMITED)),
                 offer=Offer(pods, features(self.settings, pods)),
                 room=self.slots,
-                turn=Lease(self.settings.home, "objects"),
+                turn=self.store.database.turn("objects"),
                 children=Children(self.objects, self.store, self.submitter, self.forget, name),
                 drive=drive,
             )
@@ -274,7 +275,7 @@ class Local:
         from tiphys.locks.limit_rows import SqlLimitRows
         from tiphys.service.sync_limits import SyncLimits
 
-        return SyncLimits(self.objects, SqlLimitRows(self.store.write))
+        return SyncLimits(self.objects, SqlLimitRows(self.store.database.write))
 
     async def has_objects_at_work(self) -> bool:
         """Tell whether objects wait for something that only an engine does."""
@@ -305,7 +306,7 @@ class Local:
         try:
             if row.done:
                 await collector.clear(row, force)
-            await self.operator.clear(row, runtime, self.store.is_driven(row))
+            await self.operator.clear(row, runtime, await self.store.is_driven(row))
         finally:
             await runtime.close()
         if not row.done:
@@ -394,13 +395,8 @@ def _answers(home: Local, owner: str, room: RoomLimits) -> Answerer:
     from tiphys.locks.router import Router
     from tiphys.locks.sql import Shared, SqlLocks
 
-    shared = Shared(
-        write=home.store.write,
-        read=home.store.reader,
-        controller=owner,
-        is_alive=partial(is_alive, home.settings.home),
-        lives=home.store.unfinished,
-    )
+    database = home.store.database
+    shared = Shared(database.write, database.read, owner, database.living, home.store.unfinished)
     locks = SqlLocks(shared, home.objects, home.clock, room)
     return Router((locks, CacheAnswers(home.objects, home.clock)))
 
@@ -552,7 +548,7 @@ def local(settings: Settings, *, drives: bool = False, archives: bool = False) -
         if drives:
             owner = Owner(settings.home, f"{os.getpid()}-{secrets.token_hex(4)}")
             stack.callback(owner.close)
-        store = SqliteStore(settings.home, owner)
+        store = _store(settings, owner)
         stack.callback(store.close)
         clock = SystemClock()
         objects = store.objects(clock)
@@ -581,7 +577,20 @@ def local(settings: Settings, *, drives: bool = False, archives: bool = False) -
         )
 
 
-def archive_of(store: SqliteStore, clock: SystemClock, on: bool) -> Archive:
+def _store(settings: Settings, owner: Owner | None) -> SqlStore:
+    """Open the store: a file of the home, or the database that the settings name."""
+    if not settings.database:
+        return SqliteStore(settings.home, owner)
+    try:
+        from tiphys.store.postgres import PostgresStore
+    except ImportError as exc:
+        raise UserError("Postgres needs one more package: pip install 'tiphys[postgres]'") from exc
+    from tiphys.store.postgres_address import parse_address
+
+    return PostgresStore(parse_address(settings.database), settings.home, owner)
+
+
+def archive_of(store: SqlStore, clock: SystemClock, on: bool) -> Archive:
     """Return the archive of a home."""
     from tiphys.service.archive import Archive
     from tiphys.service.workflows import Workflows

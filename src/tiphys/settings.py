@@ -132,7 +132,8 @@ class Listening:
 class Settings:
     """How this process works.
 
-    `home` is where all state is kept. `runtime` is one of `RUNTIMES`. `slots` limits the jobs that
+    `home` is where all state is kept, but for what is in `database`, the address of a Postgres
+    database ("": a file in the home). `runtime` is one of `RUNTIMES`. `slots` limits the jobs that
     run at once, of all workflows that one process drives (0: by the number of processors).
     `namespace` is where documents without one go. `parallelism` and `namespace_parallelism` limit
     the workflows at work at once, in all and in each namespace (0: any number). `idle_seconds` is
@@ -149,6 +150,7 @@ class Settings:
     """
 
     home: Path
+    database: str = field(default="", repr=False)
     runtime: str = "auto"
     slots: int = 0
     namespace: str = "default"
@@ -177,6 +179,7 @@ SETTINGS = (
     "parallelism",
     "namespace_parallelism",
     "idle_seconds",
+    "database",
     "images",
     "host_paths",
     "container_network",
@@ -212,6 +215,7 @@ def load_settings(
     file: str | None = None,
     runtime: str | None = None,
     namespace: str | None = None,
+    database: str | None = None,
 ) -> Settings:
     """Return the settings of this process. Raises InvalidDocument for a bad settings file."""
     environ = dict(os.environ)
@@ -224,6 +228,7 @@ def load_settings(
         raise given.wrong(reason, "runtime")
     return Settings(
         home=_home(home or environ.get("TIPHYS_HOME") or _default_home(environ)),
+        database=database or environ.get("TIPHYS_DATABASE", "") or given.text("database"),
         runtime=runtime or chosen or "auto",
         slots=int(given.number("slots", 0, int)),
         namespace=namespace

@@ -6,6 +6,8 @@ import contextlib
 import sqlite3
 from pathlib import Path
 
+from tests.postgres import run
+
 from tiphys.app import SystemClock
 from tiphys.errors import NotFound
 from tiphys.locks.memory import MemoryLocks
@@ -14,6 +16,9 @@ from tiphys.locks.sql import Shared, SqlLocks
 from tiphys.locks.tables import STATEMENTS
 from tiphys.ports import ObjectRef
 from tiphys.store.objects import MemoryObjects
+from tiphys.store.postgres import PostgresDatabase
+from tiphys.store.postgres_address import parse_address
+from tiphys.store.sqlite import SqliteLink, refusal
 from tiphys.store.writer import Writer
 from tiphys.testing.answerer_contract import ENGINE_ROOM, NAMESPACE_ROOM
 
@@ -63,8 +68,8 @@ class SqlPlace(Configured):
 
     def open(self, name: str) -> SqlLocks:
         if name not in self._open:
-            writer, read = Writer(lambda: connect(self._path)), connect(self._path)
-            shared = Shared(writer.do, read, name, self._is_alive, self._lives)
+            writer, read = writer_of(self._path), connect(self._path)
+            shared = Shared(writer.do, reader_of(read), name, self._living, self._lives)
             self._open[name] = (SqlLocks(shared, self.objects, SystemClock(), ROOM), writer, read)
         return self._open[name][0]
 
@@ -80,11 +85,62 @@ class SqlPlace(Configured):
             writer.close()
             read.close()
 
-    def _is_alive(self, name: str) -> bool:
-        return name not in self.dead
+    async def _living(self, names):
+        return [name for name in names if name not in self.dead]
 
     async def _lives(self, runs):
         return [run for run in runs if run not in self.gone]
+
+
+ARGOS_LIMITS = "CREATE TABLE public.sync_limit (name VARCHAR(256) PRIMARY KEY, sizelimit INT)"
+SET_LIMIT = (
+    "INSERT INTO public.sync_limit VALUES ('ns/size', $1)"
+    " ON CONFLICT (name) DO UPDATE SET sizelimit = excluded.sizelimit"
+)
+
+
+class PostgresPlace(Configured):
+    """Each process has a store of its own; limits are in the table of an Argo controller."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        super().__init__()
+        self._folder = folder
+        self._url = url
+        self._open: dict[str, tuple[SqlLocks, PostgresDatabase]] = {}
+        self.dead: set[str] = set()
+        self.gone: set[str] = set()
+        run(url, ARGOS_LIMITS)
+
+    def open(self, name: str) -> SqlLocks:
+        if name not in self._open:
+            database = PostgresDatabase(parse_address(self._url), self._folder)
+            shared = Shared(database.write, database.read, name, self._living, self._lives)
+            self._open[name] = (SqlLocks(shared, self.objects, SystemClock(), ROOM), database)
+        return self._open[name][0]
+
+    def set_database_limit(self, limit: int) -> None:
+        run(self._url, SET_LIMIT, limit)
+
+    def close(self) -> None:
+        for _, database in self._open.values():
+            database.close()
+
+    async def _living(self, names):
+        return [name for name in names if name not in self.dead]
+
+    async def _lives(self, runs):
+        return [run for run in runs if run not in self.gone]
+
+
+def writer_of(path: Path) -> Writer:
+    return Writer(lambda: SqliteLink(connect(path)), refusal)
+
+
+def reader_of(db: sqlite3.Connection):
+    async def read(query, values=()):
+        return db.execute(query, values).fetchall()
+
+    return read
 
 
 def connect(path: Path) -> sqlite3.Connection:

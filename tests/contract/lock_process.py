@@ -6,14 +6,13 @@ import asyncio
 import sys
 from pathlib import Path
 
-from tests.contract.lock_places import connect
+from tests.contract.lock_places import connect, reader_of, writer_of
 
 from tiphys.app import SystemClock
 from tiphys.locks.sql import Shared, SqlLocks
 from tiphys.model.ids import RunId
 from tiphys.store.objects import MemoryObjects
 from tiphys.store.owners import Owner, is_alive
-from tiphys.store.writer import Writer
 from tiphys.testing.answerer_contract import MUTEX, locks
 
 
@@ -23,13 +22,10 @@ def answerer(home: Path, name: str) -> SqlLocks:
     async def lives(runs):
         return runs
 
-    shared = Shared(
-        Writer(lambda: connect(path)).do,
-        connect(path),
-        name,
-        lambda other: is_alive(home, other),
-        lives,
-    )
+    async def living(names):
+        return [other for other in names if is_alive(home, other)]
+
+    shared = Shared(writer_of(path).do, reader_of(connect(path)), name, living, lives)
     return SqlLocks(shared, MemoryObjects(SystemClock()), SystemClock())
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.contract.lock_places import MemoryPlace, SqlPlace
+from tests.contract.lock_places import MemoryPlace, PostgresPlace, SqlPlace
 
 from tiphys.locks.rooms import POSTPONED
 from tiphys.messages import Awaited, Granted
@@ -16,12 +16,8 @@ class TestMemoryLocks(AnswererContract):
         return MemoryPlace()
 
 
-class TestSqlLocks(AnswererContract):
-    @pytest.fixture
-    def place(self, tmp_path):
-        place = SqlPlace(tmp_path)
-        yield place
-        place.close()
+class SharedContract(AnswererContract):
+    """What holds besides where several processes share the locks."""
 
     @pytest.mark.anyio
     async def test_what_is_held_outlives_its_process_and_belongs_to_the_run(self, place):
@@ -64,3 +60,19 @@ class TestSqlLocks(AnswererContract):
             assert answer == Awaited(POSTPONED)
             place.gone.add("run-a")
             assert await waiter.hear("room") == Granted()
+
+
+class TestSqlLocks(SharedContract):
+    @pytest.fixture
+    def place(self, tmp_path):
+        place = SqlPlace(tmp_path)
+        yield place
+        place.close()
+
+
+class TestPostgresLocks(SharedContract):
+    @pytest.fixture
+    def place(self, tmp_path, postgres):
+        place = PostgresPlace(tmp_path, postgres.new())
+        yield place
+        place.close()

@@ -13,6 +13,8 @@ from tiphys.ports_server import Filter, Page
 from tiphys.store import recording
 from tiphys.store.memory import MemoryStore
 from tiphys.store.owners import Owner
+from tiphys.store.postgres import PostgresStore
+from tiphys.store.postgres_address import parse_address
 from tiphys.store.sqlite import SqliteStore
 from tiphys.testing.catalogue_contract import (
     CatalogueContract,
@@ -39,6 +41,16 @@ class TestSqliteCatalogue(CatalogueContract):
     def stock(self, tmp_path):
         owner = Owner(tmp_path, "me")
         store = SqliteStore(tmp_path, owner)
+        yield Stock(store, store.catalogue, "me")
+        store.close()
+        owner.close()
+
+
+class TestPostgresCatalogue(CatalogueContract):
+    @pytest.fixture
+    def stock(self, tmp_path, postgres):
+        owner = Owner(tmp_path, "me")
+        store = PostgresStore(parse_address(postgres.new()), tmp_path, owner)
         yield Stock(store, store.catalogue, "me")
         store.close()
         owner.close()
@@ -135,8 +147,33 @@ TERM = st.one_of(
 @settings(max_examples=40, deadline=None)
 @pytest.mark.anyio
 async def test_pages_of_any_selector_hold_each_match_once(tmp_path_factory, rows, terms, limit):
-    selector = parse_labels(",".join(terms))
     store = SqliteStore(tmp_path_factory.mktemp("home"))
+    await each_match_is_on_one_page(store, rows, terms, limit)
+
+
+@pytest.fixture(scope="module")
+def wide(postgres, tmp_path_factory):
+    """A database for many examples, each of which empties it."""
+    store = PostgresStore(parse_address(postgres.new()), tmp_path_factory.mktemp("home"))
+    yield store
+    store.close()
+
+
+@given(st.lists(LABELS, max_size=12), st.lists(TERM, max_size=3), st.integers(1, 4))
+@settings(max_examples=40, deadline=None)
+@pytest.mark.anyio
+async def test_so_do_pages_in_postgres(wide, rows, terms, limit):
+    await wide.database.write(emptied)
+    await each_match_is_on_one_page(wide, rows, terms, limit, closes=False)
+
+
+def emptied(db):
+    for table in ("runs", "events", "run_index", "run_labels"):
+        db.execute(f"DELETE FROM {table}")
+
+
+async def each_match_is_on_one_page(store, rows, terms, limit, closes=True):
+    selector = parse_labels(",".join(terms))
     stock = Stock(store, store.catalogue, "me")
     named = [row_of(f"w{i}", **labels) for i, labels in enumerate(rows)]
     await add(stock, *named)
@@ -155,5 +192,6 @@ async def test_pages_of_any_selector_hold_each_match_once(tmp_path_factory, rows
         if not listing.more:
             break
         before = listing.items[-1].born
-    store.close()
+    if closes:
+        store.close()
     assert seen == expected

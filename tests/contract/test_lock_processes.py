@@ -22,8 +22,8 @@ class Home(SqlPlace):
         super().__init__(folder)
         self._folder = folder
 
-    def _is_alive(self, name: str) -> bool:
-        return is_alive(self._folder, name)
+    async def _living(self, names):
+        return [name for name in names if is_alive(self._folder, name)]
 
 
 @pytest.fixture

@@ -9,9 +9,11 @@ import pytest
 
 from tiphys.errors import Permanent
 from tiphys.model.ids import RunId
-from tiphys.store import sqlite_objects
+from tiphys.store import sql_objects
 from tiphys.store.migrations import STEPS
 from tiphys.store.objects import MemoryObjects
+from tiphys.store.postgres import PostgresStore
+from tiphys.store.postgres_address import parse_address
 from tiphys.store.schema import STATEMENTS, VERSION
 from tiphys.store.sqlite import SqliteStore
 from tiphys.testing.objects_contract import NOW, ObjectsContract, config_map, ref
@@ -34,9 +36,17 @@ class TestSqliteObjects(ObjectsContract):
         store.close()
 
 
+class TestPostgresObjects(ObjectsContract):
+    @pytest.fixture
+    def objects(self, tmp_path, postgres):
+        store = PostgresStore(parse_address(postgres.new()), tmp_path)
+        yield store.objects(CLOCK)
+        store.close()
+
+
 @pytest.mark.anyio
 async def test_objects_survive_the_process_and_others_hear_of_changes(tmp_path, monkeypatch):
-    monkeypatch.setattr(sqlite_objects, "_LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(sql_objects, "_LOOK_SECONDS", 0.01)
     one, other = SqliteStore(tmp_path), SqliteStore(tmp_path)
     waiting = asyncio.create_task(other.objects(CLOCK).changed(0))
     await one.objects(CLOCK).create(config_map())
@@ -49,8 +59,8 @@ async def test_objects_survive_the_process_and_others_hear_of_changes(tmp_path, 
 
 @pytest.mark.anyio
 async def test_what_went_long_ago_is_forgotten(tmp_path, monkeypatch):
-    monkeypatch.setattr(sqlite_objects, "_KEPT", 5)
-    monkeypatch.setattr(sqlite_objects, "_SWEEP_EVERY", 2)
+    monkeypatch.setattr(sql_objects, "_KEPT", 5)
+    monkeypatch.setattr(sql_objects, "_SWEEP_EVERY", 2)
     store = SqliteStore(tmp_path)
     objects = store.objects(CLOCK)
     for number in range(6):

@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from tests.postgres import run
 
 from tiphys.messages import Event
+from tiphys.store.dialect import translated
 
 TIPHYS = (sys.executable, "-m", "tiphys.cli.main")
 PATIENCE_SECONDS = 45.0
@@ -51,6 +53,8 @@ class Home:
     path: Path
     runtime: str
     cache: Path
+    database: str = ""
+    """The address of a Postgres database; else the home has a file."""
     started: list[subprocess.Popen[str]] = field(default_factory=list)
 
     @property
@@ -71,6 +75,7 @@ class Home:
         return kept | {
             "HOME": str(self.path),
             "TIPHYS_HOME": str(self.home),
+            "TIPHYS_DATABASE": self.database,
             "TIPHYS_SETTINGS": str(settings),
             "PYTHONPYCACHEPREFIX": str(self.cache),
             "PYTHONWARNINGS": "error",
@@ -129,6 +134,8 @@ class Home:
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Return rows of the database; none as long as there is no table."""
         path = self.home / "tiphys.db"
+        if self.database:
+            return [*map(tuple, run(self.database, translated(query), *values))]
         if not path.exists():
             return []
         with suppress(sqlite3.OperationalError), closing(sqlite3.connect(path)) as db:

@@ -108,6 +108,10 @@ class Load:
 
 
 def test_every_accepted_submit_is_there_after_a_kill(home: Home) -> None:
+    every_accepted_submit_is_there_after_a_kill(home)
+
+
+def every_accepted_submit_is_there_after_a_kill(home: Home) -> None:
     """The server is killed under load and started again; the watcher goes on where it was."""
     load = Load()
     port = 0

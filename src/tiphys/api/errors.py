@@ -98,7 +98,9 @@ def note(error: BaseException, what: str) -> None:
     """Log an error that needs a person; those of users are in the access log."""
     status, _ = status_of(error)
     ours = not isinstance(error, TimeoutError | Impossible)
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR and ours:
+    if isinstance(error, Transient):
+        _log.warning("%s failed: %s", what, error)
+    elif status >= HTTPStatus.INTERNAL_SERVER_ERROR and ours:
         _log.error("%s failed", what, exc_info=error)
 
 

@@ -59,7 +59,7 @@ class Keeper:
         self._next = 0.0
         self._left = _MOST_STARTS
 
-    def look(self, row: RunRow) -> None:
+    async def look(self, row: RunRow) -> None:
         """Start an engine if nobody drives the run. To be called often; it seldom does anything.
 
         Raises Permanent if engines come and go and none of them drives it.
@@ -68,7 +68,7 @@ class Keeper:
         if now < self._next:
             return
         self._next = now + _LOOK_SECONDS
-        if self._home.store.is_driven(row):
+        if await self._home.store.is_driven(row):
             self._left = _MOST_STARTS
         elif ensure_engine(self._session):
             self._left -= 1
@@ -82,11 +82,11 @@ async def say_if_nobody_drives(home: Local, row: RunRow) -> None:
 
     An engine that lives takes it over at once, so it is looked at twice.
     """
-    if row.done or not row.owner or home.store.is_driven(row):
+    if row.done or not row.owner or await home.store.is_driven(row):
         return
     await asyncio.sleep(_LOOK_SECONDS)
     fresh = await home.store.find(row.namespace, row.name)
-    if fresh.run == row.run and not fresh.done and not home.store.is_driven(fresh):
+    if fresh.run == row.run and not fresh.done and not await home.store.is_driven(fresh):
         place = "" if row.namespace == "default" else f" -n {row.namespace}"
         sys.stderr.write(
             f"Nobody drives workflow {row.name} any more: the process that did has ended; "
@@ -113,7 +113,7 @@ def ensure_engine(session: Session) -> bool:
         os.posix_spawn(
             command[0],
             command,
-            dict(session.settings.environ),
+            {**session.settings.environ, "TIPHYS_DATABASE": session.settings.database},
             file_actions=[
                 (os.POSIX_SPAWN_DUP2, null, 0),
                 (os.POSIX_SPAWN_DUP2, log, 1),

@@ -65,12 +65,16 @@ def with_session(command: Callable[..., _R]) -> Callable[..., _R]:
     """Add the common options to a command; it gets a Session as its first argument."""
 
     @click.option("--home", metavar="DIR", help="Where state is kept (TIPHYS_HOME).")
+    @click.option(
+        "--database", metavar="URL", help="A Postgres database (TIPHYS_DATABASE), not a file."
+    )
     @click.option("-n", "--namespace", metavar="NAME", help="The namespace.")
     @click.option("--no-color", is_flag=True, help="No colours.")
     @functools.wraps(command)
     def wrapped(
         *args: Any,
         home: str | None,
+        database: str | None,
         namespace: str | None,
         no_color: bool,
         settings_file: str | None = None,
@@ -79,7 +83,7 @@ def with_session(command: Callable[..., _R]) -> Callable[..., _R]:
     ) -> _R:
         from tiphys.cli.render.colour import wanted
 
-        settings = load_settings(home, settings_file, runtime, namespace)
+        settings = load_settings(home, settings_file, runtime, namespace, database)
         session = Session(
             settings=settings,
             namespace=settings.namespace,

@@ -26,7 +26,7 @@ async def until_done(session: Session, home: Local, name: str) -> RunRow:
     keeper = Keeper(session, home)
     row = await home.store.find(session.namespace, name)
     while not row.done:
-        keeper.look(row)
+        await keeper.look(row)
         await asyncio.sleep(_POLL_SECONDS)
         row = await home.store.find(row.namespace, row.name)
     return row
@@ -115,7 +115,7 @@ async def _changes(session: Session, home: Local, row: RunRow) -> AsyncIterator[
             yield await home.viewer.whole(fresh)
             if fresh.done:
                 return
-        keeper.look(await home.store.find(row.namespace, row.name))
+        await keeper.look(await home.store.find(row.namespace, row.name))
         await asyncio.sleep(_POLL_SECONDS)
 
 

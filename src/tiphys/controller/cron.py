@@ -20,7 +20,7 @@ from tiphys.compile.triggers.history import excess, reconciled
 from tiphys.compile.triggers.outcome import COMPLETED_LABEL, with_condition
 from tiphys.controller.cron_ports import CronPorts, reference_of
 from tiphys.controller.due_times import DueTimes
-from tiphys.errors import Conflict, InvalidDocument, NotFound, StoreError, WorldError
+from tiphys.errors import Conflict, InvalidDocument, NotFound, StoreError, Transient, WorldError
 from tiphys.expr.errors import CronError
 from tiphys.model.base import API_VERSION
 from tiphys.model.codec import convert
@@ -79,6 +79,8 @@ class CronLoop:
                     await self._sync()
                     pause = _FIRST_PAUSE_SECONDS
                     await self._wait()
+            except Transient as exc:
+                _log.warning("schedules are interrupted: %s", exc)
             except (WorldError, StoreError):
                 _log.exception("schedules are interrupted")
             await self._ports.clock.sleep_until(self._ports.clock.now() + pause)

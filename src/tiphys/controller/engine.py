@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from tiphys.controller.failures import reason_of
 from tiphys.controller.loop import Ports, RunLoop
 from tiphys.controller.retention import Retention
-from tiphys.errors import LostOwnership, TiphysError, WorldError
+from tiphys.errors import LostOwnership, TiphysError, Transient, WorldError
 from tiphys.model.ids import RunId
 from tiphys.ports import RunRow, Runtime, Update
 
@@ -44,6 +45,7 @@ class Engine:
         self._retention = retention
         self._ended = asyncio.Event()
         self._next_due = math.inf
+        self._is_reached = True
 
     async def drive(self, row: RunRow, watched: Callable[[Update], None] | None = None) -> bool:
         """Drive one run to its end; return False if a living owner has it.
@@ -78,7 +80,7 @@ class Engine:
         async with asyncio.TaskGroup() as group:
             helpers = [group.create_task(self._listen()), group.create_task(self._tidy())]
             while True:
-                for row in await self._journal.claimable():
+                for row in await self._claimable():
                     if row.run not in self._loops and row.run not in self._refused:
                         self._loops[row.run] = self._loop(row)
                         group.create_task(self._keep(row))
@@ -90,6 +92,19 @@ class Engine:
                 await self._clock.sleep_until(self._clock.now() + _LOOK_SECONDS)
             for task in helpers:
                 task.cancel()
+
+    async def _claimable(self) -> Sequence[RunRow]:
+        """Return what nobody drives; nothing while the store cannot be reached."""
+        try:
+            found = await self._journal.claimable()
+        except Transient as exc:
+            if self._is_reached:
+                _log.warning("runs cannot be looked for: %s", exc)
+            self._is_reached = False
+            await self._clock.sleep_until(self._clock.now() + exc.retry_after)
+            return ()
+        self._is_reached = True
+        return found
 
     async def _tidy(self) -> None:
         """See to ended runs, for ever: when one has ended, when one is due, and now and then."""
@@ -141,6 +156,9 @@ class Engine:
             await loop.drive()
         except* LostOwnership:
             _log.info("run %s has another owner", run)
+        except* Transient as group:
+            again = True
+            _log.warning("run %s is interrupted: %s", run, reason_of(group))
         except* WorldError:
             again = True
             _log.exception("run %s is interrupted", run)

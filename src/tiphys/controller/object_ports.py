@@ -49,11 +49,11 @@ class Room(Protocol):
 class Turn(Protocol):
     """Who of all processes keeps the objects of a store at work; free when that one dies."""
 
-    def take(self) -> bool:
+    async def take(self) -> bool:
         """Tell whether this process is it, now."""
         ...
 
-    def give_up(self) -> None:
+    async def give_up(self) -> None:
         """Let another process be it."""
         ...
 

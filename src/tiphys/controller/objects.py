@@ -28,9 +28,17 @@ from tiphys.compile.workloads.reading import (
     uid_of,
 )
 from tiphys.controller.faces import Faces
+from tiphys.controller.failures import reason_of
 from tiphys.controller.object_ports import ObjectPorts
 from tiphys.controller.pods import PodRunner
-from tiphys.errors import Conflict, LostOwnership, NotFound, StoreError, WorldError
+from tiphys.errors import (
+    Conflict,
+    LostOwnership,
+    NotFound,
+    StoreError,
+    Transient,
+    WorldError,
+)
 from tiphys.model.base import API_VERSION, JsonObject
 from tiphys.ports import ObjectRef
 
@@ -103,20 +111,22 @@ class ObjectLoop:
         pause = _FIRST_PAUSE_SECONDS
         try:
             while True:
-                await self._until_ours()
                 try:
+                    await self._until_ours()
                     await self._serve()
+                except* (LostOwnership, Transient) as group:
+                    _log.warning("objects are interrupted: %s", reason_of(group))
                 except* Exception:  # noqa: BLE001 - whatever it is, the runs beside go on
                     _log.exception("objects are interrupted")
                 self._begin_anew()
                 await self._ports.clock.sleep_until(self._ports.clock.now() + pause)
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
         finally:
-            self._ports.turn.give_up()
+            await self._ports.turn.give_up()
 
     async def _until_ours(self) -> None:
         """Return when no other process keeps the objects of this store at work."""
-        while not self._ports.turn.take():
+        while not await self._ports.turn.take():
             self._is_ours = False
             await self._ports.clock.sleep_until(self._ports.clock.now() + _TURN_SECONDS)
         self._is_ours = True
@@ -138,6 +148,8 @@ class ObjectLoop:
             await self._pass(changed, runner, faces)
             self._is_loaded = True
             await self._wait(faces)
+            if not await self._ports.turn.take():
+                raise LostOwnership("another process keeps the objects at work")
             changed = await self._changes()
 
     async def _everything(self) -> list[ObjectRef]:

@@ -51,7 +51,7 @@ async def _look_on(home: Local, row: RunRow, show: Callable[[Update], None]) -> 
             seen = version
             nodes = await home.store.nodes(row.run)
             show(Update(home.viewer.bare(fresh), nodes, fresh.done))
-        if fresh.done or not home.store.is_driven(fresh):
+        if fresh.done or not await home.store.is_driven(fresh):
             return fresh.done
         await asyncio.sleep(_POLL_SECONDS)
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
-
-from tiphys.locks.sql import Write
 from tiphys.locks.tables import STATEMENTS
+from tiphys.ports_database import Transaction, Write
 
 
 class SqlLimitRows:
@@ -17,7 +15,8 @@ class SqlLimitRows:
 
     async def create(self, name: str, limit: int) -> bool:
         """Add a limit; False if there is one."""
-        return await self._change("INSERT OR IGNORE INTO sync_limit VALUES (?, ?)", (name, limit))
+        statement = "INSERT INTO sync_limit VALUES (?, ?) ON CONFLICT DO NOTHING"
+        return await self._change(statement, (name, limit))
 
     async def update(self, name: str, limit: int) -> bool:
         """Change a limit; False if there is none."""
@@ -31,7 +30,7 @@ class SqlLimitRows:
     async def get(self, name: str) -> int | None:
         """Return a limit, None if there is none."""
 
-        def work(db: sqlite3.Connection) -> int | None:
+        def work(db: Transaction) -> int | None:
             _prepare(db)
             query = "SELECT sizelimit FROM sync_limit WHERE name = ?"
             row = db.execute(query, (name,)).fetchone()
@@ -40,14 +39,14 @@ class SqlLimitRows:
         return await self._write(work)
 
     async def _change(self, statement: str, values: tuple[object, ...]) -> bool:
-        def work(db: sqlite3.Connection) -> bool:
+        def work(db: Transaction) -> bool:
             _prepare(db)
             return db.execute(statement, values).rowcount == 1
 
         return await self._write(work)
 
 
-def _prepare(db: sqlite3.Connection) -> None:
+def _prepare(db: Transaction) -> None:
     for statement in STATEMENTS:
         if "TABLE IF NOT EXISTS sync_limit " in statement:
             db.execute(statement)

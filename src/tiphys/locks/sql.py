@@ -1,4 +1,4 @@
-"""Locks and room for all engine processes of one home, on its SQLite database.
+"""Locks and room for all engine processes of one home, on its database.
 
 Whoever releases a lock decides, in the same transaction, who gets it next, and writes that down.
 If the next one belongs to another process, that process finds it when its lookout looks, a few
@@ -11,12 +11,10 @@ for ever.
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeVar
+from typing import Final, TypeVar
 
-from tiphys.errors import Permanent
 from tiphys.locks import queue
 from tiphys.locks.book import News
 from tiphys.locks.desk import Desk, Lives
@@ -25,35 +23,24 @@ from tiphys.locks.sql_book import SqlBook
 from tiphys.locks.tables import STATEMENTS
 from tiphys.messages import Granted
 from tiphys.ports import Clock, Objects
+from tiphys.ports_database import Read, Transaction, Write
 
 _LOOK_SECONDS: Final = 0.1
 _SWEEP_SECONDS: Final = 2.0
 _Result = TypeVar("_Result")
 
 
-class Write(Protocol):
-    """Runs work in a transaction that is alone in the database; returns once it is committed.
-
-    Raises what the work raises, and Permanent if the database cannot be written.
-    """
-
-    async def __call__(self, work: Callable[[sqlite3.Connection], _Result], /) -> _Result:
-        """Run the work."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Shared:
     """A home's database, as one of its processes has it.
 
-    `read` is a connection used for short questions only. `controller` is this process's name,
-    `is_alive` tells whether the process of a name lives, `lives` which runs do.
+    `controller` is this process's name, `living` tells which processes live, `lives` which runs do.
     """
 
     write: Write
-    read: sqlite3.Connection
+    read: Read
     controller: str
-    is_alive: Callable[[str], bool]
+    living: Callable[[Collection[str]], Awaitable[Collection[str]]]
     lives: Lives
 
 
@@ -73,7 +60,7 @@ class SqlLocks(Desk[SqlBook]):
     async def _apply(self, work: Callable[[SqlBook], _Result]) -> _Result:
         """Run work on the book in a transaction, in the database's own thread."""
 
-        def transaction(db: sqlite3.Connection) -> _Result:
+        def transaction(db: Transaction) -> _Result:
             book = SqlBook(db, self._shared.controller)
             if not self._is_prepared:
                 for statement in STATEMENTS:
@@ -91,14 +78,15 @@ class SqlLocks(Desk[SqlBook]):
         if self._clock.now() >= self._sweep_at:
             await self._clean_up()
             self._sweep_at = self._clock.now() + _SWEEP_SECONDS
-        if self._has_untold():
+        if await self._has_untold():
             await self._tell(lambda book: [News(*key, Granted()) for key in book.tell()])
         self._look_at = self._clock.now() + _LOOK_SECONDS
 
     async def _clean_up(self) -> None:
         """Drop what dead processes want and dead runs have; read limits of the database again."""
         others = await self._apply(SqlBook.others)
-        dead = [one for one in others if not self._shared.is_alive(one)]
+        living = await self._shared.living(others)
+        dead = [one for one in others if one not in living]
         await self._tell(lambda book: self._without(book, dead))
         await self.sweep(self._shared.lives)
 
@@ -106,10 +94,6 @@ class SqlLocks(Desk[SqlBook]):
         lost = [key for controller in dead for key in book.leave(controller)]
         return [*self._drop(book, lost), *queue.limits_changed(book, {})]
 
-    def _has_untold(self) -> bool:
+    async def _has_untold(self) -> bool:
         query = "SELECT 1 FROM sync_question WHERE controller = ? AND held = 1 AND told = 0 LIMIT 1"
-        try:
-            found = self._shared.read.execute(query, (self._shared.controller,)).fetchone()
-        except sqlite3.Error as exc:
-            raise Permanent(f"the database cannot be read: {exc}") from exc
-        return found is not None
+        return bool(await self._shared.read(query, (self._shared.controller,)))

@@ -1,11 +1,10 @@
-"""A book in the tables of `tables.py`, within one transaction of SQLite.
+"""A book in the tables of `tables.py`, within one transaction.
 
 Where an index is named in a query, SQLite would else choose one that walks over all who wait.
 """
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
@@ -25,6 +24,7 @@ from tiphys.locks.book import (
 )
 from tiphys.messages import Lock, LocksWanted
 from tiphys.model.ids import RunId
+from tiphys.ports_database import Transaction
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _DECODER: Final = msgspec.msgpack.Decoder(LocksWanted)
@@ -34,7 +34,7 @@ _JOINED = "SELECT q.data FROM sync_state s JOIN sync_question q ON q.id = s.ques
 class SqlBook(Book):
     """The book as one transaction sees it; `controller` is who writes in it."""
 
-    def __init__(self, db: sqlite3.Connection, controller: str) -> None:
+    def __init__(self, db: Transaction, controller: str) -> None:
         """Read and write by `db`, in whose transaction this is."""
         self._db = db
         self._controller = controller
@@ -51,7 +51,11 @@ class SqlBook(Book):
 
     def set_limit(self, name: str, limit: int) -> None:
         """Keep a limit."""
-        self._db.execute("INSERT OR REPLACE INTO sync_known_limit VALUES (?, ?)", (name, limit))
+        self._db.execute(
+            "INSERT INTO sync_known_limit VALUES (?, ?)"
+            " ON CONFLICT (name) DO UPDATE SET sizelimit = excluded.sizelimit",
+            (name, limit),
+        )
 
     def database_limit(self, name: str) -> int | None:
         """Return the limit that people gave a semaphore of the database, None without one."""
@@ -152,12 +156,12 @@ class SqlBook(Book):
         number = self._db.execute(
             "INSERT INTO sync_question"
             " (run, question, controller, held, told, is_block, alike, data)"
-            " VALUES (?, ?, ?, 0, 0, ?, ?, ?)",
+            " VALUES (?, ?, ?, 0, 0, ?, ?, ?) RETURNING id",
             (
                 *(*key_of(wanted), self._controller),
                 *(is_block(wanted), alike, _ENCODER.encode(wanted)),
             ),
-        ).lastrowid
+        ).fetchone()[0]
         self._db.executemany(
             "INSERT INTO sync_state VALUES (?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?)",
             [
@@ -174,7 +178,8 @@ class SqlBook(Book):
         """Let a question that waits hold all of its locks. Others' processes are yet to be told."""
         number = self._number(key)
         self._db.execute(
-            "UPDATE sync_question SET held = 1, told = controller = ? WHERE id = ?",
+            "UPDATE sync_question SET held = 1, told = CASE WHEN controller = ? THEN 1 ELSE 0 END"
+            " WHERE id = ?",
             (self._controller, number),
         )
         self._db.execute("UPDATE sync_state SET held = 1 WHERE question = ?", (number,))
@@ -210,7 +215,9 @@ class SqlBook(Book):
     def enter(self, at: float) -> None:
         """Note that this process works with the book, at `at` (epoch seconds)."""
         self._db.execute(
-            "INSERT OR REPLACE INTO sync_controller VALUES (?, ?)", (self._controller, at)
+            "INSERT INTO sync_controller VALUES (?, ?)"
+            " ON CONFLICT (controller) DO UPDATE SET time = excluded.time",
+            (self._controller, at),
         )
 
     def others(self) -> Sequence[str]:

@@ -1,8 +1,8 @@
-"""The ledger of artifact deletions, on SQLite and in memory. See `ports.Deletions`."""
+"""The ledger of artifact deletions, in a database and in memory. See `ports.Deletions`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -11,50 +11,48 @@ from tiphys.errors import Corrupt
 from tiphys.model.artifact_gc import Deletion
 from tiphys.model.ids import RunId
 from tiphys.ports import DeletionRow
-from tiphys.store.writer import Writer
+from tiphys.ports_database import Database
 
-_Read = Callable[[str, Sequence[object]], Sequence[tuple[Any, ...]]]
 _COLUMNS: Final = "run, namespace, deletion, state, tries, due_at, error"
 _decode: Final = msgspec.json.Decoder(Deletion).decode
 _encode: Final = msgspec.json.Encoder().encode
 
 
-class SqliteDeletions:
-    """The rows of one database; `read` answers a query."""
+class SqlDeletions:
+    """The rows of one database."""
 
-    def __init__(self, writer: Writer, read: _Read) -> None:
-        """Keep rows with a store's own writer."""
-        self._writer = writer
-        self._read = read
+    def __init__(self, database: Database) -> None:
+        """Use a database that its store closes."""
+        self._database = database
 
     async def add(self, rows: Sequence[DeletionRow]) -> None:
         """Keep new rows; rows that are there already stay as they are."""
         values = [_values(row) for row in rows]
-        await self._writer.do(
+        await self._database.write(
             lambda db: db.executemany(
-                "INSERT OR IGNORE INTO artifact_deletions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO artifact_deletions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT DO NOTHING",
                 values,
             )
         )
 
     async def due(self, at: float, limit: int) -> Sequence[DeletionRow]:
         """Return wanted rows whose time has come, the longest due first."""
-        return self._rows(
+        return await self._rows(
             "WHERE state = 'wanted' AND due_at <= ? ORDER BY due_at, run, node, name LIMIT ?",
             (at, limit),
         )
 
     async def next_due(self) -> float | None:
         """Return when the next wanted row is due, None if none is wanted."""
-        found = self._read("SELECT MIN(due_at) FROM artifact_deletions WHERE state = 'wanted'", ())[
-            0
-        ][0]
+        query = "SELECT MIN(due_at) FROM artifact_deletions WHERE state = 'wanted'"
+        (found,) = (await self._database.read(query))[0]
         return None if found is None else float(found)
 
     async def settle(self, row: DeletionRow) -> None:
         """Replace a row by what became of it."""
         key = (row.run, row.deletion.node, row.deletion.artifact.name)
-        await self._writer.do(
+        await self._database.write(
             lambda db: db.execute(
                 "UPDATE artifact_deletions SET state = ?, tries = ?, due_at = ?, error = ?"
                 " WHERE run = ? AND node = ? AND name = ?",
@@ -64,16 +62,17 @@ class SqliteDeletions:
 
     async def of(self, run: RunId) -> Sequence[DeletionRow]:
         """Return all rows of a run, by node and name."""
-        return self._rows("WHERE run = ? ORDER BY node, name", (run,))
+        return await self._rows("WHERE run = ? ORDER BY node, name", (run,))
 
     async def forget(self, run: RunId) -> None:
         """Remove the rows of a run."""
-        await self._writer.do(
+        await self._database.write(
             lambda db: db.execute("DELETE FROM artifact_deletions WHERE run = ?", (run,))
         )
 
-    def _rows(self, where: str, values: Sequence[object]) -> list[DeletionRow]:
-        rows = self._read(f"SELECT {_COLUMNS} FROM artifact_deletions {where}", values)  # noqa: S608
+    async def _rows(self, where: str, values: Sequence[object]) -> list[DeletionRow]:
+        query = f"SELECT {_COLUMNS} FROM artifact_deletions {where}"  # noqa: S608 - our own words
+        rows = await self._database.read(query, values)
         try:
             return [_row(row) for row in rows]
         except msgspec.MsgspecError as exc:

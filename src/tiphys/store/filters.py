@@ -67,8 +67,9 @@ def _label(term: Requirement) -> Clause:
             return f"NOT {exists} AND l.value IN ({marks}))", (term.key, *term.values)
         case "gt" | "lt":
             sign = ">" if term.operator == "gt" else "<"
-            whole = "l.value NOT GLOB '*[^0-9]*' AND length(l.value) BETWEEN 1 AND 19"
-            compared = f"AND {whole} AND CAST(l.value AS INTEGER) {sign} CAST(? AS INTEGER))"
+            whole = "ltrim(l.value, '0123456789') = '' AND length(l.value) BETWEEN 1 AND 19"
+            number = f"CASE WHEN {whole} THEN CAST(l.value AS NUMERIC) END"
+            compared = f"AND {number} {sign} CAST(CAST(? AS TEXT) AS NUMERIC))"
             return f"{exists} {compared}", (term.key, term.values[0])
         case _:
             return f"{exists} AND l.value IN ({marks}))", (term.key, *term.values)

@@ -1,55 +1,49 @@
-"""The ledger of due times, on SQLite and in memory. See `ports.Ledger`.
+"""The ledger of due times, in a database and in memory. See `ports.Ledger`.
 
 What an outcome means is not known here: it is bytes.
 """
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from tiphys.errors import Conflict, LostOwnership
 from tiphys.ports import DueRow
-from tiphys.store.owners import is_alive
-from tiphys.store.writer import Writer
+from tiphys.ports_database import Database, Transaction
 
 _COLUMNS = "cron, at, owner, outcome, closed"
-_Read = Callable[[str, Sequence[object]], Sequence[tuple[Any, ...]]]
 
 
-class SqliteLedger:
-    """The rows of one database; `read` answers a query."""
+class SqlLedger:
+    """The rows of one database."""
 
-    def __init__(self, home: Path, writer: Writer, read: _Read) -> None:
-        """Keep rows with a store's own writer."""
-        self._home = home
-        self._writer = writer
-        self._read = read
+    def __init__(self, database: Database) -> None:
+        """Use a database that its store closes."""
+        self._database = database
 
     async def take(self, cron: str, at: int, owner: str) -> DueRow | None:
         """Become the one who decides about a due time; None if it is closed or another's."""
 
-        def work(db: sqlite3.Connection) -> DueRow | None:
+        def work(db: Transaction) -> DueRow | None:
             row = _find(db, cron, at)
             if row is None:
-                db.execute("INSERT INTO due_times VALUES (?, ?, ?, x'', 0)", (cron, at, owner))
+                db.execute("INSERT INTO due_times VALUES (?, ?, ?, ?, 0)", (cron, at, owner, b""))
                 return DueRow(cron, at, owner)
-            if row.closed or (row.owner != owner and is_alive(self._home, row.owner)):
+            if row.closed or (row.owner != owner and self._database.is_alive(db, row.owner)):
                 return None
             db.execute(
                 "UPDATE due_times SET owner = ? WHERE cron = ? AND at = ?", (owner, cron, at)
             )
             return replace(row, owner=owner)
 
-        return await self._writer.do(work)
+        return await self._database.write(work)
 
     async def decide(self, row: DueRow, outcome: bytes) -> DueRow:
         """Keep what was decided. Raises LostOwnership and Conflict."""
 
-        def work(db: sqlite3.Connection) -> DueRow:
+        def work(db: Transaction) -> DueRow:
             decided = _decided(_find(db, row.cron, row.at), row, outcome)
             db.execute(
                 "UPDATE due_times SET outcome = ? WHERE cron = ? AND at = ?",
@@ -57,11 +51,11 @@ class SqliteLedger:
             )
             return decided
 
-        return await self._writer.do(work)
+        return await self._database.write(work)
 
     async def close(self, row: DueRow) -> None:
         """Note that nothing is left to be done about a due time."""
-        await self._writer.do(
+        await self._database.write(
             lambda db: db.execute(
                 "UPDATE due_times SET closed = 1 WHERE cron = ? AND at = ?", (row.cron, row.at)
             )
@@ -70,22 +64,25 @@ class SqliteLedger:
     async def left(self, owner: str) -> Sequence[DueRow]:
         """Return the open rows that no living owner but this one has, oldest first."""
         query = f"SELECT {_COLUMNS} FROM due_times WHERE closed = 0 ORDER BY at"  # noqa: S608
-        rows = [_row(found) for found in self._read(query, ())]
-        return [row for row in rows if row.owner == owner or not is_alive(self._home, row.owner)]
+        rows = [_row(found) for found in await self._database.read(query, ())]
+        living = await self._database.living({row.owner for row in rows})
+        return [row for row in rows if row.owner == owner or row.owner not in living]
 
     async def rows(self, cron: str, most: int) -> Sequence[DueRow]:
         """Return the latest rows of a CronWorkflow, newest first."""
         query = f"SELECT {_COLUMNS} FROM due_times WHERE cron = ? ORDER BY at DESC LIMIT ?"  # noqa: S608
-        return [_row(found) for found in self._read(query, (cron, most))]
+        return [_row(found) for found in await self._database.read(query, (cron, most))]
 
     async def crons(self) -> Sequence[str]:
         """Return the uids of the CronWorkflows that have rows."""
-        return [cron for (cron,) in self._read("SELECT DISTINCT cron FROM due_times", ())]
+        return [
+            cron for (cron,) in await self._database.read("SELECT DISTINCT cron FROM due_times", ())
+        ]
 
     async def forget(self, cron: str, before: int | None = None) -> None:
         """Remove the closed rows up to a due time; all rows if None."""
 
-        def work(db: sqlite3.Connection) -> None:
+        def work(db: Transaction) -> None:
             if before is None:
                 db.execute("DELETE FROM due_times WHERE cron = ?", (cron,))
             else:
@@ -94,10 +91,10 @@ class SqliteLedger:
                     (cron, before),
                 )
 
-        await self._writer.do(work)
+        await self._database.write(work)
 
 
-def _find(db: sqlite3.Connection, cron: str, at: int) -> DueRow | None:
+def _find(db: Transaction, cron: str, at: int) -> DueRow | None:
     found = db.execute(
         f"SELECT {_COLUMNS} FROM due_times WHERE cron = ? AND at = ?",  # noqa: S608
         (cron, at),

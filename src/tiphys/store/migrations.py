@@ -6,10 +6,10 @@ out where a later step changes them.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from tiphys.ports_database import Transaction
 from tiphys.store.schema import (
     CATALOGUE,
     DELETIONS,
@@ -40,12 +40,11 @@ STEPS: Final[Mapping[int, Sequence[str]]] = {
 """The statements that lead to a version from the one before it."""
 
 
-def bring_up_to_date(db: sqlite3.Connection, found: int) -> None:
+def bring_up_to_date(db: Transaction, found: int) -> None:
     """Make all tables in an empty database (version 0), or take the steps that an older one lacks.
 
-    Called inside a transaction.
+    Called inside a transaction, in which the caller keeps `VERSION` as well.
     """
     steps = [STATEMENTS] if found == 0 else [STEPS[n] for n in range(found + 1, VERSION + 1)]
     for statement in (statement for step in steps for statement in step):
         db.execute(statement)
-    db.execute(f"PRAGMA user_version = {VERSION}")

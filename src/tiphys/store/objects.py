@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import re
 import secrets
 import uuid
@@ -260,9 +261,14 @@ class Bell:
     def ring(self) -> None:
         """Wake everybody."""
         for future in self._waiting:
-            if not future.done():
-                future.set_result(None)
+            _wake(future)
         self._waiting.clear()
+
+    def ring_from_afar(self) -> None:
+        """Wake everybody, from any thread."""
+        for future in [*self._waiting]:
+            with contextlib.suppress(RuntimeError):  # its loop has gone
+                future.get_loop().call_soon_threadsafe(_wake, future)
 
     async def wait(self, seconds: float | None = None) -> None:
         """Return at the next ring, or after `seconds`."""
@@ -272,6 +278,11 @@ class Bell:
             await asyncio.wait({future}, timeout=seconds)
         finally:
             self._waiting.discard(future)
+
+
+def _wake(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 # ------------------------------------------------------------------------------------- memory

@@ -56,7 +56,7 @@ class Lease:
         self._path = home / f"{name}.lock"
         self._lock: int | None = None
 
-    def take(self) -> bool:
+    async def take(self) -> bool:
         """Try to become the one; tell whether this process is it."""
         if self._lock is not None:
             return True
@@ -69,7 +69,7 @@ class Lease:
         self._lock = lock
         return True
 
-    def give_up(self) -> None:
+    async def give_up(self) -> None:
         """Let another process be the one."""
         if self._lock is not None:
             os.close(self._lock)

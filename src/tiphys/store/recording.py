@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass, field
 from typing import Final
 
 from tiphys.model.ids import RunId
 from tiphys.ports import Changes, RunRow
+from tiphys.ports_database import Transaction
 from tiphys.store.faces import face_of, labels_of
 
 _KEPT: Final = 10_000
@@ -30,7 +30,7 @@ class Recorder:
 
     known: dict[RunId, _Known] = field(default_factory=dict)
 
-    def created(self, db: sqlite3.Connection, row: RunRow) -> None:
+    def created(self, db: Transaction, row: RunRow) -> None:
         """Enter a new run."""
         number = next_number(db)
         face = face_of(labels_of(row.document), row.summary)
@@ -43,7 +43,7 @@ class Recorder:
         )
         _write_labels(db, number, face.labels)
 
-    def committed(self, db: sqlite3.Connection, run: RunId, epoch: int, changes: Changes) -> None:
+    def committed(self, db: Transaction, run: RunId, epoch: int, changes: Changes) -> None:
         """Take down what a commit changes."""
         known = self.known.get(run)
         if known is None or known.epoch != epoch:
@@ -53,19 +53,20 @@ class Recorder:
         if changes.done:
             del self.known[run]
 
-    def reopened(self, db: sqlite3.Connection, run: RunId, summary: bytes) -> None:
+    def reopened(self, db: Transaction, run: RunId, summary: bytes) -> None:
         """Take down that a run goes on after its end."""
         self.known.pop(run, None)
         _update(db, _read(db, run, 0), summary, done=False)
 
-    def removed(self, db: sqlite3.Connection, run: RunId) -> None:
+    def removed(self, db: Transaction, run: RunId) -> None:
         """Enter a run among those that are gone; what the archive has of it stays in lists."""
         self.known.pop(run, None)
         number = next_number(db)
         db.execute(
-            "INSERT OR REPLACE INTO gone_runs SELECT uid, ?, born, runs.namespace, runs.name,"
+            "INSERT INTO gone_runs SELECT uid, CAST(? AS BIGINT), born, runs.namespace, runs.name,"
             " runs.created_at, document, summary FROM runs JOIN run_index ON run_index.run = uid"
-            " JOIN run_texts ON run_texts.run = uid WHERE uid = ?",
+            " JOIN run_texts ON run_texts.run = uid"
+            " WHERE uid = ? ON CONFLICT (run) DO UPDATE SET version = excluded.version",
             (number, run),
         )
         db.execute(
@@ -77,12 +78,12 @@ class Recorder:
         db.execute("UPDATE run_index SET live = 0 WHERE run = ?", (run,))
 
 
-def _update(db: sqlite3.Connection, known: _Known, summary: bytes, done: bool) -> None:
+def _update(db: Transaction, known: _Known, summary: bytes, done: bool) -> None:
     face = face_of(known.own, summary)
     # A run that goes on after its end is not what the archive has of it.
     db.execute(
         "UPDATE run_index SET done = ?, started_at = ?, finished_at = ?, version = ?,"
-        " archived = archived AND ? WHERE born = ?",
+        " archived = archived * ? WHERE born = ?",
         (done, face.started_at, face.finished_at, next_number(db), done, known.born),
     )
     if face.labels != known.labels:
@@ -90,7 +91,7 @@ def _update(db: sqlite3.Connection, known: _Known, summary: bytes, done: bool) -
         known.labels = face.labels
 
 
-def next_number(db: sqlite3.Connection) -> int:
+def next_number(db: Transaction) -> int:
     """Count a change; now and then forget what went long ago."""
     row = db.execute("UPDATE run_numbers SET last = last + 1 RETURNING last")
     number = int(row.fetchone()[0])
@@ -102,7 +103,7 @@ def next_number(db: sqlite3.Connection) -> int:
     return number
 
 
-def _read(db: sqlite3.Connection, run: RunId, epoch: int) -> _Known:
+def _read(db: Transaction, run: RunId, epoch: int) -> _Known:
     born, document = db.execute(
         "SELECT born, document FROM run_index JOIN run_texts USING (run) WHERE run = ?", (run,)
     ).fetchone()
@@ -110,7 +111,7 @@ def _read(db: sqlite3.Connection, run: RunId, epoch: int) -> _Known:
     return _Known(epoch, born, labels_of(document), dict(rows.fetchall()))
 
 
-def _write_labels(db: sqlite3.Connection, born: int, labels: dict[str, str]) -> None:
+def _write_labels(db: Transaction, born: int, labels: dict[str, str]) -> None:
     db.execute("DELETE FROM run_labels WHERE born = ?", (born,))
     db.executemany(
         "INSERT INTO run_labels VALUES (?, ?, ?)",

@@ -88,6 +88,34 @@ DELETIONS: tuple[str, ...] = (
 )
 """The ledger of artifact deletions; its rows outlive their run. Since version 4."""
 
+ARCHIVE: tuple[str, ...] = (
+    """
+    CREATE TABLE argo_archived_workflows (
+        clustername TEXT NOT NULL,
+        uid TEXT NOT NULL,
+        instanceid TEXT NOT NULL,
+        name TEXT NOT NULL,
+        namespace TEXT NOT NULL,
+        phase TEXT NOT NULL,
+        startedat TEXT,
+        finishedat TEXT,
+        workflow TEXT NOT NULL,
+        creationtimestamp TEXT,
+        PRIMARY KEY (clustername, uid)
+    )
+    """,
+    """
+    CREATE TABLE argo_archived_workflows_labels (
+        clustername TEXT NOT NULL,
+        uid TEXT NOT NULL,
+        name TEXT NOT NULL,
+        value TEXT NOT NULL,
+        PRIMARY KEY (clustername, uid, name)
+    ) WITHOUT ROWID
+    """,
+)
+"""The archive, with Argo's names. Since version 5."""
+
 CATALOGUE: tuple[str, ...] = (
     """
     CREATE TABLE run_index (
@@ -133,30 +161,7 @@ CATALOGUE: tuple[str, ...] = (
     "CREATE INDEX which_runs_went_since ON gone_runs (version)",
     "CREATE TABLE run_numbers (last INTEGER NOT NULL, horizon INTEGER NOT NULL)",
     "INSERT INTO run_numbers VALUES (0, 0)",
-    """
-    CREATE TABLE argo_archived_workflows (
-        clustername TEXT NOT NULL,
-        uid TEXT NOT NULL,
-        instanceid TEXT NOT NULL,
-        name TEXT NOT NULL,
-        namespace TEXT NOT NULL,
-        phase TEXT NOT NULL,
-        startedat TEXT,
-        finishedat TEXT,
-        workflow TEXT NOT NULL,
-        creationtimestamp TEXT,
-        PRIMARY KEY (clustername, uid)
-    )
-    """,
-    """
-    CREATE TABLE argo_archived_workflows_labels (
-        clustername TEXT NOT NULL,
-        uid TEXT NOT NULL,
-        name TEXT NOT NULL,
-        value TEXT NOT NULL,
-        PRIMARY KEY (clustername, uid, name)
-    ) WITHOUT ROWID
-    """,
+    *ARCHIVE,
     """
     CREATE TABLE tokens (
         id TEXT PRIMARY KEY,
@@ -169,8 +174,7 @@ CATALOGUE: tuple[str, ...] = (
     """,
 )
 """Lists of runs: `run_index` and `run_labels` follow the runs; `gone_runs` remembers for a while
-what was removed. The archive, with Argo's names. The tokens of the server, hashed. Since
-version 5."""
+what was removed. The archive. The tokens of the server, hashed. Since version 5."""
 
 ENTER_RUNS: tuple[str, ...] = (
     """

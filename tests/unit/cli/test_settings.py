@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -138,6 +138,18 @@ def test_a_field_that_no_spec_has_cannot_be_allowed(monkeypatch: pytest.MonkeyPa
         load_settings()
     monkeypatch.setenv("WORKFLOW_USER_OVERRIDE_ALLOWLIST", "onExit, hooks")
     assert load_settings().override_allowlist == {"onExit", "hooks"}
+
+
+def test_the_database_is_the_flags_then_the_environments_then_the_files(tmp_path, monkeypatch):
+    file = tmp_path / "s.yaml"
+    file.write_text("database: postgresql://me:hush@in.file/x\n")
+    monkeypatch.delenv("TIPHYS_DATABASE", raising=False)
+    assert load_settings(file=str(file)).database == "postgresql://me:hush@in.file/x"
+    monkeypatch.setenv("TIPHYS_DATABASE", "postgresql://in.environment/x")
+    assert load_settings(file=str(file)).database == "postgresql://in.environment/x"
+    found = load_settings(file=str(file), database="postgresql://me:hush@flag/x")
+    assert found.database == "postgresql://me:hush@flag/x"
+    assert "hush" not in repr(replace(found, environ={}))
 
 
 def test_every_setting_is_on_the_page() -> None:

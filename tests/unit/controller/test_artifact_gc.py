@@ -15,6 +15,8 @@ from tiphys.model.artifacts import Artifact, LocalArtifact
 from tiphys.model.ids import RunId
 from tiphys.ports import DeletionRow
 from tiphys.store.deletions import MemoryDeletions
+from tiphys.store.postgres import PostgresStore
+from tiphys.store.postgres_address import parse_address
 from tiphys.store.sqlite import SqliteStore
 
 pytestmark = pytest.mark.anyio
@@ -53,12 +55,16 @@ class Scripted:
             raise answer
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 def ledger(request, tmp_path):
     if request.param == "memory":
         yield MemoryDeletions()
         return
-    store = SqliteStore(tmp_path)
+    if request.param == "sqlite":
+        store = SqliteStore(tmp_path)
+    else:
+        url = request.getfixturevalue("postgres").new()
+        store = PostgresStore(parse_address(url), tmp_path)
     yield store.deletions
     store.close()
 

@@ -31,10 +31,10 @@ class Turn:
     def __init__(self):
         self.is_taken = False
 
-    def take(self):
+    async def take(self):
         return not self.is_taken
 
-    def give_up(self):
+    async def give_up(self):
         pass
 
 

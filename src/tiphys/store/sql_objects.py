@@ -5,32 +5,35 @@ Changes made by other processes are noticed by looking; those of this process at
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
 from tiphys.errors import Corrupt
 from tiphys.model.base import JsonObject
 from tiphys.ports import Clock, ObjectRef
+from tiphys.ports_database import Database, Row, Transaction
 from tiphys.store.objects import Bell, Rules, not_found, owner_uids
-from tiphys.store.writer import Writer
 
 _LOOK_SECONDS: Final = 0.5
 _KEPT: Final = 10_000
 _SWEEP_EVERY: Final = 1_000
 _KEY: Final = "api_version = ? AND kind = ? AND namespace = ? AND name = ?"
 _REF: Final = "api_version, kind, namespace, name"
+_GET: Final = f"SELECT data FROM objects WHERE {_KEY}"  # noqa: S608
+_PUT: Final = (
+    "INSERT INTO objects VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - our own words
+    f" ON CONFLICT ({_REF}) DO UPDATE SET version = excluded.version, data = excluded.data"
+)
 _CHANGED: Final = """
     SELECT api_version, kind, namespace, name FROM (
         SELECT api_version, kind, namespace, name, version FROM objects WHERE version > ?
         UNION ALL
         SELECT api_version, kind, namespace, name, version FROM gone_objects WHERE version > ?
-    ) ORDER BY version
+    ) AS changes ORDER BY version
 """
 _Result = TypeVar("_Result")
-Read = Callable[[str, Sequence[object]], Sequence[tuple[Any, ...]]]
 
 
 def _key(ref: ObjectRef) -> tuple[str, str, str, str]:
@@ -45,10 +48,17 @@ def _decoded(data: bytes) -> JsonObject:
     return document
 
 
-class _SqliteTable:
+def _one(ref: ObjectRef, found: Sequence[Row]) -> JsonObject:
+    """Return the object that was looked for. Raises NotFound."""
+    if not found:
+        raise not_found(ref)
+    return _decoded(found[0][0])
+
+
+class _SqlTable:
     """The rows in one transaction."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
+    def __init__(self, db: Transaction) -> None:
         self._db = db
 
     def find(self, ref: ObjectRef) -> JsonObject | None:
@@ -57,11 +67,7 @@ class _SqliteTable:
         return None if row is None else _decoded(row[0])
 
     def write(self, ref: ObjectRef, document: JsonObject, number: int) -> None:
-        self._db.execute(
-            "INSERT INTO objects VALUES (?, ?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT DO UPDATE SET version = excluded.version, data = excluded.data",
-            (*_key(ref), number, number, msgspec.json.encode(document)),
-        )
+        self._db.execute(_PUT, (*_key(ref), number, number, msgspec.json.encode(document)))
         self._forget(ref, "gone_objects")
         self._forget(ref, "object_owners")
         self._db.executemany(
@@ -92,26 +98,23 @@ class _SqliteTable:
         return number
 
 
-class SqliteObjects:
-    """`Objects` over the writer and the reader of a `SqliteStore`."""
+class SqlObjects:
+    """`Objects` in a database."""
 
-    def __init__(self, writer: Writer, read: Read, clock: Clock) -> None:
-        """Use what the store of this home has opened; `clock` gives creation times."""
-        self._writer = writer
-        self._read = read
+    def __init__(self, database: Database, clock: Clock) -> None:
+        """Use a database that its store closes; `clock` gives creation times."""
+        self._database = database
         self._clock = clock
         self._bell = Bell()
+        self._patience = database.on_change(self._bell.ring_from_afar)
 
     async def get(self, ref: ObjectRef) -> JsonObject:
         """Return an object. Raises NotFound."""
-        return self.look(ref)
+        return _one(ref, await self._database.read(_GET, _key(ref)))
 
     def look(self, ref: ObjectRef) -> JsonObject:
         """Return an object at once. Raises NotFound."""
-        found = self._read(f"SELECT data FROM objects WHERE {_KEY}", _key(ref))  # noqa: S608
-        if not found:
-            raise not_found(ref)
-        return _decoded(found[0][0])
+        return _one(ref, self._database.look(_GET, _key(ref)))
 
     async def list(
         self, api_version: str, kind: str, namespace: str | None
@@ -122,12 +125,15 @@ class SqliteObjects:
         if namespace is not None:
             query += " AND namespace = ?"
             values.append(namespace)
-        return [_decoded(data) for (data,) in self._read(f"{query} ORDER BY created", values)]
+        return [
+            _decoded(data)
+            for (data,) in await self._database.read(f"{query} ORDER BY created", values)
+        ]
 
     async def kinds(self) -> Sequence[tuple[str, str]]:
         """Return apiVersion and kind of all that is stored, sorted."""
         query = "SELECT DISTINCT api_version, kind FROM objects ORDER BY api_version, kind"
-        return [(api_version, kind) for api_version, kind in self._read(query, ())]
+        return [(api_version, kind) for api_version, kind in await self._database.read(query, ())]
 
     async def create(self, document: JsonObject, uid: str = "") -> JsonObject:
         """Add an object and return it as stored."""
@@ -148,20 +154,20 @@ class SqliteObjects:
     async def changed(self, after: int) -> int:
         """Return the number of the last change when it is greater than `after`."""
         while True:
-            last = int(self._read("SELECT last FROM object_numbers", ())[0][0])
+            last = int((await self._database.read("SELECT last FROM object_numbers", ()))[0][0])
             if last > after:
                 return last
-            await self._bell.wait(_LOOK_SECONDS)
+            await self._bell.wait(self._patience or _LOOK_SECONDS)
 
     async def since(self, after: int) -> Sequence[ObjectRef] | None:
         """Return what was changed or removed after that number; None if that is forgotten."""
-        if after < int(self._read("SELECT horizon FROM object_numbers", ())[0][0]):
+        if after < int((await self._database.read("SELECT horizon FROM object_numbers", ()))[0][0]):
             return None
-        changed = self._read(_CHANGED, (after, after))
+        changed = await self._database.read(_CHANGED, (after, after))
         return [ObjectRef(*row) for row in changed]
 
     async def _write(self, verb: Callable[[Rules], _Result]) -> _Result:
         now = self._clock.now()
-        made = await self._writer.do(lambda db: verb(Rules(_SqliteTable(db), now)))
+        made = await self._database.write(lambda db: verb(Rules(_SqlTable(db), now)))
         self._bell.ring()
         return made

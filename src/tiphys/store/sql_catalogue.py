@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import heapq
-import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -13,16 +14,20 @@ from tiphys.errors import NotFound
 from tiphys.model.base import JsonObject
 from tiphys.model.ids import RunId
 from tiphys.ports import RunRow
+from tiphys.ports_database import Database, Transaction
 from tiphys.ports_server import Filter, Listed, Listing, Page, RunChange
 from tiphys.store.faces import archived_row, parsed, part
 from tiphys.store.filters import clauses, driver
 from tiphys.store.objects import Bell
 from tiphys.store.recording import next_number
-from tiphys.store.writer import Writer
 
 _LOOK_SECONDS: Final = 0.2
 _CLUSTER: Final = "default"
 _ALL: Final = 1 << 62
+_NUL: Final = r"\u0000"
+_NUL_WORD: Final = "ARGO_POSTGRES_NULL_REPLACEMENT"
+"""What stands for a NUL in the archive, since Postgres has no text with one; as in Argo."""
+_NULS: Final = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 _ENTRY: Final = "i.born, i.version, i.live, i.archived, i.run, i.created_at"
 _LIVE: Final = (
     "r.uid, r.namespace, r.name, r.created_at, r.done, r.owner, r.epoch, r.runtime,"
@@ -32,17 +37,16 @@ _JOINED: Final = (
     f"SELECT {_ENTRY}, {_LIVE} FROM run_index i LEFT JOIN runs r ON r.uid = i.run"  # noqa: S608
     " LEFT JOIN run_texts t ON t.run = i.run"
 )
-Read = Callable[[str, Sequence[object]], Sequence[tuple[Any, ...]]]
 
 
-class SqliteCatalogue:
-    """Over the writer and the reader of a `SqliteStore`."""
+class SqlCatalogue:
+    """The lists of a database."""
 
-    def __init__(self, writer: Writer, read: Read) -> None:
-        """Use what the store of this home has opened."""
-        self._writer = writer
-        self._read = read
+    def __init__(self, database: Database) -> None:
+        """Use a database that its store closes."""
+        self._database = database
         self._bell = Bell()
+        self._patience = database.on_change(self._bell.ring_from_afar)
 
     def ring(self) -> None:
         """Wake those who wait for a change."""
@@ -54,19 +58,19 @@ class SqliteCatalogue:
         """Return a part of the list."""
         version = await self.number()
         before = page.before or _ALL
-        borns = self._borns(wanted, before, page.limit + 1 if page.limit else -1)
+        borns = await self._borns(wanted, before, page.limit + 1 if page.limit else _ALL)
         more = bool(page.limit) and len(borns) > page.limit
         shown = borns[: page.limit] if page.limit else borns
-        remaining = self._count(wanted, shown[-1]) if more and page.counts else 0
-        return Listing(self._items(shown), more, version, remaining)
+        remaining = await self._count(wanted, shown[-1]) if more and page.counts else 0
+        return Listing(await self._items(shown), more, version, remaining)
 
-    def _borns(self, wanted: Filter, before: int, limit: int) -> list[int]:
+    async def _borns(self, wanted: Filter, before: int, limit: int) -> list[int]:
         """Return which workflows are wanted, newest first, from the index alone."""
         first = driver(wanted)
         if first is None:
-            return self._search("run_index i", [("i.born < ?", (before,))], wanted, limit)
+            return await self._search("run_index i", [("i.born < ?", (before,))], wanted, limit)
         found = [
-            self._search(
+            await self._search(
                 "run_labels d CROSS JOIN run_index i ON i.born = d.born",
                 [("d.name = ? AND d.value = ? AND d.born < ?", (first.key, value, before))],
                 wanted,
@@ -75,55 +79,60 @@ class SqliteCatalogue:
             for value in dict.fromkeys(first.values)
         ]
         merged = heapq.merge(*found, reverse=True)
-        return [born for number, born in enumerate(merged) if limit < 0 or number < limit]
+        return [*itertools.islice(merged, limit)]
 
-    def _search(
+    async def _search(
         self, source: str, given: list[tuple[str, tuple[object, ...]]], wanted: Filter, limit: int
     ) -> list[int]:
         every = [*given, *clauses(wanted)]
         where = " AND ".join(text for text, _ in every)
         order = "d.born" if "run_labels d" in source else "i.born"
-        rows = self._read(
+        rows = await self._database.read(
             f"SELECT i.born FROM {source} WHERE {where} ORDER BY {order} DESC LIMIT ?",  # noqa: S608 - our own words
             [*(value for _, values in every for value in values), limit],
         )
         return [int(born) for (born,) in rows]
 
-    def _count(self, wanted: Filter, before: int) -> int:
+    async def _count(self, wanted: Filter, before: int) -> int:
         every = [("i.born < ?", (before,)), *clauses(wanted)]
         where = " AND ".join(text for text, _ in every)
         values = [value for _, values in every for value in values]
-        return int(self._read(f"SELECT COUNT(*) FROM run_index i WHERE {where}", values)[0][0])  # noqa: S608
+        query = f"SELECT COUNT(*) FROM run_index i WHERE {where}"  # noqa: S608 - our own words
+        return int((await self._database.read(query, values))[0][0])
 
-    def _items(self, borns: Sequence[int]) -> list[Listed]:
+    async def _items(self, borns: Sequence[int]) -> list[Listed]:
         """Return the entries; one that was removed a moment ago is left out."""
         found: list[Listed] = []
         for start in range(0, len(borns), 500):
             some = borns[start : start + 500]
             marks = ",".join("?" * len(some))
             query = f"{_JOINED} WHERE i.born IN ({marks}) ORDER BY i.born DESC"
-            found += [item for row in self._read(query, some) if (item := self._entry(row))]
+            found += [
+                item
+                for row in await self._database.read(query, some)
+                if (item := await self._entry(row))
+            ]
         return found
 
-    def _entry(self, row: tuple[Any, ...]) -> Listed | None:
+    async def _entry(self, row: tuple[Any, ...]) -> Listed | None:
         born, version, live, archived, run, created_at, *own = row
         if live and own[0] is not None:
             return Listed(_row(own), born, version, True, bool(archived))
-        copy = self._copy(run)
+        copy = await self._copy(run)
         if copy is None:
             return None
         return Listed(archived_row(run, copy, created_at), born, version, False, True)
 
     async def listed(self, run: RunId) -> Listed:
         """Return one workflow by its uid. Raises NotFound."""
-        for row in self._read(f"{_JOINED} WHERE i.run = ?", (run,)):
-            if item := self._entry(row):
+        for row in await self._database.read(f"{_JOINED} WHERE i.run = ?", (run,)):
+            if item := await self._entry(row):
                 return item
         raise NotFound("not found")
 
     async def counts(self, label: str) -> Mapping[str, int]:
         """Return how many live workflows have each value of a label."""
-        rows = self._read(
+        rows = await self._database.read(
             "SELECT l.value, COUNT(*) FROM run_labels l JOIN run_index i ON i.born = l.born"
             " WHERE l.name = ? AND i.live = 1 GROUP BY l.value",
             (label,),
@@ -134,25 +143,25 @@ class SqliteCatalogue:
 
     async def number(self) -> int:
         """Return the number of the last change."""
-        return int(self._read("SELECT last FROM run_numbers", ())[0][0])
+        return int((await self._database.read("SELECT last FROM run_numbers", ()))[0][0])
 
     async def changed(self, after: int) -> int:
         """Return the number of the last change when it is greater than `after`."""
         while (last := await self.number()) <= after:
-            await self._bell.wait(_LOOK_SECONDS)
+            await self._bell.wait(self._patience or _LOOK_SECONDS)
         return last
 
     async def since(self, after: int) -> Sequence[RunChange] | None:
         """Return which live workflows changed after that number; None if that is forgotten."""
-        if after < int(self._read("SELECT horizon FROM run_numbers", ())[0][0]):
+        if after < int((await self._database.read("SELECT horizon FROM run_numbers", ()))[0][0]):
             return None
         query = f"{_JOINED} WHERE i.version > ? AND i.live = 1 ORDER BY i.version"
         found = [
             RunChange(item, False)
-            for row in self._read(query, (after,))
-            if (item := self._entry(row))
+            for row in await self._database.read(query, (after,))
+            if (item := await self._entry(row))
         ]
-        gone = self._read(
+        gone = await self._database.read(
             "SELECT born, version, run, namespace, name, created_at, document, summary"
             " FROM gone_runs WHERE version > ?",
             (after,),
@@ -164,19 +173,20 @@ class SqliteCatalogue:
 
     async def label_names(self, namespace: str | None) -> Sequence[str]:
         """Return the names of all labels of archived workflows, sorted."""
-        return [name for (name,) in self._labels("l.name", namespace, "", ())]
+        return [name for (name,) in await self._labels("l.name", namespace, "", ())]
 
     async def label_values(self, namespace: str | None, name: str) -> Sequence[str]:
         """Return the values of one label of archived workflows, sorted."""
         return [
-            value for (value,) in self._labels("l.value", namespace, " AND l.name = ?", (name,))
+            value
+            for (value,) in await self._labels("l.value", namespace, " AND l.name = ?", (name,))
         ]
 
-    def _labels(
+    async def _labels(
         self, column: str, namespace: str | None, also: str, values: tuple[str, ...]
     ) -> Sequence[tuple[Any, ...]]:
         place = "" if namespace is None else " AND i.namespace = ?"
-        return self._read(
+        return await self._database.read(
             f"SELECT DISTINCT {column} FROM run_labels l JOIN run_index i ON i.born = l.born"  # noqa: S608 - our own words
             f" WHERE i.archived = 1{also}{place} ORDER BY 1",
             (*values, *(() if namespace is None else (namespace,))),
@@ -187,14 +197,18 @@ class SqliteCatalogue:
         query = (
             f"{_JOINED} WHERE i.done = 1 AND i.archived = 0 AND i.live = 1 ORDER BY i.born LIMIT ?"
         )
-        return [item for row in self._read(query, (most,)) if (item := self._entry(row))]
+        return [
+            item
+            for row in await self._database.read(query, (most,))
+            if (item := await self._entry(row))
+        ]
 
     async def archive(self, item: Listed, document: JsonObject) -> bool:
         """Keep a copy of a workflow that has ended; False if it has changed since."""
         row, status = item.row, part(document, "status")
         labels = part(part(document, "metadata"), "labels")
 
-        def work(db: sqlite3.Connection) -> bool:
+        def work(db: Transaction) -> bool:
             cursor = db.execute(
                 "UPDATE run_index SET archived = 1, version = ? WHERE born = ? AND version = ?",
                 (next_number(db), item.born, item.version),
@@ -202,43 +216,56 @@ class SqliteCatalogue:
             if cursor.rowcount != 1:
                 return False
             db.execute(
-                "INSERT OR REPLACE INTO argo_archived_workflows VALUES (?,?,'',?,?,?,?,?,?,?)",
+                self._archiving(),
                 (
                     *(_CLUSTER, row.run, row.name, row.namespace, str(status.get("phase", ""))),
                     *(status.get("startedAt"), status.get("finishedAt")),
-                    msgspec.json.encode(document).decode(),
+                    _without_nul(msgspec.json.encode(document).decode()),
                     part(document, "metadata").get("creationTimestamp"),
                 ),
             )
             _forget_labels(db, row.run)
             db.executemany(
-                "INSERT INTO argo_archived_workflows_labels VALUES (?, ?, ?, ?)",
+                "INSERT INTO argo_archived_workflows_labels (clustername, uid, name, value)"
+                " VALUES (?, ?, ?, ?)",
                 [(_CLUSTER, row.run, name, str(value)) for name, value in labels.items()],
             )
             return True
 
-        done = await self._writer.do(work)
+        done = await self._database.write(work)
         self.ring()
         return done
 
+    def _archiving(self) -> str:
+        """Return the statement that keeps a copy, or puts it in the place of an earlier one."""
+        time = self._database.archived_time
+        kept = ("name", "namespace", "phase", "startedat", "finishedat", "workflow")
+        changed = ", ".join(f"{name} = excluded.{name}" for name in (*kept, "creationtimestamp"))
+        return (
+            "INSERT INTO argo_archived_workflows (clustername, uid, instanceid,"  # noqa: S608
+            f" {', '.join(kept)}, creationtimestamp) VALUES (?, ?, '', ?, ?, ?,"
+            f" {time}, {time}, {self._database.archived_json}, {time})"
+            f" ON CONFLICT (clustername, uid) DO UPDATE SET {changed}"
+        )
+
     async def archived(self, run: RunId) -> JsonObject:
         """Return the copy of a workflow. Raises NotFound."""
-        found = self._copy(run)
+        found = await self._copy(run)
         if found is None:
             raise NotFound("not found")
         return found
 
-    def _copy(self, run: RunId) -> JsonObject | None:
-        rows = self._read(
+    async def _copy(self, run: RunId) -> JsonObject | None:
+        rows = await self._database.read(
             "SELECT workflow FROM argo_archived_workflows WHERE clustername = ? AND uid = ?",
             (_CLUSTER, run),
         )
-        return parsed(rows[0][0]) if rows else None
+        return parsed(rows[0][0].replace(_NUL_WORD, _NUL)) if rows else None
 
     async def forget_archived(self, run: RunId) -> None:
         """Remove the copy of a workflow; a live one is entered as one not to be archived."""
 
-        def work(db: sqlite3.Connection) -> None:
+        def work(db: Transaction) -> None:
             db.execute(
                 "DELETE FROM argo_archived_workflows WHERE clustername = ? AND uid = ?",
                 (_CLUSTER, run),
@@ -251,10 +278,18 @@ class SqliteCatalogue:
             )
             db.execute("DELETE FROM run_index WHERE run = ? AND live = 0", (run,))
 
-        await self._writer.do(work)
+        await self._database.write(work)
 
 
-def _forget_labels(db: sqlite3.Connection, run: RunId) -> None:
+def _without_nul(text: str) -> str:
+    """Return a JSON text as Argo's archive can hold it.
+
+    Differs: the text `\\\\u0000`, a backslash and what looks like an escape, stays as it is.
+    """
+    return _NULS.sub(rf"\1{_NUL_WORD}", text) if _NUL in text else text
+
+
+def _forget_labels(db: Transaction, run: RunId) -> None:
     db.execute(
         "DELETE FROM argo_archived_workflows_labels WHERE clustername = ? AND uid = ?",
         (_CLUSTER, run),
