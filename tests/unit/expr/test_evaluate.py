@@ -247,3 +247,8 @@ def test_a_chain_is_as_long_as_it_likes(source, expected):
 def test_what_is_wrong_in_a_chain_is_said_at_its_operator(source, place):
     with pytest.raises(ExprError, match=rf"\({place}\)"):
         evaluate(source, {"x": 1, "y": None}, CONTEXT)
+
+
+def test_a_stray_surrogate_in_a_url_is_escaped_as_gos_replacement():
+    source = "sprig.urlJoin({scheme: 'http', host: 'h', path: '/\ud800', fragment: '\ud800'})"
+    assert evaluate(source, ARGO_FUNCTIONS, CONTEXT) == "http://h/%EF%BF%BD#%EF%BF%BD"
