@@ -75,6 +75,7 @@ from tiphys.messages import (
 )
 from tiphys.model.base import Json
 from tiphys.model.ids import NodeId
+from tiphys.model.templates import Template as ModelTemplate
 from tiphys.program import Call, Program, Template
 
 BEHAVIOUR: Mapping[str, Callable[[Run, Node], None]]
@@ -104,6 +105,8 @@ class Run:
         self.estimates = admitted.estimates
         self.at = self.state.started_at
         self.gates = Gates()
+        self.plain: dict[str, ModelTemplate] = {}
+        """Leaf templates without tags by their keys, as jobs show them (`jobs.py`)."""
         self.changed: dict[NodeId, bool] = {}
         self.gone: dict[NodeId, bool] = {}
         self._events: list[Event] = []
