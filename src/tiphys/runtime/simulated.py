@@ -180,6 +180,10 @@ class SimulatedRuntime:
         """Yield each report once."""
         return self._reports.watch()
 
+    def fetch(self) -> Sequence[JobReport]:
+        """Return the reports that wait; `watch` does not yield them any more."""
+        return self._reports.fetch()
+
     async def logs(
         self, run: RunId, job: NodeId, follow: bool, container: str = "main"
     ) -> AsyncIterator[bytes]:
