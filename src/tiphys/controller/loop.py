@@ -54,8 +54,11 @@ from tiphys.model.ids import RunId
 from tiphys.ports import Answerer, Clock, Intake, Journal, Observer, PromptRuntime, Runtime, Update
 
 _log = logging.getLogger(__name__)
-_MOST_UNSTORED = 4_000
-"""Events: so many turns share a commit, no more is played again, and watchers see it move."""
+_MOST_UNSTORED = 16_000
+"""Events: so many turns share a commit, no more is played again, and watchers see it move.
+
+That is half a second or so (docs/adr/0013-what-a-node-costs.md).
+"""
 _GRACE_SECONDS = 30.0
 
 

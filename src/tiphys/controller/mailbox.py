@@ -18,7 +18,7 @@ _BATCH: Final = 512
 _PATIENCE_SECONDS: Final = 0.02
 _TURNS: Final = 4
 _AT_A_STRETCH: Final = 64
-"""Inputs that are handled before the other tasks of this process have a turn: a few milliseconds."""
+"""Inputs that are handled before the other tasks of this process have a turn: milliseconds."""
 
 
 class Mailbox:

@@ -107,16 +107,24 @@ def is_fulfilled(phase: str, daemoned: bool = False) -> bool:
 class Condition:
     """When a task may run.
 
-    `dependencies` are in the order of the text; `logic` is the text with bare names expanded;
-    `expression` is what is evaluated. `operands` are what the logic asks, as tasks and results,
-    and `frame` is what stands between them.
+    `dependencies` are in the order of the text. `operands` are what it asks with bare names
+    expanded, as tasks and results, and `frame` is what stands before, between and after them.
     """
 
     dependencies: Mapping[str, DependencyKind]
-    logic: str
-    expression: str
     operands: tuple[tuple[str, str], ...]
     frame: tuple[str, ...]
+
+    @property
+    def logic(self) -> str:
+        """The text with bare names expanded."""
+        rest = zip(self.operands, self.frame[1:], strict=True)
+        return self.frame[0] + "".join(f"{name}.{result}{text}" for (name, result), text in rest)
+
+    @property
+    def expression(self) -> str:
+        """The logic as an expression can read it: its names hold no hyphens."""
+        return self.logic.replace("-", "_")
 
     def evaluate(self, states: Mapping[str, TaskResults]) -> bool:
         """Return whether the task runs (true) or is omitted; every dependency is in `states`.
@@ -239,15 +247,7 @@ class _Parts:
 
     def condition(self) -> Condition:
         """Return the whole."""
-        words = (f"{name}.{result}{rest}" for (name, result), rest in self._pairs())
-        logic = self.frame[0] + "".join(words)
-        operands, frame = tuple(self.operands), tuple(self.frame)
-        return Condition(
-            self.dependencies, logic, logic.replace("-", "_"), operands, _shared(frame)
-        )
-
-    def _pairs(self) -> Iterable[tuple[tuple[str, str], str]]:
-        return zip(self.operands, self.frame[1:], strict=True)
+        return Condition(self.dependencies, tuple(self.operands), _shared(tuple(self.frame)))
 
 
 @lru_cache(maxsize=512)
