@@ -26,7 +26,7 @@ spec:
     dag:
       tasks:
       - {name: a, template: job, withItems: [1, a, {b: 2}, [3]]}
-      - {name: b, template: job, depends: a.AllFailed, continueOn: {failed: true}, when: "1 == 1"}
+      - {name: b, template: job, depends: a.AllFailed, when: "1 == 1"}
   - name: job
     retryStrategy: {limit: 2, backoff: {duration: "5", factor: 2}}
     container:
