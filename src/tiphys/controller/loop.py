@@ -60,6 +60,7 @@ _MOST_UNSTORED = 16_000
 That is half a second or so (docs/adr/0013-what-a-node-costs.md).
 """
 _GRACE_SECONDS = 30.0
+_OTHERS_SEE = (Ask, Release)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +216,7 @@ class RunLoop:
             self._runtime.capabilities.ephemeral
             and not run.state.done
             and self._commits.waits < _MOST_UNSTORED
-            and not any(isinstance(command, Ask | Release) for command in commands)
+            and not any(isinstance(command, _OTHERS_SEE) for command in commands)
         )
 
     async def _handle(self, run: Run, inputs: list[Input]) -> Step:

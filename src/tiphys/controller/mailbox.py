@@ -19,6 +19,7 @@ _PATIENCE_SECONDS: Final = 0.02
 _TURNS: Final = 4
 _AT_A_STRETCH: Final = 64
 """Inputs that are handled before the other tasks of this process have a turn: milliseconds."""
+_SMALL_NEWS: Final = (JobStarted, JobProgressed)
 
 
 class Mailbox:
@@ -85,4 +86,4 @@ class Mailbox:
 
 
 def _is_patient(item: Input) -> bool:
-    return isinstance(item, JobReported) and isinstance(item.report, JobStarted | JobProgressed)
+    return isinstance(item, JobReported) and isinstance(item.report, _SMALL_NEWS)

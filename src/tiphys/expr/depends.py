@@ -44,6 +44,7 @@ _USUAL: Final = {
 """The results that let a task run whose condition is a bare name, by `continueOn`."""
 
 _TASK: Final = re.compile(r"([a-zA-Z0-9][-a-zA-Z0-9]*?\.[A-Z][a-zA-Z]+)|([a-zA-Z0-9][-a-zA-Z0-9]*)")
+_DIGITS: Final = frozenset("0123456789")
 _FULFILLED: Final = frozenset({"Succeeded", "Failed", "Error", "Skipped", "Omitted"})
 _CONTEXT: Final = Context(datetime(1970, 1, 1, tzinfo=UTC))
 
@@ -72,7 +73,8 @@ class TaskResults:
     def of(self, result: str) -> bool | None:
         """Return whether a result of `RESULTS` holds, None if it is none of them."""
         field = _FIELDS.get(result)
-        return None if field is None else bool(getattr(self, field))
+        found: bool | None = None if field is None else getattr(self, field)
+        return found
 
 
 _FIELDS: Final = dict(zip(RESULTS, TaskResults.__dataclass_fields__, strict=True))
@@ -131,8 +133,8 @@ class Condition:
 
         Raises DependsError with Argo's text.
         """
-        truths = tuple(_truth(name, result, states) for name, result in self.operands)
-        value = None if None in truths else _of_truths(self.frame, truths)
+        truths = [_truth(name, result, states) for name, result in self.operands]
+        value = None if None in truths else _of_truths(self.frame, tuple(truths))
         return self._evaluate(states) if value is None else value
 
     def _evaluate(self, states: Mapping[str, TaskResults]) -> bool:
@@ -157,9 +159,10 @@ def _truth(name: str, result: str, states: Mapping[str, TaskResults]) -> bool | 
 
     A name that no expression can use is the error it is in Argo.
     """
-    if name[:1].isdigit() or name in _RESERVED or name not in states:
+    found = states.get(name)
+    if found is None or name in _RESERVED or name[0] in _DIGITS:
         return None
-    return states[name].of(result)
+    return found.of(result)
 
 
 @lru_cache(maxsize=4096)
