@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from benchmarks.measure import Measured
 from benchmarks.shapes import SHAPES, document
 from tiphys.compile.admit import Admitted, admit
+from tiphys.controller.heap import collect_seldom
 from tiphys.messages import Input
 from tiphys.model.codec import convert
 from tiphys.model.workflow import Workflow
@@ -89,7 +90,11 @@ def _bytes(admitted: Admitted) -> float:
 
 
 def engine_costs() -> Iterator[Measured]:
-    """Yield cost per input and memory per node for each size, as ratio to the smallest."""
+    """Yield cost per input and memory per node for each size, as ratio to the smallest.
+
+    The collector of cycles is set as an engine sets it.
+    """
+    collect_seldom()
     for shape in SHAPES:
         first: EngineCost | None = None
         for size in SIZES:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import logging
 import os
 import secrets
@@ -29,6 +28,7 @@ from tiphys.controller.collecting import Collector
 from tiphys.controller.cron import CronLoop
 from tiphys.controller.cron_ports import CronPorts
 from tiphys.controller.engine import SOON_SECONDS, Engine
+from tiphys.controller.heap import Heap, collect_seldom
 from tiphys.controller.loop import Ports
 from tiphys.controller.object_ports import ObjectPorts
 from tiphys.controller.objects import ObjectLoop
@@ -72,7 +72,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _UNLIMITED = 1 << 30
-_YOUNG_OBJECTS = 50_000
 
 
 class SystemClock:
@@ -85,15 +84,6 @@ class SystemClock:
     async def sleep_until(self, at: float) -> None:
         """Return when `now()` has reached `at`."""
         await asyncio.sleep(max(0.0, at - time.time()))
-
-
-def _collect_seldom() -> None:
-    """Let the collector of cycles go through the heap of an engine less often.
-
-    Runs are large and hold no cycles; what else does is small. Measured: it took a tenth of an
-    engine's time, and takes a thirtieth.
-    """
-    gc.set_threshold(_YOUNG_OBJECTS, *gc.get_threshold()[1:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +152,7 @@ class Local:
             raise Permanent("this home was opened to read only")
         from tiphys.locks.rooms import RoomLimits
 
-        _collect_seldom()
+        collect_seldom()
         room = RoomLimits(self.settings.parallelism, self.settings.namespace_parallelism)
         ports = Ports(
             journal=self.store,
@@ -172,7 +162,7 @@ class Local:
             owner=self.owner.name,
             limited=bool(room.engine or room.per_namespace),
             bugs=self.settings.home / "bugs",
-            observers=(*observers, *_traces(self.settings.environ)),
+            observers=(Heap(), *observers, *_traces(self.settings.environ)),
         )
         return Engine(ports, self.runtime, self.retention())
 

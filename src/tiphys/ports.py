@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from tiphys.messages import Answer, Event, Input, JobReport, JobSpec, Question
 from tiphys.model.artifact_gc import Deletion
@@ -89,6 +89,15 @@ class Runtime(Protocol):
 
     async def close(self) -> None:
         """Release what the runtime holds; jobs go on running."""
+        ...
+
+
+@runtime_checkable
+class PromptRuntime(Protocol):
+    """A `Runtime` whose reports can also be fetched, without a turn of the event loop for each."""
+
+    def fetch(self) -> Sequence[JobReport]:
+        """Return the reports that wait, in order; `watch` does not yield them any more."""
         ...
 
 

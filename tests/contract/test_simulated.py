@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from tiphys.messages import JobFinished, JobLost, JobProgressed, JobStarted
 from tiphys.model.arguments import Outputs, Parameter
 from tiphys.model.containers import Container
+from tiphys.ports import PromptRuntime
 from tiphys.runtime.simulated import Outcome, SimulatedRuntime
 from tiphys.testing.runtime_contract import (
     Act,
@@ -121,3 +124,33 @@ async def test_the_same_script_gives_the_same_reports():
             return list(here.reports)
 
     assert await play() == await play()
+
+
+async def test_what_is_fetched_is_not_yielded_again():
+    world = Scripted({})
+    runtime = world.open()
+    assert isinstance(runtime, PromptRuntime)
+    await runtime.start(job_of(world, "a", Act()))
+    first = [(type(report), report.job) for report in runtime.fetch()]
+    assert first == [(JobStarted, "wf-a"), (JobFinished, "wf-a")]
+    assert not runtime.fetch()
+    await runtime.start(job_of(world, "b", Act()))
+    reports = runtime.watch()
+    assert (await anext(reports)).job == "wf-b"
+    assert [type(report) for report in runtime.fetch()] == [JobFinished]
+    await runtime.close()
+
+
+async def test_a_log_that_is_followed_ends_with_the_job():
+    world = Scripted({"a": Outcome(seconds=3600.0, log=b"hello")})
+    runtime = world.open()
+    job = job_of(world, "a", Act())
+    await runtime.start(job)
+    pieces = runtime.logs(job.run, job.id, follow=True)
+    assert await anext(pieces) == b"hello"
+    ending = asyncio.ensure_future(anext(pieces, b"its end"))
+    await asyncio.sleep(0)
+    assert not ending.done()
+    await runtime.stop(job.id, 0.0)
+    assert await ending == b"its end"
+    await runtime.close()

@@ -200,6 +200,15 @@ class Adapter:
         return None
 
 
+class PromptAdapter(Adapter):
+    """Its reports can be fetched as well, like those of jobs that are only played."""
+
+    def fetch(self) -> list[JobReport]:
+        found = [*self._reports]
+        self._reports.clear()
+        return found
+
+
 class Questions:
     """What outlives every engine: locks and caches, and who is asked about them now."""
 
@@ -329,7 +338,7 @@ class World:
             self.jobs = Jobs(self.clock, self.program, ephemeral=True)
             self._listen()
         store = FaultyStore(self.memory, f"engine-{self.luck.lives}", life)
-        adapter = Adapter(self.jobs, life)
+        adapter = (PromptAdapter if self.ephemeral else Adapter)(self.jobs, life)
         asker = Asker(self.questions, life, adapter.something_lost)
         loop = RunLoop(run_id, Ports(store, store, asker, self.clock, store.owner), adapter)
         _ring_twice(loop, self.luck)

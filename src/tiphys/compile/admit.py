@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+import msgspec
+
 from tiphys.compile.defaults import apply_workflow_defaults
 from tiphys.compile.labels_from import labelled
 from tiphys.compile.lower import lower
@@ -168,10 +170,21 @@ def _holds_parameters(metadata: JsonObject) -> bool:
 
 def recompile(event: RunAdmitted, parameters: Mapping[str, str] = _NONE) -> Program:
     """Return the Program of a stored run, with the parameters it was given since."""
-    workflow = overridden(convert(event.workflow, Workflow), parameters)
+    workflow = overridden(_stored(event.workflow), parameters)
     documents = (item for item in event.documents if isinstance(item, dict))
     store = template_store(_document(item) for item in documents)
     return _compile(workflow, execution_spec(workflow, store, event.defaults), store, event)
+
+
+def _stored(value: Json) -> Workflow:
+    """Return the workflow of a journal. It was written by `encode`, so no fault is looked for.
+
+    One that an earlier release wrote may have to be read as if it came from elsewhere.
+    """
+    try:
+        return msgspec.convert(value, Workflow)
+    except msgspec.ValidationError:
+        return convert(value, Workflow)
 
 
 def documents_of(event: RunAdmitted) -> list[object]:

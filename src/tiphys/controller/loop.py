@@ -38,6 +38,7 @@ from tiphys.messages import (
     Input,
     JobFinished,
     JobLost,
+    JobReport,
     JobReported,
     JobSpec,
     Release,
@@ -50,12 +51,16 @@ from tiphys.messages import (
 )
 from tiphys.model.arguments import Outputs
 from tiphys.model.ids import RunId
-from tiphys.ports import Answerer, Clock, Intake, Journal, Observer, Runtime, Update
+from tiphys.ports import Answerer, Clock, Intake, Journal, Observer, PromptRuntime, Runtime, Update
 
 _log = logging.getLogger(__name__)
-_MOST_UNSTORED = 4_000
-"""Events: so many turns share a commit, no more is played again, and watchers see it move."""
+_MOST_UNSTORED = 16_000
+"""Events: so many turns share a commit, no more is played again, and watchers see it move.
+
+That is half a second or so (docs/adr/0013-what-a-node-costs.md).
+"""
 _GRACE_SECONDS = 30.0
+_OTHERS_SEE = (Ask, Release)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,7 @@ class RunLoop:
         self._id = run
         self._ports = ports
         self._runtime = runtime
+        self._prompt = runtime if isinstance(runtime, PromptRuntime) else None
         self._mailbox = Mailbox(ports.clock)
         self._timers = Timers(ports.clock, self._ring)
         self._commits = Commits(run, ports.journal, ports.observers, watched)
@@ -186,6 +192,9 @@ class RunLoop:
 
     async def _next(self, run: Run) -> list[tuple[Input, int]]:
         """Return what comes next; nobody waits while something is not stored."""
+        if self._prompt is not None:
+            for report in self._prompt.fetch():
+                self._report(report)
         if self._commits.waits and not await self._mailbox.has_hurry():
             await self._commits.write(run)
         return await self._mailbox.batch()
@@ -207,7 +216,7 @@ class RunLoop:
             self._runtime.capabilities.ephemeral
             and not run.state.done
             and self._commits.waits < _MOST_UNSTORED
-            and not any(isinstance(command, Ask | Release) for command in commands)
+            and not any(isinstance(command, _OTHERS_SEE) for command in commands)
         )
 
     async def _handle(self, run: Run, inputs: list[Input]) -> Step:
@@ -285,8 +294,11 @@ class RunLoop:
 
     async def _reports(self) -> None:
         async for report in self._runtime.watch():
-            self._mailbox.put(JobReported(at=self._ports.clock.now(), report=report))
+            self._report(report)
         raise WorldError(f"the runtime says nothing more of the jobs of run {self._id}")
+
+    def _report(self, report: JobReport) -> None:
+        self._mailbox.put(JobReported(at=self._ports.clock.now(), report=report))
 
     async def _answers(self) -> None:
         async for question, answer in self._ports.answers.watch(self._id):

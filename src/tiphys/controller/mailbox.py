@@ -17,6 +17,9 @@ from tiphys.ports import Clock
 _BATCH: Final = 512
 _PATIENCE_SECONDS: Final = 0.02
 _TURNS: Final = 4
+_AT_A_STRETCH: Final = 64
+"""Inputs that are handled before the other tasks of this process have a turn: milliseconds."""
+_SMALL_NEWS: Final = (JobStarted, JobProgressed)
 
 
 class Mailbox:
@@ -28,6 +31,7 @@ class Mailbox:
         self._items: deque[tuple[Input, int]] = deque()
         self._arrived = asyncio.Event()
         self._hurry = asyncio.Event()
+        self._stretch = 0
 
     def put(self, item: Input, number: int = 0) -> None:
         """Add an input."""
@@ -45,7 +49,11 @@ class Mailbox:
         """Let what is under way in this process arrive; tell whether something waits and hurries.
 
         From a runtime to here a report takes two turns of the event loop, through a router three.
+        While what is known already hurries, nobody waits for more.
         """
+        if self._hurry.is_set() and self._stretch < _AT_A_STRETCH:
+            return True
+        self._stretch = 0
         for _ in range(_TURNS):
             await asyncio.sleep(0)
             if self._hurry.is_set():
@@ -60,6 +68,7 @@ class Mailbox:
         if not self._hurry.is_set():
             await self._a_moment()
         found = [self._items.popleft() for _ in range(min(_BATCH, len(self._items)))]
+        self._stretch += len(found)
         if all(_is_patient(item) for item, _ in self._items):
             self._hurry.clear()
         return found
@@ -77,4 +86,4 @@ class Mailbox:
 
 
 def _is_patient(item: Input) -> bool:
-    return isinstance(item, JobReported) and isinstance(item.report, JobStarted | JobProgressed)
+    return isinstance(item, JobReported) and isinstance(item.report, _SMALL_NEWS)

@@ -8,8 +8,7 @@ Source: reference/engine.md 2.6, 3.7, 3.8; argo workflow/common/util.go, Process
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -26,9 +25,10 @@ from tiphys.program import Argument, ArtifactArgument, Call, ConfigSource, Templ
 if TYPE_CHECKING:
     from tiphys.engine.run import Run
 
+_NOTHING: Final = Inputs()
 
-@dataclass(frozen=True, slots=True)
-class Passed:
+
+class Passed(msgspec.Struct, frozen=True, gc=False):
     """Resolved arguments. A parameter that is None refers to an absent optional output.
 
     `sources` are the parameters that are passed without a value, to be read from a ConfigMap.
@@ -39,8 +39,7 @@ class Passed:
     sources: dict[str, ConfigSource]
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(msgspec.Struct, frozen=True, gc=False):
     """Where arguments are resolved: the scope, how strictly, and whose seed and clock."""
 
     run: Run
@@ -135,6 +134,8 @@ def bind(template: Template, passed: Passed, caller: Caller) -> Inputs:
     `caller.scope` is what the template may see before its inputs exist: the globals. Raises
     CallError for a missing input.
     """
+    if template.inputs == _NOTHING:
+        return _NOTHING
     context = caller.run.context(caller.name)
     first = [_bind_parameter(item, template, passed, caller) for item in template.inputs.parameters]
     own = {

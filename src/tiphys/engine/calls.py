@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -39,8 +38,7 @@ TOO_DEEP = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True, gc=False):
     """Where a node goes: everything about it that does not depend on its template."""
 
     name: str
@@ -54,15 +52,14 @@ class Place:
     on_exit: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(msgspec.Struct, frozen=True, gc=False):
     """How a node begins."""
 
     kind: Kind
     phase: Phase
     message: str = ""
     attempt: int | None = None
-    values: Mapping[str, str | None] = field(default_factory=dict)
+    values: Mapping[str, str | None] = _NO_VALUES
     stage: Stage = ""
 
 

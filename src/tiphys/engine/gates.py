@@ -18,6 +18,8 @@ from tiphys.model.ids import NodeId
 if TYPE_CHECKING:
     from tiphys.engine.run import Run
 
+_ENDS = (NodeDone, DaemonReady)
+
 
 class Gates:
     """The frames of one run that wait for room."""
@@ -47,7 +49,7 @@ class Gates:
 
     def note(self, run: Run, event: Event) -> None:
         """Remember that a node ended, which may have made room."""
-        if isinstance(event, NodeDone | DaemonReady):
+        if self._for_boundary and isinstance(event, _ENDS):
             boundary = run.state.nodes[event.node].boundary
             if boundary is not None and boundary in self._for_boundary:
                 self._freed.append(boundary)

@@ -27,7 +27,7 @@ from tiphys.engine.state import Node
 from tiphys.errors import InvalidDocument
 from tiphys.expr.durations import parse_argo_duration
 from tiphys.expr.errors import DurationError
-from tiphys.expr.template import LENIENT, Text
+from tiphys.expr.template import LENIENT, Body, Text
 from tiphys.messages import JobSpec
 from tiphys.model.base import Json, JsonObject
 from tiphys.model.merge import POD_KEYS, strategic_merge
@@ -40,30 +40,17 @@ if TYPE_CHECKING:
 
 def job_spec(run: Run, node: Node) -> JobSpec:
     """Return the job of a Pod node. Raises CallError if its template cannot be resolved."""
-    compiled = run.template(node)
-    scope = job_scope(run, node)
-    context = run.context(node.name)
-    body = resolve_body(compiled.body, scope, LENIENT, context)
     volumes = run.program.volumes
-    shared = [] if volumes is None else resolve_body(volumes, scope, LENIENT, context)
-    for patch in (run.program.pod_patch, compiled.pod_patch):
-        if patch is not None:
-            body = _patched(body, resolve_text(patch, scope, LENIENT, context))
-    try:
-        template = msgspec.convert(body, Template)
-    except msgspec.ValidationError as exc:
-        raise CallError(f"template {compiled.name}: {exc}") from exc
-    base = archive_location(run, node, template.archive_location)
+    shared = [] if volumes is None else _resolved(run, node, volumes)
+    written = _written(run, node)
+    base = archive_location(run, node, written.archive_location)
     prefix = key_prefix(run, node, base)
+    outputs = written.outputs
+    if outputs.artifacts:
+        artifacts = tuple(located(item, prefix, base) for item in outputs.artifacts)
+        outputs = msgspec.structs.replace(outputs, artifacts=artifacts)
     template = msgspec.structs.replace(
-        template,
-        name=compiled.name,
-        inputs=node.inputs,
-        archive_location=base,
-        outputs=msgspec.structs.replace(
-            template.outputs,
-            artifacts=tuple(located(item, prefix, base) for item in template.outputs.artifacts),
-        ),
+        written, inputs=node.inputs, archive_location=base, outputs=outputs
     )
     return JobSpec(
         id=node.id,
@@ -81,6 +68,38 @@ def job_spec(run: Run, node: Node) -> JobSpec:
         volumes=(*_objects(shared), *template.volumes),
         avoid_hosts=failed_hosts(run, node),
     )
+
+
+def _written(run: Run, node: Node) -> Template:
+    """Return a leaf's template with its tags resolved and its patches in it. Raises CallError.
+
+    One in which nothing is resolved is the same for all its nodes, and read once.
+    """
+    compiled = run.template(node)
+    patches = [patch for patch in (run.program.pod_patch, compiled.pod_patch) if patch is not None]
+    is_plain = compiled.body.literal and not patches
+    if is_plain and compiled.key in run.plain:
+        return run.plain[compiled.key]
+    body = _resolved(run, node, compiled.body)
+    for patch in patches:
+        body = _patched(
+            body, resolve_text(patch, job_scope(run, node), LENIENT, run.context(node.name))
+        )
+    try:
+        template = msgspec.convert(body, Template)
+    except msgspec.ValidationError as exc:
+        raise CallError(f"template {compiled.name}: {exc}") from exc
+    template = msgspec.structs.replace(template, name=compiled.name)
+    if is_plain:
+        run.plain[compiled.key] = template
+    return template
+
+
+def _resolved(run: Run, node: Node, body: Body) -> Json:
+    """Return a tree with its tags resolved for a node's job. Raises CallError."""
+    if body.literal:
+        return body.source
+    return resolve_body(body, job_scope(run, node), LENIENT, run.context(node.name))
 
 
 def _objects(value: Json) -> tuple[JsonObject, ...]:

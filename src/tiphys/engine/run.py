@@ -75,21 +75,24 @@ from tiphys.messages import (
 )
 from tiphys.model.base import Json
 from tiphys.model.ids import NodeId
+from tiphys.model.templates import Template as ModelTemplate
 from tiphys.program import Call, Program, Template
 
 BEHAVIOUR: Mapping[str, Callable[[Run, Node], None]]
 _OF_A_NODE = (
+    NodeDone,
+    NodePhaseChanged,
     DaemonReady,
     JobSettled,
     NodeAdvanced,
-    NodeDone,
-    NodePhaseChanged,
     NodeProgressed,
     NodeRebound,
     OutputsSupplied,
     RetryScheduled,
     WaitStarted,
 )
+_QUESTIONS = (LockAwaited, QuestionAsked)
+_ANEW = (RunImported, RunReopened)
 
 
 class Run:
@@ -104,6 +107,8 @@ class Run:
         self.estimates = admitted.estimates
         self.at = self.state.started_at
         self.gates = Gates()
+        self.plain: dict[str, ModelTemplate] = {}
+        """Leaf templates without tags by their keys, as jobs show them (`jobs.py`)."""
         self.changed: dict[NodeId, bool] = {}
         self.gone: dict[NodeId, bool] = {}
         self._events: list[Event] = []
@@ -201,12 +206,12 @@ class Run:
             self.changed[waiting] = True
         self.gates.note(self, event)
         self._note(event)
-        if isinstance(event, DaemonReady) and self.state.questions:
-            asking.give_back(self, self.state.nodes[event.node])
         if isinstance(event, NodeDone):
             self._ended(self.state.nodes[event.node])
         elif isinstance(event, NodeAdded):
             self._began(event)
+        elif isinstance(event, DaemonReady) and self.state.questions:
+            asking.give_back(self, self.state.nodes[event.node])
         elif isinstance(event, JobSettled):
             cleanup.pod_over(self, self.state.nodes[event.node])
 
@@ -238,9 +243,10 @@ class Run:
                 self.changed[parent] = True
         elif isinstance(event, _OF_A_NODE):
             self.changed[event.node] = True
-        if isinstance(event, LockAwaited | QuestionAsked) and event.node:
-            self.changed[event.node] = True
-        if isinstance(event, RunImported | RunReopened):
+        elif isinstance(event, _QUESTIONS):
+            if event.node:
+                self.changed[event.node] = True
+        elif isinstance(event, _ANEW):
             self._anew(event)
 
     def _anew(self, event: RunImported | RunReopened) -> None:

@@ -32,8 +32,19 @@ RESULTS: Final = (
 )
 ITEM_RESULTS: Final = frozenset({"AnySucceeded", "AllFailed"})
 """The results that ask about the items of a loop."""
+_USUAL: Final = {
+    (error, failed): (
+        *("Succeeded", "Skipped", "Daemoned"),
+        *(["Errored"] if error else []),
+        *(["Failed"] if failed else []),
+    )
+    for error in (False, True)
+    for failed in (False, True)
+}
+"""The results that let a task run whose condition is a bare name, by `continueOn`."""
 
 _TASK: Final = re.compile(r"([a-zA-Z0-9][-a-zA-Z0-9]*?\.[A-Z][a-zA-Z]+)|([a-zA-Z0-9][-a-zA-Z0-9]*)")
+_DIGITS: Final = frozenset("0123456789")
 _FULFILLED: Final = frozenset({"Succeeded", "Failed", "Error", "Skipped", "Omitted"})
 _CONTEXT: Final = Context(datetime(1970, 1, 1, tzinfo=UTC))
 
@@ -59,7 +70,14 @@ class TaskResults:
     any_succeeded: bool = False
     all_failed: bool = False
 
+    def of(self, result: str) -> bool | None:
+        """Return whether a result of `RESULTS` holds, None if it is none of them."""
+        field = _FIELDS.get(result)
+        found: bool | None = None if field is None else getattr(self, field)
+        return found
 
+
+_FIELDS: Final = dict(zip(RESULTS, TaskResults.__dataclass_fields__, strict=True))
 NO_FLAGS: Final = ContinueFlags()
 
 
@@ -91,27 +109,39 @@ def is_fulfilled(phase: str, daemoned: bool = False) -> bool:
 class Condition:
     """When a task may run.
 
-    `dependencies` are in the order of the text; `logic` is the text with bare names expanded;
-    `expression` is what is evaluated.
+    `dependencies` are in the order of the text. `operands` are what it asks with bare names
+    expanded, as tasks and results, and `frame` is what stands before, between and after them.
     """
 
     dependencies: Mapping[str, DependencyKind]
-    logic: str
-    expression: str
+    operands: tuple[tuple[str, str], ...]
+    frame: tuple[str, ...]
+
+    @property
+    def logic(self) -> str:
+        """The text with bare names expanded."""
+        rest = zip(self.operands, self.frame[1:], strict=True)
+        return self.frame[0] + "".join(f"{name}.{result}{text}" for (name, result), text in rest)
+
+    @property
+    def expression(self) -> str:
+        """The logic as an expression can read it: its names hold no hyphens."""
+        return self.logic.replace("-", "_")
 
     def evaluate(self, states: Mapping[str, TaskResults]) -> bool:
         """Return whether the task runs (true) or is omitted; every dependency is in `states`.
 
         Raises DependsError with Argo's text.
         """
-        members = {name: _struct(results) for name, results in states.items()}
-        value = _of_truths(_TASK.sub(lambda operand: _truth(operand.group(), members), self.logic))
-        return self._evaluate(members) if value is None else value
+        truths = [_truth(name, result, states) for name, result in self.operands]
+        value = None if None in truths else _of_truths(self.frame, tuple(truths))
+        return self._evaluate(states) if value is None else value
 
-    def _evaluate(self, members: Mapping[str, Struct]) -> bool:
+    def _evaluate(self, states: Mapping[str, TaskResults]) -> bool:
         """Evaluate the text itself: of what has an error in it."""
         from tiphys.expr.evaluate import compile_expression  # lint parses only, and in less time
 
+        members = {name: _struct(results) for name, results in states.items()}
         env: dict[str, Value] = {name.replace("-", "_"): item for name, item in members.items()}
         try:
             value = compile_expression(self.expression, env).evaluate(env, _CONTEXT)
@@ -124,25 +154,27 @@ class Condition:
         raise DependsError(f"unable to cast expression result '{value}' to bool")
 
 
-def _truth(operand: str, members: Mapping[str, Struct]) -> str:
-    """Return "true" or "false" for "task.Result", and as it is what is nothing of that kind.
+def _truth(name: str, result: str, states: Mapping[str, TaskResults]) -> bool | None:
+    """Return whether a task has a result, None if the text has to say what is wrong with that.
 
-    A name that no expression can use stays too, and is the error it is in Argo.
+    A name that no expression can use is the error it is in Argo.
     """
-    name, _, result = operand.partition(".")
-    known = None if name[:1].isdigit() or name in _RESERVED else members.get(name)
-    value = known.members.get(result) if known is not None else None
-    return operand if not isinstance(value, bool) else "true" if value else "false"
+    found = states.get(name)
+    if found is None or name in _RESERVED or name[0] in _DIGITS:
+        return None
+    return found.of(result)
 
 
 @lru_cache(maxsize=4096)
-def _of_truths(text: str) -> bool | None:
+def _of_truths(frame: tuple[str, ...], truths: tuple[bool, ...]) -> bool | None:
     """Return the value of a condition whose operands are truth values; None if it has none.
 
     Few such texts exist, however many tasks a DAG has: no task's own condition is ever parsed.
     """
     from tiphys.expr.evaluate import compile_expression
 
+    words = ("true" if truth else "false" for truth in truths)
+    text = frame[0] + "".join(word + rest for word, rest in zip(words, frame[1:], strict=True))
     try:
         value = compile_expression(text).evaluate({}, _CONTEXT)
     except ExprError:
@@ -171,8 +203,7 @@ def parse_depends(text: str, continue_on: Mapping[str, ContinueFlags]) -> Condit
     Raises UnknownTask (its message is the name) for a name that is no task.
     Source: Argo ancestry.go GetTaskDependencies, expandDependency.
     """
-    dependencies: dict[str, DependencyKind] = {}
-    parts: list[str] = []
+    found = _Parts()
     position = 0
     matches = list(_TASK.finditer(text))
     names = [match.group().partition(".")[0] for match in matches]
@@ -181,31 +212,51 @@ def parse_depends(text: str, continue_on: Mapping[str, ContinueFlags]) -> Condit
             raise UnknownTask(name)
     for match in matches:
         name, _, result = match.group().partition(".")
-        parts.append(text[position : match.start()])
+        found.frame[-1] += text[position : match.start()]
         position = match.end()
         if not result:
-            dependencies[name] = "task"
-            parts.append(_expanded(name, continue_on[name]))
+            found.expand(name, continue_on[name])
             continue
-        parts.append(match.group())
+        found.ask(name, result)
         if result in ITEM_RESULTS:
-            dependencies[name] = "items"
+            found.dependencies[name] = "items"
         else:
-            dependencies.setdefault(name, "task")
-    return _condition(dependencies, "".join(parts) + text[position:])
+            found.dependencies.setdefault(name, "task")
+    found.frame[-1] += text[position:]
+    return found.condition()
 
 
-def _condition(dependencies: dict[str, DependencyKind], logic: str) -> Condition:
-    return Condition(dependencies, logic, logic.replace("-", "_"))
+class _Parts:
+    """A condition as it is taken apart: see `Condition`."""
+
+    def __init__(self) -> None:
+        self.dependencies: dict[str, DependencyKind] = {}
+        self.operands: list[tuple[str, str]] = []
+        self.frame = [""]
+
+    def ask(self, name: str, result: str) -> None:
+        """Add an operand."""
+        self.operands.append((name, result))
+        self.frame.append("")
+
+    def expand(self, name: str, flags: ContinueFlags) -> None:
+        """Add what a bare name stands for."""
+        self.dependencies[name] = "task"
+        self.frame[-1] += "("
+        for result in _USUAL[flags.error, flags.failed]:
+            self.ask(name, result)
+            self.frame[-1] = " || "
+        self.frame[-1] = ")"
+
+    def condition(self) -> Condition:
+        """Return the whole."""
+        return Condition(self.dependencies, tuple(self.operands), _shared(tuple(self.frame)))
 
 
-def _expanded(name: str, flags: ContinueFlags) -> str:
-    results = ["Succeeded", "Skipped", "Daemoned"]
-    if flags.error:
-        results.append("Errored")
-    if flags.failed:
-        results.append("Failed")
-    return "(" + " || ".join(f"{name}.{result}" for result in results) + ")"
+@lru_cache(maxsize=512)
+def _shared(frame: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the same object for the same frame: most tasks of a DAG have the same."""
+    return frame
 
 
 def from_dependencies(names: Iterable[str], continue_on: Mapping[str, ContinueFlags]) -> Condition:
@@ -213,14 +264,14 @@ def from_dependencies(names: Iterable[str], continue_on: Mapping[str, ContinueFl
 
     Raises UnknownTask.
     """
-    dependencies: dict[str, DependencyKind] = {}
-    parts: list[str] = []
+    found = _Parts()
     for name in names:
         if name not in continue_on:
             raise UnknownTask(name)
-        dependencies[name] = "task"
-        parts.append(_expanded(name, continue_on[name]))
-    return _condition(dependencies, " && ".join(parts))
+        if found.dependencies:
+            found.frame[-1] += " && "
+        found.expand(name, continue_on[name])
+    return found.condition()
 
 
 def invalid_result(text: str) -> str | None:

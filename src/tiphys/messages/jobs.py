@@ -13,7 +13,7 @@ from tiphys.model.ids import NodeId, RunId
 from tiphys.model.templates import Template
 
 
-class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
+class Usage(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What one job used, from the kernel's accounting of its main process and its children."""
 
     cpu_seconds: float = 0.0
@@ -21,7 +21,7 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
     wall_seconds: float = 0.0
 
 
-class JobSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class JobSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One leaf node handed to a runtime; derived from stored values only, so it can be re-sent.
 
     `template` has every tag resolved; its output artifacts have a key, and what else it takes to

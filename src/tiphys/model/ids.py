@@ -35,6 +35,7 @@ def fnv1a(text: str) -> int:
     return value
 
 
+@lru_cache(maxsize=4096)
 def node_id(workflow: str, name: str) -> NodeId:
     """Return the id of the node `name`: the root has the workflow's name.
 

@@ -78,6 +78,12 @@ class Reports:
         self._items.append(report)
         self._some.set()
 
+    def fetch(self) -> list[JobReport]:
+        """Return the reports that wait, in order; `watch` does not yield them any more."""
+        found = [*self._items]
+        self._items.clear()
+        return found
+
     async def watch(self) -> AsyncIterator[JobReport]:
         """Yield every report once, in order, for ever."""
         while True:

@@ -102,7 +102,7 @@ class _Job:
         self.outcome = outcome
         self.started_at = started_at
         self.grace: float | None = None
-        self.ended = asyncio.Event()
+        self.ended: asyncio.Event | None = None
         self.task: asyncio.Task[None] | None = None
         self.over = False
 
@@ -180,6 +180,10 @@ class SimulatedRuntime:
         """Yield each report once."""
         return self._reports.watch()
 
+    def fetch(self) -> Sequence[JobReport]:
+        """Return the reports that wait; `watch` does not yield them any more."""
+        return self._reports.fetch()
+
     async def logs(
         self, run: RunId, job: NodeId, follow: bool, container: str = "main"
     ) -> AsyncIterator[bytes]:
@@ -190,6 +194,7 @@ class SimulatedRuntime:
         if item.outcome.log:
             yield item.outcome.log
         if follow and not item.over:
+            item.ended = item.ended or asyncio.Event()
             await item.ended.wait()
 
     async def close(self) -> None:
@@ -211,7 +216,8 @@ class SimulatedRuntime:
 
     def _finish(self, item: _Job, end: End) -> None:
         item.over = True
-        item.ended.set()
+        if item.ended is not None:
+            item.ended.set()
         if item.outcome.lost:
             self._reports.put(JobLost(item.spec.id, end[0]))
         else:

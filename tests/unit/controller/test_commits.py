@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -166,6 +167,29 @@ def test_no_more_than_some_events_wait_to_be_stored(monkeypatch: pytest.MonkeyPa
     played = Played()
     assert phase(run(played.whole())) == "Succeeded"
     assert STEPS / 3 < played.log.count("commit") < STEPS
+
+
+def test_the_rest_of_the_process_has_its_turn_while_a_run_is_played() -> None:
+    played = Played()
+    played.steps = 300
+
+    async def beside() -> tuple[RunRow, int]:
+        row = await played.submit()
+        driving = asyncio.ensure_future(played.drive(row))
+        turns = 0
+        while "start w[0].s0" not in played.log:
+            await asyncio.sleep(0)
+        while not driving.done():
+            await asyncio.sleep(0)
+            turns += 1
+        await driving
+        return await played.store.find(None, row.name), turns
+
+    row, turns = run(beside())
+    assert phase(row) == "Succeeded"
+    inputs = 2 * played.steps
+    assert turns >= inputs / 64 - 1
+    assert turns < inputs / 4  # and not one for each step
 
 
 def test_nobody_is_asked_for_a_lock_before_it_is_stored_why() -> None:

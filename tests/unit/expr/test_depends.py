@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 
 from tiphys.expr.depends import (
@@ -56,3 +58,43 @@ def test_unknown_results_are_found():
 
 def test_ancestry_survives_a_cycle():
     assert ancestry("a", {"a": ["b"], "b": ["a"]}) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a",
+        "a && b",
+        "!a.Failed || (b.Skipped && my-task)",
+        "a.AnySucceeded || my-task.AllFailed && !b",
+        "(a.Succeeded || b.Errored) && !(my-task.Daemoned || b.Omitted)",
+    ],
+)
+def test_operands_by_themselves_say_what_the_whole_text_says(text):
+    condition = parse_depends(text, FLAGS)
+    outcomes = [
+        task_results("Succeeded", children=["Succeeded", "Failed"]),
+        task_results("Failed", children=["Failed"]),
+        task_results("Error"),
+        task_results("Skipped"),
+        task_results("Omitted"),
+        task_results("Running", daemoned=True),
+    ]
+    for states in itertools.product(outcomes, repeat=3):
+        known = dict(zip(FLAGS, states, strict=True))
+        assert condition.evaluate(known) is condition._evaluate(known)
+
+
+def test_a_result_that_does_not_exist_is_the_error_it_is_in_the_whole_text():
+    condition = parse_depends("b || a.Bogus", FLAGS)
+    states = {"a": task_results("Failed"), "b": task_results("Failed")}
+    with pytest.raises(DependsError, match="unable to evaluate expression"):
+        condition.evaluate(states)
+
+
+def test_what_is_listed_is_what_is_written_with_and():
+    listed, written = (
+        from_dependencies(["a", "my-task"], FLAGS),
+        parse_depends("a && my-task", FLAGS),
+    )
+    assert listed == written

@@ -7,6 +7,7 @@ DAG's queue (`evolve`). Source: reference/engine.md 4; argo workflow/controller/
 from __future__ import annotations
 
 from collections import deque
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from tiphys.engine import outputs
@@ -17,7 +18,7 @@ from tiphys.engine.nodes.steps import FAIL_FAST, continues
 from tiphys.engine.phases import BAD, COMPLETED
 from tiphys.engine.resolving import CallError
 from tiphys.engine.state import Node, Slot
-from tiphys.expr.depends import TaskResults
+from tiphys.expr.depends import TaskResults, task_results
 from tiphys.expr.errors import DependsError
 from tiphys.messages import NodeAdded, SlotsOpened
 from tiphys.model.ids import NodeId
@@ -139,21 +140,18 @@ def _results(run: Run, node: Node, dag: Dag, index: int) -> dict[str, TaskResult
     found = {}
     for need in dag.needs[index]:
         task = _task_node(run, node, dag.tasks[need])
-        phases = []
         if task.kind == "TaskGroup":
             children = (run.node(key) for key in task.children)
             phases = [child.phase for child in children if not child.hooked]
-        found[dag.tasks[need].name] = TaskResults(
-            succeeded=task.phase == "Succeeded",
-            failed=task.phase == "Failed",
-            errored=task.phase == "Error",
-            skipped=task.phase == "Skipped",
-            omitted=task.phase == "Omitted",
-            daemoned=task.daemoned,
-            any_succeeded="Succeeded" in phases,
-            all_failed=bool(phases) and all(phase == "Failed" for phase in phases),
-        )
+            results = task_results(task.phase, task.daemoned, phases)
+        else:
+            results = _plain_results(task.phase, task.daemoned)
+        found[dag.tasks[need].name] = results
     return found
+
+
+_plain_results = lru_cache(maxsize=32)(task_results)
+"""Of a task without a loop: there are few, and each is asked for often."""
 
 
 # --------------------------------------------------------------------------------- assessing

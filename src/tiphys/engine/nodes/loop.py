@@ -5,8 +5,8 @@ Shared by step groups, DAGs and task groups. Source: reference/engine.md 3.2-3.4
 
 from __future__ import annotations
 
+import dataclasses
 import re
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -32,8 +32,7 @@ EMPTY = "Skipped, empty params"
 _ITEM = re.compile(r"\{\{=?.*\bitem\b")
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(msgspec.Struct, frozen=True, gc=False):
     """A step or task about to be looked at: where its node goes and what it may refer to."""
 
     call: Call
@@ -53,7 +52,8 @@ def fill(run: Run, frame: Node, slot: Slot) -> bool:
 
 def without_loop(slot: Slot) -> Slot:
     """Return a slot whose `withParam` turned out to be empty: an ordinary step."""
-    return replace(slot, call=replace(slot.call, loop=None))
+    call = dataclasses.replace(slot.call, loop=None)
+    return msgspec.structs.replace(slot, call=call)
 
 
 def _fill_item(run: Run, frame: Node, slot: Slot) -> bool:
@@ -63,9 +63,9 @@ def _fill_item(run: Run, frame: Node, slot: Slot) -> bool:
     key = slot.index[0] if frame.kind == "StepGroup" else 0
     item = frame.frame.items[key][index]
     name = f"{slot.place.name}({index}:{item_suffix(item)})"
-    placed = replace(
+    placed = msgspec.structs.replace(
         slot,
-        place=replace(slot.place, name=name, item=index),
+        place=msgspec.structs.replace(slot.place, name=name, item=index),
         scope=ItemScope(item, slot.scope),
     )
     return _fill_one(run, frame, placed, STRICT)
