@@ -6,7 +6,7 @@ DEMO_HOME ?= build/demo
 # Needs no images and nothing that may be missing.
 DEMO_RUNTIME ?= process
 FUZZ_SECONDS ?= 600
-SEEDS ?= 5000
+SEEDS ?= 10000
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -53,9 +53,8 @@ emulators: ## install the emulator of Azure's store that some tests need (with n
 fuzz: $(READY) ## feed every language nonsense, ten minutes each (FUZZ_SECONDS)
 	$(BIN)/python -m tests.unit.expr.fuzzing --seconds $(FUZZ_SECONDS)
 
-soak: $(READY) ## try ten thousand random programs and a thousand runs with faults (SEEDS)
-	$(PYTEST) -n auto tests/properties --seeds $(SEEDS)
-	$(PYTEST) -n auto tests/faults/test_engine_dies.py --seeds 500
+soak: $(READY) ## try ten thousand random programs, and hundreds of runs with faults (SEEDS)
+	$(BIN)/python -m tests.properties.soak --seeds $(SEEDS)
 
 fmt: $(READY) ## format and sort imports
 	$(BIN)/ruff check --select I --fix src tests tools benchmarks
