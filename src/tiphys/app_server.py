@@ -92,7 +92,6 @@ def _services(home: Local, listening: Listening, health: Health) -> Services:
     from tiphys.api.audit import Audit
     from tiphys.api.metrics import Metrics
     from tiphys.api.services import Limits, Services
-    from tiphys.service.create import Creator
     from tiphys.service.downloads import Downloads
     from tiphys.service.events import Dispatcher
     from tiphys.service.feed import Feed
@@ -120,7 +119,7 @@ def _services(home: Local, listening: Listening, health: Health) -> Services:
         objects=objects,
         workflows=workflows,
         feed=Feed(workflows, store.catalogue, clock),
-        creator=Creator(home.submitter, objects, home.crons, clock, runtime),
+        creator=home.creator(),
         operator=home.operator,
         repeater=home.repeater,
         logs=home.logs(),
@@ -128,6 +127,7 @@ def _services(home: Local, listening: Listening, health: Health) -> Services:
         crons=home.crons,
         dispatcher=Dispatcher(objects, home.submitter, clock, runtime),
         archive=home.archive or archive_of(store, clock, on=False),
+        archived=home.archived(),
         downloads=Downloads(home.drivers),
         sync_limits=home.sync_limits(),
         forget=home.forget,

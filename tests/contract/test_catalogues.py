@@ -108,6 +108,7 @@ async def test_the_runs_of_an_older_database_are_entered(tmp_path):
             "(SELECT document, extras FROM run_texts WHERE run = uid)"
         )
         db.execute("DROP TABLE run_texts")
+        db.execute("DROP TABLE retired_runs")
         db.execute("PRAGMA user_version = 4")
     store = SqliteStore(tmp_path, owner)
     stock = Stock(store, store.catalogue, "me")
@@ -168,7 +169,7 @@ async def test_so_do_pages_in_postgres(wide, rows, terms, limit):
 
 
 def emptied(db):
-    for table in ("runs", "events", "run_index", "run_labels"):
+    for table in ("runs", "run_texts", "events", "run_index", "run_labels"):
         db.execute(f"DELETE FROM {table}")
 
 
