@@ -351,12 +351,15 @@ class Local:
         runtime = choose_runtime(self.settings).name
         return Creator(self.submitter, self.objects, self.crons, self.clock, runtime)
 
+    def shelf(self) -> Archive:
+        """Return the archive, one that holds nothing if there is none."""
+        return self.archive or archive_of(self.store, self.clock, on=False)
+
     def archived(self) -> Archived:
         """Return what has archived workflows done once more."""
         from tiphys.service.archived import Archived
 
-        archive = self.archive or archive_of(self.store, self.clock, on=False)
-        return Archived(archive, self.repeater, self.creator(), self.store)
+        return Archived(self.shelf(), self.repeater, self.creator(), self.store)
 
     def runtime(self, row: RunRow) -> Runtime:
         """Return the runtime of one run: the one it was submitted for."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tiphys.app import Local, archive_of, choose_runtime, local
+from tiphys.app import Local, choose_runtime, local
 from tiphys.controller.serving import serve
 from tiphys.errors import UserError
 from tiphys.settings import Listening, Settings
@@ -126,7 +126,7 @@ def _services(home: Local, listening: Listening, health: Health) -> Services:
         templates=Templates(objects),
         crons=home.crons,
         dispatcher=Dispatcher(objects, home.submitter, clock, runtime),
-        archive=home.archive or archive_of(store, clock, on=False),
+        archive=home.shelf(),
         archived=home.archived(),
         downloads=Downloads(home.drivers),
         sync_limits=home.sync_limits(),

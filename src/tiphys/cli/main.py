@@ -24,6 +24,7 @@ _OBJECTS: Final = 50_000
 """New objects between two looks for garbage: the usual 700 cost a short command a tenth of it."""
 COMMANDS: Final[dict[str, str]] = {
     "apply": "tiphys.cli.apply:apply",
+    "archive": "tiphys.cli.archive:archive",
     "artifacts": "tiphys.cli.artifacts:artifacts",
     "cluster-template": "tiphys.cli.templates:cluster_template",
     "auth": "tiphys.cli.auth:auth",
@@ -59,6 +60,7 @@ COMMANDS: Final[dict[str, str]] = {
 }
 """Verb to `module:command`."""
 REMOTE: Final[dict[str, str]] = {
+    "archive": "tiphys.cli.remote.archive:archive",
     "cluster-template": "tiphys.cli.remote.keeping:cluster_template",
     "cron": "tiphys.cli.remote.keeping:cron",
     "delete": "tiphys.cli.remote.changing:delete",
@@ -89,6 +91,7 @@ LOCAL: Final = frozenset(
 
 HELP: Final[dict[str, str]] = {
     "apply": "Keep templates and other objects of files.",
+    "archive": "Look after workflows that have ended and are kept.",
     "artifacts": "List and fetch what the steps of a workflow made.",
     "cluster-template": "Manage templates of all namespaces.",
     "auth": "Make, list and revoke tokens for the server.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -53,7 +54,7 @@ def submit(remote: Remote, files: tuple[str, ...], output: str | None, **values:
         made = [_submit_stored(remote, values)]
     else:
         made = _submit_files(remote, files, values)
-    return _afterwards(remote, made, {**values, "output": output})
+    return afterwards(remote, made, {**values, "output": output})
 
 
 def _submit_files(
@@ -156,17 +157,23 @@ def _again(
     if values["waits"] and values["watches"]:
         raise UserError("--wait cannot be combined with --watch")
     made = [remote.workflows.act(name, verb, {"name": name, **body}) for name in names]
-    return _afterwards(remote, made, values)
+    return afterwards(remote, made, values)
 
 
-def _afterwards(remote: Remote, made: list[JsonObject], values: dict[str, Any]) -> int:
-    """Show workflows, and what becomes of them as far as that is asked for."""
+def afterwards(
+    remote: Remote,
+    made: list[JsonObject],
+    values: dict[str, Any],
+    shown: Callable[[dict[str, Any], str | None], str] | None = None,
+) -> int:
+    """Show workflows, by `shown` if that is given, and what becomes of them if that is asked."""
     from tiphys.cli import printing
     from tiphys.cli.render import Style
 
     output = values["output"]
     for item in made:
-        write(printing.one(item, output, Style(colour=remote.colour)))
+        style = Style(colour=remote.colour)
+        write(shown(item, output) if shown else printing.one(item, output, style))
     names = [_name(item) for item in made]
     if values["logs"]:
         for name in names:
