@@ -60,6 +60,7 @@ COMMANDS: Final[dict[str, str]] = {
 }
 """Verb to `module:command`."""
 REMOTE: Final[dict[str, str]] = {
+    "apply": "tiphys.cli.remote.applying:apply",
     "archive": "tiphys.cli.remote.archive:archive",
     "cluster-template": "tiphys.cli.remote.keeping:cluster_template",
     "cron": "tiphys.cli.remote.keeping:cron",

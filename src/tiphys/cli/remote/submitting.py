@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tiphys.cli.remote.applying import sent, template_things
 from tiphys.cli.remote.changing import named
 from tiphys.cli.remote.connecting import Remote, with_server
 from tiphys.cli.remote.reading import follow_logs, wait_for, watch_one
@@ -44,8 +45,9 @@ _parameters_option = click.option(
 def submit(remote: Remote, files: tuple[str, ...], output: str | None, **values: Any) -> int:
     """Run the workflows of FILES on the server.
 
-    FILES are paths, URLs or "-" for standard input. What a workflow refers to must be there
-    already. Without FILES, --from names what is stored: cronwf/NAME, wftmpl/NAME, cwftmpl/NAME.
+    FILES are paths, URLs or "-" for standard input. Templates beside a workflow are kept on the
+    server first, unless others of their names are there. What else it refers to must be there.
+    Without FILES, --from names what is stored: cronwf/NAME, wftmpl/NAME, cwftmpl/NAME.
     """
     check_combination(output, values)
     if values["stored"] and files:
@@ -68,6 +70,9 @@ def _submit_files(
     workflows = workflows_of(loaded)
     options = options_of(remote.namespace, values)
     _say_what_is_not_sent(loaded)
+    if not values["dry_run"] and not values["server_dry_run"]:
+        for thing, verb in sent(template_things(remote, loaded), replaces=False):
+            sys.stderr.write(f"{thing.kind} {thing.name} {verb} on the server\n")
     asked = [encode(apply_options(item, options, loaded.beside())) for item, _ in workflows]
     if values["dry_run"]:
         return asked
@@ -75,10 +80,11 @@ def _submit_files(
 
 
 def _say_what_is_not_sent(loaded: Loaded) -> None:
-    """Say that only workflows are sent: the server has the rest, or is to be given it first."""
-    others = [item.label for _, item in [*loaded.templates, *loaded.crons, *loaded.others]]
+    """Say that workflows and templates are sent: there is no way for ConfigMaps and others."""
+    others = [item.label for _, item in [*loaded.crons, *loaded.others]]
     if others and loaded.workflows:
-        sys.stderr.write(f"only workflows are sent to a server, not {', '.join(others)}\n")
+        said = "only workflows and templates are sent to a server"
+        sys.stderr.write(f"{said}, not {', '.join(others)}\n")
 
 
 def _submit_stored(remote: Remote, values: dict[str, Any]) -> JsonObject:
