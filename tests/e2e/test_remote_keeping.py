@@ -124,3 +124,26 @@ def test_templates_beside_a_workflow_are_sent_before_it(away: Away) -> None:
     said = away.refused("submit", files[0], other_file, "--name", "beside-3")
     assert 'another ClusterWorkflowTemplate "shared"' in said
     assert "not found" in away.refused("get", "beside-3")
+
+
+def test_the_server_says_what_is_wrong_as_it_knows_what_it_keeps(away: Away) -> None:
+    good = away.home.file("lint/good.json", workflow("good", calls("main", "known")))
+    bad = away.home.file("lint/bad.json", workflow("bad", calls("main", "unknown")))
+    away.ok("template", "create", away.home.file("known.json", template("known")))
+    assert away.ok("lint", good, "-o", "simple", "--no-warnings") == "no linting errors found!\n"
+    found = away.run("lint", good, bad, "-o", "simple")
+    assert found.code == 1
+    (line,) = found.out.splitlines()
+    assert line.startswith(f'{bad}: in "bad" (Workflow): ')
+    assert "unknown" in line
+    offline = away.run("lint", good, "--offline", "-o", "simple")
+    assert (offline.code, "known" in offline.out) == (1, True)
+    unread = away.home.file("lint/unread.json", {**HEAD, "kind": "Workflow", "spek": {}})
+    assert 'unknown field "spek"' in away.run("lint", unread, "-o", "simple").out
+    night = cron("bad-night")
+    night["spec"]["schedules"] = ["never"]
+    assert away.run("lint", away.home.file("night.json", night)).code == 1
+    both = (away.home.file("c.json", template("c", "ClusterWorkflowTemplate")),
+            away.home.file("n.json", cron("fine")))  # fmt: skip
+    assert away.ok("lint", *both, "--no-warnings", "-o", "simple") == "no linting errors found!\n"
+    assert "ARGO_SERVER" in away.refused("lint", good, ARGO_SERVER="localhost:1")

@@ -66,6 +66,7 @@ REMOTE: Final[dict[str, str]] = {
     "cron": "tiphys.cli.remote.keeping:cron",
     "delete": "tiphys.cli.remote.changing:delete",
     "get": "tiphys.cli.remote.reading:get",
+    "lint": "tiphys.cli.remote.linting:lint",
     "list": "tiphys.cli.remote.reading:list_",
     "logs": "tiphys.cli.remote.reading:logs",
     "node": "tiphys.cli.remote.changing:node",
@@ -85,7 +86,7 @@ REMOTE: Final[dict[str, str]] = {
 LOCAL: Final = frozenset(
     (
         *("auth", "completion", "convert", "engine", "executor-plugin"),
-        *("expr", "lint", "render", "run", "server"),
+        *("expr", "render", "run", "server"),
     )
 )
 """What is done here, whether a server is named or not."""
