@@ -62,7 +62,9 @@ COMMANDS: Final[dict[str, str]] = {
 REMOTE: Final[dict[str, str]] = {
     "apply": "tiphys.cli.remote.applying:apply",
     "archive": "tiphys.cli.remote.archive:archive",
+    "artifacts": "tiphys.cli.remote.artifacts:artifacts",
     "cluster-template": "tiphys.cli.remote.keeping:cluster_template",
+    "cp": "tiphys.cli.remote.artifacts:cp",
     "cron": "tiphys.cli.remote.keeping:cron",
     "delete": "tiphys.cli.remote.changing:delete",
     "get": "tiphys.cli.remote.reading:get",
