@@ -147,3 +147,19 @@ def test_the_server_says_what_is_wrong_as_it_knows_what_it_keeps(away: Away) -> 
             away.home.file("n.json", cron("fine")))  # fmt: skip
     assert away.ok("lint", *both, "--no-warnings", "-o", "simple") == "no linting errors found!\n"
     assert "ARGO_SERVER" in away.refused("lint", good, ARGO_SERVER="localhost:1")
+
+
+def test_limits_of_semaphores_are_managed(away: Away) -> None:
+    for words, name in ((("--type", "database"), ""), (("--type", "configmap"), "locks")):
+        where = (*words, *(("--cm-name", name) if name else ()))
+        said = away.ok("sync", "create", "pool", *where, "--limit", "3")
+        lines = ["Sync limit created", "Key: pool", f"Type: {words[1]}",
+                 *([f"ConfigMap Name: {name}"] if name else []),
+                 "Namespace: default", "Limit: 3"]  # fmt: skip
+        assert said.splitlines() == lines
+        changed = away.ok("sync", "update", "pool", *where, "--limit", "5")
+        assert changed.startswith("Sync limit updated\n")
+        assert away.ok("sync", "get", "pool", *where).splitlines() == [*lines[1:-1], "Limit: 5"]
+        assert away.ok("sync", "delete", "pool", *where) == "Sync limit deleted\n"
+        assert "failed to get sync limit: " in away.refused("sync", "get", "pool", *where)
+    assert 'required flag(s) "limit", "type" not set' in away.refused("sync", "create", "pool")

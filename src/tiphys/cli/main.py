@@ -78,6 +78,7 @@ REMOTE: Final[dict[str, str]] = {
     "stop": "tiphys.cli.remote.changing:stop",
     "submit": "tiphys.cli.remote.submitting:submit",
     "suspend": "tiphys.cli.remote.changing:suspend",
+    "sync": "tiphys.cli.remote.limits:sync",
     "template": "tiphys.cli.remote.keeping:template",
     "terminate": "tiphys.cli.remote.changing:terminate",
     "version": "tiphys.cli.remote.reading:version",
