@@ -65,6 +65,8 @@ if TYPE_CHECKING:
     from tiphys.locks.rooms import RoomLimits
     from tiphys.runtime.exchange import HttpOptions
     from tiphys.service.archive import Archive
+    from tiphys.service.archived import Archived
+    from tiphys.service.create import Creator
     from tiphys.service.logs import Logs
     from tiphys.service.moving import Moves
     from tiphys.service.sync_limits import SyncLimits
@@ -144,7 +146,7 @@ class Local:
     crons: CronWorkflows
     secrets: SecretReader
     archive: Archive | None = None
-    """Where workflows that have ended are kept when they are deleted; only a server has one."""
+    """Where workflows that have ended are kept when they are deleted, if they are."""
 
     def engine(self, observers: Sequence[Observer] = ()) -> Engine:
         """Return what drives runs in this process, and sees to those that have ended."""
@@ -331,6 +333,23 @@ class Local:
 
         places = Places(str(self.settings.home / "volumes"), self.settings.host_paths)
         await asyncio.to_thread(delete_claims, places, row.namespace, row.name, claims)
+
+    def creator(self) -> Creator:
+        """Return what creates workflows for others; it chooses the runtime."""
+        from tiphys.service.create import Creator
+
+        runtime = choose_runtime(self.settings).name
+        return Creator(self.submitter, self.objects, self.crons, self.clock, runtime)
+
+    def shelf(self) -> Archive:
+        """Return the archive, one that holds nothing if there is none."""
+        return self.archive or archive_of(self.store, self.clock, on=False)
+
+    def archived(self) -> Archived:
+        """Return what has archived workflows done once more."""
+        from tiphys.service.archived import Archived
+
+        return Archived(self.shelf(), self.repeater, self.creator(), self.store)
 
     def runtime(self, row: RunRow) -> Runtime:
         """Return the runtime of one run: the one it was submitted for."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tiphys.app import Local, archive_of, choose_runtime, local
+from tiphys.app import Local, choose_runtime, local
 from tiphys.controller.serving import serve
 from tiphys.errors import UserError
 from tiphys.settings import Listening, Settings
@@ -92,7 +92,6 @@ def _services(home: Local, listening: Listening, health: Health) -> Services:
     from tiphys.api.audit import Audit
     from tiphys.api.metrics import Metrics
     from tiphys.api.services import Limits, Services
-    from tiphys.service.create import Creator
     from tiphys.service.downloads import Downloads
     from tiphys.service.events import Dispatcher
     from tiphys.service.feed import Feed
@@ -120,14 +119,15 @@ def _services(home: Local, listening: Listening, health: Health) -> Services:
         objects=objects,
         workflows=workflows,
         feed=Feed(workflows, store.catalogue, clock),
-        creator=Creator(home.submitter, objects, home.crons, clock, runtime),
+        creator=home.creator(),
         operator=home.operator,
         repeater=home.repeater,
         logs=home.logs(),
         templates=Templates(objects),
         crons=home.crons,
         dispatcher=Dispatcher(objects, home.submitter, clock, runtime),
-        archive=home.archive or archive_of(store, clock, on=False),
+        archive=home.shelf(),
+        archived=home.archived(),
         downloads=Downloads(home.drivers),
         sync_limits=home.sync_limits(),
         forget=home.forget,

@@ -481,7 +481,8 @@ class Intake(Protocol):
     async def reopen(self, run: RunId, item: Input, summary: bytes) -> int:
         """Keep a request for a run that has ended, its summary, and let it be claimed again.
 
-        Return the request's number. Raises Conflict if the run has not ended.
+        A retired run comes back by this. Return the request's number. Raises Conflict if the run
+        has not ended, or if the name of a retired one is taken.
         """
         ...
 
@@ -521,6 +522,16 @@ class Queries(Protocol):
         """Return a number that grows with every commit of the run. Raises NotFound."""
         ...
 
+    async def retired(self, run: RunId) -> RunRow:
+        """Return the row of a retired run: deleted, but its journal and nodes are still kept.
+
+        Raises NotFound if it lives, is unknown, or nothing was kept of it.
+        """
+        ...
+
     async def delete(self, run: RunId) -> None:
-        """Forget a run and all its rows."""
+        """Forget a run and all its rows; one that is archived is retired.
+
+        What is left of it goes when its copy in the archive does.
+        """
         ...

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.e2e.driver import Home, Result, finish, until
-from tests.e2e.serving import Server, serving
+from tests.e2e.driver import Home, until
+from tests.e2e.serving import Away, serving
 from tests.e2e.workflows import hello, shell, workflow
 
 ASK = {
@@ -17,42 +16,6 @@ ASK = {
     "suspend": {},
     "outputs": {"parameters": [{"name": "word", "valueFrom": {"supplied": {}}}]},
 }
-
-
-@dataclass
-class Away:
-    """A command line that knows a server, and no home."""
-
-    home: Home
-    server: Server
-
-    @property
-    def environ(self) -> dict[str, str]:
-        """The environment that names the server."""
-        return {
-            "ARGO_SERVER": self.server.address.partition("//")[2],
-            "ARGO_SECURE": "true" if self.server.trust else "false",
-            "TIPHYS_HOME": "/no/home",
-            "TIPHYS_SETTINGS": "",
-        }
-
-    def run(self, *words: str, **environ: str) -> Result:
-        """Carry out a command."""
-        return finish(self.home.start(*words, environ=self.environ | environ))
-
-    def ok(self, *words: str) -> str:
-        """Carry out a command that must succeed and return what it printed."""
-        result = self.run(*words)
-        assert result.code == 0, result
-        return result.out
-
-    def refused(self, *words: str, **environ: str) -> str:
-        """Carry out a command that cannot be done and return the one line that says why."""
-        result = self.run(*words, **environ)
-        assert result.code == 2, result
-        assert result.err.startswith("Error: ")
-        assert "Traceback" not in result.err
-        return result.err
 
 
 @pytest.fixture(scope="module")

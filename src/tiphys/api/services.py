@@ -13,6 +13,7 @@ from tiphys.ports import Clock, Objects, Queries, RunRow
 from tiphys.ports_server import Auth, Catalogue, Listed, Logins
 from tiphys.service.again import Repeater
 from tiphys.service.archive import Archive
+from tiphys.service.archived import Archived
 from tiphys.service.create import Creator
 from tiphys.service.cron import CronWorkflows
 from tiphys.service.downloads import Downloads
@@ -81,6 +82,7 @@ class Services:
     crons: CronWorkflows
     dispatcher: Dispatcher
     archive: Archive
+    archived: Archived
     downloads: Downloads
     sync_limits: SyncLimits
     forget: Callable[[RunRow, bool], Awaitable[None]]

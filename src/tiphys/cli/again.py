@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -70,7 +71,7 @@ async def retry(
         rows = await selected(session, home, names, labels)
         for row in rows:
             await home.repeater.retry(row, options)
-        return await _afterwards(session, home, rows, after)
+        return await afterwards(session, home, rows, after)
 
 
 @click.command()
@@ -109,7 +110,7 @@ async def resubmit(
             runtime = session.settings.runtime
             wanted = row if runtime == "auto" else dataclasses.replace(row, runtime=runtime)
             rows.append(await home.repeater.resubmit(wanted, options))
-        return await _afterwards(session, home, rows, after)
+        return await afterwards(session, home, rows, after)
 
 
 def _check(after: dict[str, Any]) -> None:
@@ -117,10 +118,14 @@ def _check(after: dict[str, Any]) -> None:
         raise UserError("--wait cannot be combined with --watch")
 
 
-async def _afterwards(
-    session: Session, home: Local, rows: list[RunRow], after: dict[str, Any]
+async def afterwards(
+    session: Session,
+    home: Local,
+    rows: Sequence[RunRow],
+    after: dict[str, Any],
+    shown: Callable[[dict[str, Any], str | None], str] | None = None,
 ) -> int:
-    """Show the workflows; of a single one also what becomes of it."""
+    """Show the workflows, by `shown` if that is given; of a single one what becomes of it."""
     from tiphys.cli import printing
     from tiphys.cli.background import ensure_engine
     from tiphys.cli.logs import follow_logs
@@ -134,7 +139,8 @@ async def _afterwards(
     for row in rows:
         fresh = await home.store.find(row.namespace, row.name)
         workflow = await home.viewer.whole(fresh)
-        write(printing.one(workflow, output, Style(colour=session.colour)))
+        style = Style(colour=session.colour)
+        write(shown(workflow, output) if shown else printing.one(workflow, output, style))
     if len(rows) != 1:
         return 0
     if after["logs"]:

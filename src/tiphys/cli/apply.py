@@ -46,17 +46,21 @@ async def apply(
     if not names:
         raise click.UsageError("must specify one of -f")
     loaded = load(read_sources(names), strict)
-    if loaded.workflows:
-        reason, hint = "a Workflow is run, not kept", "use `tiphys submit` or `tiphys run`"
-        raise InvalidDocument(
-            [item.finding(reason, ("kind",), hint=hint) for _, item in loaded.workflows]
-        )
+    check_no_workflows(loaded)
     with local(session.settings) as home:
         for document in await _documents(session, home, loaded):
             kept, verb = await applied(home.objects, session.namespace, document)
             write(f"{_name(kept)} {verb}\n")
         if await home.has_work():
             ensure_engine(session)
+
+
+def check_no_workflows(loaded: Loaded) -> None:
+    """Refuse workflows among what is to be kept. Raises InvalidDocument."""
+    reason, hint = "a Workflow is run, not kept", "use `tiphys submit` or `tiphys run`"
+    found = [item.finding(reason, ("kind",), hint=hint) for _, item in loaded.workflows]
+    if found:
+        raise InvalidDocument(found)
 
 
 async def _documents(session: Session, home: Local, loaded: Loaded) -> list[JsonObject]:

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from tiphys.service.fetching import Shelf
     from tiphys.service.outputs import Output
 
-_INPUTS = click.option("--inputs", is_flag=True, help="What nodes were given, not what they made.")
+inputs_option = click.option(
+    "--inputs", is_flag=True, help="What nodes were given, not what they made."
+)
 _LISTS_AT_ONCE = 8
 
 
@@ -53,7 +55,7 @@ async def shelf_of(session: Session, home: Local, name: str, inputs: bool) -> tu
 @artifacts.command("ls")
 @click.argument("name", metavar="WORKFLOW")
 @click.argument("node", default="")
-@_INPUTS
+@inputs_option
 @click.option("-o", "--output", type=click.Choice(["name", "json", "yaml", "wide"]))
 @settings_option
 @with_session
@@ -102,21 +104,32 @@ async def _with_sizes(home: Local, row: RunRow, listed: list[Listed]) -> list[Li
     return list(await asyncio.gather(*(one(item) for item in listed)))
 
 
+def get_options(command: click.decorators.FC) -> click.decorators.FC:
+    """Add the arguments and options of `get`."""
+    for option in reversed(
+        (
+            click.argument("name", metavar="WORKFLOW"),
+            click.argument("node"),
+            click.argument("artifact"),
+            inputs_option,
+            click.option(
+                "-o",
+                "--output",
+                "to",
+                default="",
+                metavar="PATH",
+                help='Where to; a directory, a file, or "-" for standard output.',
+            ),
+            click.option("-x", "--unpack", is_flag=True, help="Unpack an archive."),
+            click.option("-f", "--force", is_flag=True, help="Replace what is there."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
 @artifacts.command("get")
-@click.argument("name", metavar="WORKFLOW")
-@click.argument("node")
-@click.argument("artifact")
-@_INPUTS
-@click.option(
-    "-o",
-    "--output",
-    "to",
-    default="",
-    metavar="PATH",
-    help='Where to; a directory, a file, or "-" for standard output.',
-)
-@click.option("-x", "--unpack", is_flag=True, help="Unpack an archive.")
-@click.option("-f", "--force", is_flag=True, help="Replace what is there.")
+@get_options
 @settings_option
 @with_session
 @is_asynchronous
@@ -136,17 +149,19 @@ async def get(
         if to == "-":
             await _to_stdout(home, row, found)
             return
-        target = _target(found, Path(to or "."), how["unpack"])
-        if target.exists() and not how["force"]:
-            raise Conflict(f"{target} exists; -f replaces it, -o says another place")
+        target = target_of(found, to, how["unpack"], how["force"])
         await fetch(home, row, found, target, how["unpack"])
     write(f"{target}\n")
 
 
-def _target(found: Output, to: Path, unpacks: bool) -> Path:
-    if not to.is_dir():
-        return to
-    return to / (found.artifact.name if unpacks else found.file)
+def target_of(found: Output, to: str, unpacks: bool, replaces: bool) -> Path:
+    """Return where an artifact is written. Raises Conflict if something is there already."""
+    target = Path(to or ".")
+    if target.is_dir():
+        target /= found.artifact.name if unpacks else found.file
+    if target.exists() and not replaces:
+        raise Conflict(f"{target} exists; -f replaces it, -o says another place")
+    return target
 
 
 async def fetch(home: Local, row: RunRow, found: Output, to: Path, unpacks: bool = False) -> None:
@@ -174,7 +189,7 @@ async def _to_stdout(home: Local, row: RunRow, found: Output) -> None:
 @click.argument("name", metavar="WORKFLOW")
 @click.argument("node")
 @click.argument("artifact")
-@_INPUTS
+@inputs_option
 @settings_option
 @with_session
 @is_asynchronous

@@ -16,19 +16,34 @@ if TYPE_CHECKING:
     from tiphys.service.outputs import Output
 
 
+def cp_options(command: click.decorators.FC) -> click.decorators.FC:
+    """Add the arguments and options of `cp`."""
+    for option in reversed(
+        (
+            click.argument("name"),
+            click.argument("folder", type=click.Path(file_okay=False, path_type=Path)),
+            click.option("--node-id", default="", help="Only of this node."),
+            click.option(
+                "--template-name", "template", default="", help="Only of nodes of this template."
+            ),
+            click.option(
+                "--artifact-name", "artifact", default="", help="Only artifacts of this name."
+            ),
+            click.option(
+                "--path",
+                default="",
+                metavar="PATTERN",
+                help="Where below FOLDER: {namespace}/{workflowName}/{nodeId}/outputs/"
+                "{artifactName}; there is also {templateName}.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
 @click.command()
-@click.argument("name")
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--node-id", default="", help="Only of this node.")
-@click.option("--template-name", "template", default="", help="Only of nodes of this template.")
-@click.option("--artifact-name", "artifact", default="", help="Only artifacts of this name.")
-@click.option(
-    "--path",
-    default="",
-    metavar="PATTERN",
-    help="Where below FOLDER: {namespace}/{workflowName}/{nodeId}/outputs/{artifactName}; there is "
-    "also {templateName}.",
-)
+@cp_options
 @settings_option
 @with_session
 @is_asynchronous
@@ -44,7 +59,7 @@ async def cp(session: Session, name: str, folder: Path, **values: str) -> None:
         row = await home.store.find(session.namespace, name)
         pattern = values.pop("path") or PATH
         for output in await outputs_of(home.store, row, Wanted(**values)):
-            await _copy(home, row, output, folder / output.place(row, pattern))
+            await _copy(home, row, output, folder / output.place(row.namespace, row.name, pattern))
 
 
 async def _copy(home: Local, row: RunRow, output: Output, to: Path) -> None:

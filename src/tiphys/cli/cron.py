@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from tiphys.app import Local
     from tiphys.model.codec import Document
     from tiphys.model.cron import CronWorkflow
+    from tiphys.service.backfill import Asked, Backfilled
 
 _OUTPUT = click.Choice(["name", "json", "yaml", "wide"])
 
@@ -63,10 +65,15 @@ def shown(document: CronWorkflow, output: str | None, colour: bool) -> str:
     return render_cron(Cron(plain, next_run(document, now)), now, Style(colour=colour))
 
 
+schedule_option = click.option(
+    "--schedule", default="", help="Override the schedules with this one."
+)
+
+
 @cron.command()
 @click.argument("files", nargs=-1)
 @submit_options
-@click.option("--schedule", default="", help="Override the schedules with this one.")
+@schedule_option
 @click.option("-o", "--output", type=_OUTPUT, expose_value=False, help="Has no effect, as in Argo.")
 @settings_option
 @with_session
@@ -232,26 +239,34 @@ async def _remove(session: Session, home: Local, name: str) -> None:
         await children.delete(child.namespace, child.name)
 
 
-@cron.command()
-@click.argument("name")
-@click.option("--start", default="", help="Due times after this one.")
-@click.option("--end", default="", help="Due times up to this one; now, if it is not given.")
-@click.option("--format", "layout", default="Mon, 02 Jan 2006 15:04:05 MST", show_default=True)
-@click.option("--name", "label", default="", help="The name of the backfill.")
-@click.option("--parallel", is_flag=True, help="Let the workflows run at once.")
-@click.option("--argname", default="cronScheduleTime", show_default=True)
-@click.option("--maxworkflowcount", type=click.IntRange(1), default=1000, show_default=True)
-@settings_option
-@runtime_option
-@with_session
-@is_asynchronous
-async def backfill(session: Session, name: str, **values: Any) -> None:
-    """Run a CronWorkflow for each of its due times in the past."""
-    from tiphys.app import choose_runtime, local
-    from tiphys.cli.background import ensure_engine
-    from tiphys.service.backfill import Asked, backfill
+def backfill_options(command: click.decorators.FC) -> click.decorators.FC:
+    """Add the options of `backfill`."""
+    for option in reversed(
+        (
+            click.option("--start", default="", help="Due times after this one."),
+            click.option(
+                "--end", default="", help="Due times up to this one; now, if it is not given."
+            ),
+            click.option(
+                "--format", "layout", default="Mon, 02 Jan 2006 15:04:05 MST", show_default=True
+            ),
+            click.option("--name", "label", default="", help="The name of the backfill."),
+            click.option("--parallel", is_flag=True, help="Let the workflows run at once."),
+            click.option("--argname", default="cronScheduleTime", show_default=True),
+            click.option(
+                "--maxworkflowcount", type=click.IntRange(1), default=1000, show_default=True
+            ),
+        )
+    ):
+        command = option(command)
+    return command
 
-    asked = Asked(
+
+def backfill_asked(name: str, values: dict[str, Any], runtime: str = "") -> Asked:
+    """Return the backfill that the options ask for."""
+    from tiphys.service.backfill import Asked
+
+    return Asked(
         cron=name,
         start=values["start"],
         end=values["end"],
@@ -260,18 +275,35 @@ async def backfill(session: Session, name: str, **values: Any) -> None:
         parallel=values["parallel"],
         argument=values["argname"],
         most=values["maxworkflowcount"],
-        runtime=choose_runtime(session.settings).name,
+        runtime=runtime,
     )
+
+
+@cron.command()
+@click.argument("name")
+@backfill_options
+@settings_option
+@runtime_option
+@with_session
+@is_asynchronous
+async def backfill(session: Session, name: str, **values: Any) -> None:
+    """Run a CronWorkflow for each of its due times in the past."""
+    from tiphys.app import choose_runtime, local
+    from tiphys.cli.background import ensure_engine
+    from tiphys.service.backfill import backfill
+
+    asked = backfill_asked(name, values, choose_runtime(session.settings).name)
     with local(session.settings) as home:
-        done = await backfill(home.crons, home.submitter, session.namespace, asked)
-        if not done.rows:
-            write("There is no suitable scheduling time.")
-            return
-        write(_backfilled(name, session.namespace, done))
-        ensure_engine(session)
+        done, names = await backfill(home.crons, home.submitter, session.namespace, asked)
+        write(backfilled(name, session.namespace, done, names))
+        if names:
+            ensure_engine(session)
 
 
-def _backfilled(name: str, namespace: str, done: Any) -> str:
+def backfilled(name: str, namespace: str, done: Backfilled, names: Sequence[str]) -> str:
+    """Return what is said of a backfill whose workflows have these names."""
+    if not names:
+        return "There is no suitable scheduling time."
     line = "=" * 50
     lines = [
         f"Created {done.name} Backfill task for Cronworkflow {name} ",
@@ -283,6 +315,6 @@ def _backfilled(name: str, namespace: str, done: Any) -> str:
         line,
         "Backfill Workflows: ",
         "   NAMESPACE\t WORKFLOW: ",
-        *(f"{n}. {namespace} \t {row.name} " for n, row in enumerate(done.rows, start=1)),
+        *(f"{n}. {namespace} \t {made} " for n, made in enumerate(names, start=1)),
     ]
     return "".join(f"{item}\n" for item in lines)

@@ -13,7 +13,7 @@ from tiphys.cli.session import Session, with_session, write
 from tiphys.library.files import read_sources
 
 if TYPE_CHECKING:
-    from tiphys.service.lint import Report
+    from tiphys.service.lint import Judge, Report
 
 _ENDINGS = (".yaml", ".yml", ".json")
 _FORMATS = ("pretty", "simple", "json", "sarif")
@@ -39,22 +39,33 @@ def _explain(context: click.Context, _: click.Parameter, number: str | None) -> 
     context.exit()
 
 
+def lint_options(command: click.decorators.FC) -> click.decorators.FC:
+    """Add the files and options of `lint`."""
+    for option in reversed(
+        (
+            click.argument("files", nargs=-1, required=True),
+            click.option("-o", "--output", type=click.Choice(_FORMATS), default="pretty"),
+            click.option("--strict/--no-strict", default=True, help="Unknown fields are errors."),
+            click.option("--offline", is_flag=True, help="Do not ask a server."),
+            click.option("--kinds", default="all", help="Only these kinds, comma-separated."),
+            click.option("--warnings/--no-warnings", default=True, help="Also say what is odd."),
+            click.option("--warnings-as-errors", is_flag=True, help="Exit 1 for warnings too."),
+            click.option(
+                "--explain",
+                metavar="RULE",
+                is_eager=True,
+                expose_value=False,
+                callback=_explain,
+                help="Print what a rule is about, as TIP004, and leave.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
 @click.command()
-@click.argument("files", nargs=-1, required=True)
-@click.option("-o", "--output", type=click.Choice(_FORMATS), default="pretty")
-@click.option("--strict/--no-strict", default=True, help="Unknown fields are errors.")
-@click.option("--offline", is_flag=True, hidden=True)
-@click.option("--kinds", default="all", help="Only these kinds, comma-separated.")
-@click.option("--warnings/--no-warnings", default=True, help="Also say what is odd.")
-@click.option("--warnings-as-errors", is_flag=True, help="Exit 1 for warnings too.")
-@click.option(
-    "--explain",
-    metavar="RULE",
-    is_eager=True,
-    expose_value=False,
-    callback=_explain,
-    help="Print what a rule is about, as TIP004, and leave.",
-)
+@lint_options
 @with_session
 def lint(session: Session, files: tuple[str, ...], **options: bool | str) -> int:
     """Check files and directories without running them; exit 1 if something is wrong.
@@ -62,6 +73,16 @@ def lint(session: Session, files: tuple[str, ...], **options: bool | str) -> int
     FILES are paths, URLs or "-" for standard input; templates are found in all of them. With
     `-o simple` standard output has Argo's lines only; everything else goes to standard error.
     """
+    return checked(files, options, session.colour)
+
+
+def checked(
+    files: tuple[str, ...],
+    options: dict[str, bool | str],
+    colour: bool,
+    judge: Judge | None = None,
+) -> int:
+    """Check files, write what is wrong and return the exit code; `judge` is a server's word."""
     from tiphys.service import lint as service
 
     reports = service.lint(
@@ -69,11 +90,12 @@ def lint(session: Session, files: tuple[str, ...], **options: bool | str) -> int
         service.wanted_kinds(str(options["kinds"])),
         bool(options["strict"]),
         bool(options["warnings"]),
+        judge,
     )
     is_hard = bool(options["warnings_as_errors"])
     verdicts = [verdict for report in reports for verdict in report.verdicts]
     failed = sum(bool(verdict.text) or is_hard for verdict in verdicts)
-    write(_page(reports, failed, str(options["output"]), session.colour))
+    write(_page(reports, failed, str(options["output"]), colour))
     return 1 if failed or not any(report.checked for report in reports) else 0
 
 

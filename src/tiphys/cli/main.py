@@ -24,6 +24,7 @@ _OBJECTS: Final = 50_000
 """New objects between two looks for garbage: the usual 700 cost a short command a tenth of it."""
 COMMANDS: Final[dict[str, str]] = {
     "apply": "tiphys.cli.apply:apply",
+    "archive": "tiphys.cli.archive:archive",
     "artifacts": "tiphys.cli.artifacts:artifacts",
     "cluster-template": "tiphys.cli.templates:cluster_template",
     "auth": "tiphys.cli.auth:auth",
@@ -59,10 +60,15 @@ COMMANDS: Final[dict[str, str]] = {
 }
 """Verb to `module:command`."""
 REMOTE: Final[dict[str, str]] = {
+    "apply": "tiphys.cli.remote.applying:apply",
+    "archive": "tiphys.cli.remote.archive:archive",
+    "artifacts": "tiphys.cli.remote.artifacts:artifacts",
     "cluster-template": "tiphys.cli.remote.keeping:cluster_template",
+    "cp": "tiphys.cli.remote.artifacts:cp",
     "cron": "tiphys.cli.remote.keeping:cron",
     "delete": "tiphys.cli.remote.changing:delete",
     "get": "tiphys.cli.remote.reading:get",
+    "lint": "tiphys.cli.remote.linting:lint",
     "list": "tiphys.cli.remote.reading:list_",
     "logs": "tiphys.cli.remote.reading:logs",
     "node": "tiphys.cli.remote.changing:node",
@@ -72,6 +78,7 @@ REMOTE: Final[dict[str, str]] = {
     "stop": "tiphys.cli.remote.changing:stop",
     "submit": "tiphys.cli.remote.submitting:submit",
     "suspend": "tiphys.cli.remote.changing:suspend",
+    "sync": "tiphys.cli.remote.limits:sync",
     "template": "tiphys.cli.remote.keeping:template",
     "terminate": "tiphys.cli.remote.changing:terminate",
     "version": "tiphys.cli.remote.reading:version",
@@ -82,13 +89,14 @@ REMOTE: Final[dict[str, str]] = {
 LOCAL: Final = frozenset(
     (
         *("auth", "completion", "convert", "engine", "executor-plugin"),
-        *("expr", "lint", "render", "run", "server"),
+        *("expr", "render", "run", "server"),
     )
 )
 """What is done here, whether a server is named or not."""
 
 HELP: Final[dict[str, str]] = {
     "apply": "Keep templates and other objects of files.",
+    "archive": "Look after workflows that have ended and are kept.",
     "artifacts": "List and fetch what the steps of a workflow made.",
     "cluster-template": "Manage templates of all namespaces.",
     "auth": "Make, list and revoke tokens for the server.",

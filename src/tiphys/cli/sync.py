@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from tiphys.app import Local
     from tiphys.service.sync_limits import Key
 
-_TYPE = click.option("--type", "kind", metavar="TYPE", help="`database` or `configmap`.")
-_CONFIG_MAP = click.option("--cm-name", "config_map", default="", metavar="NAME", help="Which one.")
-_LIMIT = click.option("--limit", type=int, metavar="N", help="How many may hold it at once.")
+type_option = click.option("--type", "kind", metavar="TYPE", help="`database` or `configmap`.")
+config_map_option = click.option(
+    "--cm-name", "config_map", default="", metavar="NAME", help="Which one."
+)
+limit_option = click.option("--limit", type=int, metavar="N", help="How many may hold it at once.")
 
 
 @click.group(invoke_without_command=True)
@@ -31,9 +33,9 @@ def sync(context: click.Context) -> None:
 
 @sync.command()
 @click.argument("key")
-@_TYPE
-@_CONFIG_MAP
-@_LIMIT
+@type_option
+@config_map_option
+@limit_option
 @with_session
 @is_asynchronous
 async def create(
@@ -43,57 +45,57 @@ async def create(
 
     For example: tiphys sync create pool --type database --limit 3
     """
-    _require(limit=limit, type=kind)
-    await _write_limit("create", _key(session, key, kind, config_map), limit, session)
+    require(limit=limit, type=kind)
+    await _write_limit("create", key_of(session.namespace, key, kind, config_map), limit, session)
 
 
 @sync.command()
 @click.argument("key")
-@_TYPE
-@_CONFIG_MAP
-@_LIMIT
+@type_option
+@config_map_option
+@limit_option
 @with_session
 @is_asynchronous
 async def update(
     session: Session, key: str, kind: str | None, config_map: str, limit: int | None
 ) -> None:
     """Change the limit of the semaphore KEY; who holds it already keeps it."""
-    _require(limit=limit, type=kind)
-    await _write_limit("update", _key(session, key, kind, config_map), limit, session)
+    require(limit=limit, type=kind)
+    await _write_limit("update", key_of(session.namespace, key, kind, config_map), limit, session)
 
 
 @sync.command()
 @click.argument("key")
-@_TYPE
-@_CONFIG_MAP
+@type_option
+@config_map_option
 @with_session
 @is_asynchronous
 async def get(session: Session, key: str, kind: str | None, config_map: str) -> None:
     """Show the limit of the semaphore KEY."""
     from tiphys.app import local
 
-    _require(type=kind)
-    wanted = _key(session, key, kind, config_map)
+    require(type=kind)
+    wanted = key_of(session.namespace, key, kind, config_map)
     with local(session.settings) as home:
         try:
             found = await home.sync_limits().get(wanted)
         except TiphysError as exc:
             raise UserError(f"failed to get sync limit: {exc}") from exc
-    write(_shown(wanted, found))
+    write(shown(wanted, found))
 
 
 @sync.command()
 @click.argument("key")
-@_TYPE
-@_CONFIG_MAP
+@type_option
+@config_map_option
 @with_session
 @is_asynchronous
 async def delete(session: Session, key: str, kind: str | None, config_map: str) -> None:
     """Remove the limit of the semaphore KEY."""
     from tiphys.app import local
 
-    _require(type=kind)
-    wanted = _key(session, key, kind, config_map)
+    require(type=kind)
+    wanted = key_of(session.namespace, key, kind, config_map)
     with local(session.settings) as home:
         try:
             await home.sync_limits().delete(wanted)
@@ -110,7 +112,7 @@ async def _write_limit(verb: str, key: Key, limit: int | None, session: Session)
             found = await _changed(home, verb, key, limit)
         except TiphysError as exc:
             raise UserError(f"failed to {verb} sync limit: {exc}") from exc
-    write(f"Sync limit {verb}d\n{_shown(key, found)}")
+    write(f"Sync limit {verb}d\n{shown(key, found)}")
 
 
 async def _changed(home: Local, verb: str, key: Key, limit: int | None) -> int:
@@ -120,29 +122,30 @@ async def _changed(home: Local, verb: str, key: Key, limit: int | None) -> int:
     return await limits.update(key, limit)
 
 
-def _require(**given: object) -> None:
+def require(**given: object) -> None:
     """Raise UsageError, in Argo's words, if options are missing that have to be there."""
     missing = ", ".join(f'"{name}"' for name, value in sorted(given.items()) if value is None)
     if missing:
         raise click.UsageError(f"required flag(s) {missing} not set")
 
 
-def _key(session: Session, key: str, kind: str | None, config_map: str) -> Key:
+def key_of(namespace: str, key: str, kind: str | None, config_map: str) -> Key:
     """Return the key of a limit. Raises UserError for a type that there is not."""
     from tiphys.service.sync_limits import Key
 
     match (kind or "").lower():
         case "database":
-            return Key("DATABASE", session.namespace, "", key)
+            return Key("DATABASE", namespace, "", key)
         case "configmap":
             if not config_map:
                 raise UserError("--cm-name is required when type is configmap")
-            return Key("CONFIGMAP", session.namespace, config_map, key)
+            return Key("CONFIGMAP", namespace, config_map, key)
         case _:
             raise UserError("--type must be either 'database' or 'configmap'")
 
 
-def _shown(key: Key, limit: int) -> str:
+def shown(key: Key, limit: int) -> str:
+    """Return a limit as lines."""
     lines = [f"Key: {key.key}", f"Type: {key.kind.lower()}"]
     if key.config_map:
         lines.append(f"ConfigMap Name: {key.config_map}")

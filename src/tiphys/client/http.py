@@ -9,7 +9,7 @@ import json
 import socket
 from collections.abc import Iterator, Mapping
 from http.client import HTTPConnection, HTTPException, HTTPResponse
-from typing import TypeAlias
+from typing import BinaryIO, TypeAlias
 from urllib.parse import quote, urlencode
 
 from tiphys.client.settings import Place
@@ -30,6 +30,7 @@ JsonObject: TypeAlias = dict[str, Json]
 Query: TypeAlias = Mapping[str, object]
 _SECONDS = 75.0
 _MOST_SAID = 300
+_PIECE_BYTES = 1 << 20
 _KINDS: dict[int, type[TiphysError]] = {
     401: Unauthenticated,
     403: Forbidden,
@@ -76,6 +77,23 @@ class Client:
         finally:
             connection.close()
 
+    def download(self, path: str, sink: BinaryIO) -> None:
+        """Write what lies at a path of the server to a file. Raises TiphysError.
+
+        `path` begins with a slash and is not below `/api/v1/`; its parts are quoted already.
+        """
+        connection = self._connect(_SECONDS)
+        try:
+            answer = self._send(connection, "GET", path, None, None)
+            while piece := answer.read(_PIECE_BYTES):
+                sink.write(piece)
+            if answer.length:
+                raise self._lost(HTTPException(f"{answer.length} bytes are missing"))
+        except (ConnectionError, TimeoutError, HTTPException) as exc:
+            raise self._lost(exc) from exc
+        finally:
+            connection.close()
+
     def _connect(self, seconds: float | None) -> HTTPConnection:
         place = self.place
         if not place.secure:
@@ -102,7 +120,8 @@ class Client:
     ) -> HTTPResponse:
         """Send a request and return the answer to be read. Raises TiphysError if it is an error."""
         words = urlencode({name: _word(value) for name, value in (query or {}).items() if value})
-        target = f"{self.place.base}/api/v1/{path}{'?' if words else ''}{words}"
+        whole = path if path.startswith("/") else f"/api/v1/{path}"
+        target = f"{self.place.base}{whole}{'?' if words else ''}{words}"
         headers = dict(self.place.headers)
         if self.place.token:
             headers["Authorization"] = self.place.token

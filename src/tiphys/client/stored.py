@@ -17,6 +17,11 @@ class Stored:
     client: Client
     path: str
     key: str
+    namespace: str = ""
+
+    def lint(self, document: JsonObject) -> None:
+        """Have a document checked. Raises UserError with what is wrong."""
+        self.client.ask("POST", f"{self.path}/lint", body={self.key: document})
 
     def create(self, document: JsonObject) -> JsonObject:
         """Keep a document and return it as it is kept. Raises UserError, Conflict."""
@@ -58,7 +63,7 @@ class Stored:
 
 def templates(client: Client, namespace: str) -> Stored:
     """Return what is asked about the WorkflowTemplates of a namespace."""
-    return Stored(client, f"workflow-templates/{part(namespace)}", "template")
+    return Stored(client, f"workflow-templates/{part(namespace)}", "template", namespace)
 
 
 def cluster_templates(client: Client) -> Stored:
@@ -68,4 +73,9 @@ def cluster_templates(client: Client) -> Stored:
 
 def crons(client: Client, namespace: str) -> Stored:
     """Return what is asked about the CronWorkflows of a namespace."""
-    return Stored(client, f"cron-workflows/{part(namespace)}", "cronWorkflow")
+    return Stored(client, f"cron-workflows/{part(namespace)}", "cronWorkflow", namespace)
+
+
+def workflows(client: Client, namespace: str) -> Stored:
+    """Return what is asked about workflows that are only checked; see `client.workflows`."""
+    return Stored(client, f"workflows/{part(namespace)}", "workflow", namespace)

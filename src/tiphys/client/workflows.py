@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import BinaryIO
 
 from tiphys.client.http import Client, JsonObject, Query, part
 from tiphys.errors import NotFound, Transient
@@ -66,6 +67,15 @@ class Workflows:
     def logs(self, name: str, pod: str, query: Query) -> Iterator[JsonObject]:
         """Yield the lines of a workflow's pods, each with `podName` and `content`."""
         return self.client.stream(f"{self._path(name)}/log", {"podName": pod, **query})
+
+    def download(self, name: str, side: str, node: str, artifact: str, sink: BinaryIO) -> None:
+        """Write an artifact of a node to a file; `side` says "inputs" or "outputs".
+
+        Raises NotFound, and UserError for a directory, which has no bytes of its own.
+        """
+        kind = "artifacts" if side == "outputs" else "input-artifacts"
+        parts = (self.namespace, name, node, artifact)
+        self.client.download(f"/{kind}/{'/'.join(map(part, parts))}", sink)
 
     def changes(self, name: str) -> Iterator[JsonObject]:
         """Yield a workflow as it is and at each change, until it has ended.

@@ -15,7 +15,8 @@ from tiphys.errors import UserError
 from tiphys.expr.gotime import format_time
 from tiphys.expr.gotime_parse import parse_time
 from tiphys.expr.values import Time
-from tiphys.ports import RunRow
+from tiphys.model.cron import CronWorkflow
+from tiphys.model.workflow import Workflow
 from tiphys.service.cron import CronWorkflows
 from tiphys.service.stored import stored_documents
 from tiphys.service.submit import Overrides, Submitter
@@ -42,37 +43,47 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Backfilled:
-    """What was submitted, for how many due times, between which (as texts)."""
+    """What is submitted, for how many due times, between which (as texts)."""
 
     name: str
     start: str
     end: str
     count: int
-    rows: Sequence[RunRow]
+    workflows: Sequence[Workflow]
+
+
+def planned(cron: CronWorkflow, asked: Asked, now: float) -> Backfilled:
+    """Return the workflows that a backfill takes; without due times there are none.
+
+    Raises UserError.
+    """
+    start, end = _period(asked, now)
+    name = asked.name or "".join(secrets.choice(_LETTERS) for _ in range(5))
+    times = backfill_times(cron, start.ns // _SECOND, end.ns // _SECOND, start.zone)
+    wanted = Backfill(name, asked.argument, asked.parallel, asked.most)
+    until = asked.end or format_time(end, _RFC1123)
+    return Backfilled(name, asked.start, until, len(times), monitors(cron, wanted, times, now))
+
+
+def _period(asked: Asked, now: float) -> tuple[Time, Time]:
+    if not asked.start:
+        raise UserError("start date should not be empty")
+    start = parse_time(asked.layout, asked.start)
+    end = parse_time(asked.layout, asked.end) if asked.end else Time(int(now) * _SECOND)
+    return start, end
 
 
 async def backfill(
     crons: CronWorkflows, submitter: Submitter, namespace: str, asked: Asked
-) -> Backfilled:
-    """Submit what a backfill needs; without due times nothing is submitted.
+) -> tuple[Backfilled, Sequence[str]]:
+    """Submit what a backfill needs and return it with the names; if one is refused, none is kept.
 
     Raises UserError, NotFound, and what submitting raises.
     """
-    if not asked.start:
-        raise UserError("start date should not be empty")
     now = submitter.clock.now()
-    start = parse_time(asked.layout, asked.start)
-    end = parse_time(asked.layout, asked.end) if asked.end else Time(int(now) * _SECOND)
-    name = asked.name or "".join(secrets.choice(_LETTERS) for _ in range(5))
-    cron = await crons.get(namespace, asked.cron)
-    times = backfill_times(cron, start.ns // _SECOND, end.ns // _SECOND, start.zone)
-    wanted = Backfill(name, asked.argument, asked.parallel, asked.most)
+    _period(asked, now)
+    done = planned(await crons.get(namespace, asked.cron), asked, now)
     documents = await stored_documents(crons.objects, namespace)
     options = Overrides(namespace=namespace, runtime=asked.runtime)
-    ready = [
-        submitter.prepare(monitor, documents, options)
-        for monitor in monitors(cron, wanted, times, now)
-    ]
-    rows = [await submitter.keep(item) for item in ready]
-    until = asked.end or format_time(end, _RFC1123)
-    return Backfilled(name, asked.start, until, len(times), rows)
+    ready = [submitter.prepare(item, documents, options) for item in done.workflows]
+    return done, [(await submitter.keep(item)).name for item in ready]

@@ -130,14 +130,15 @@ class Fetching:
             to.parent.mkdir(parents=True, exist_ok=True)
             await asyncio.to_thread(_clear, arrived)
             await transfers.load(artifact, arrived, meter)
-            await asyncio.to_thread(_put_in_place, arrived, to, artifact, unpacks)
+            await asyncio.to_thread(put_in_place, arrived, to, artifact, unpacks)
         except OSError as exc:
             raise Permanent(f"artifact {artifact.name}: {exc}") from exc
         finally:
             await asyncio.to_thread(_clear, arrived)
 
 
-def _put_in_place(arrived: Path, to: Path, artifact: Artifact, unpacks: bool) -> None:
+def put_in_place(arrived: Path, to: Path, artifact: Artifact, unpacks: bool) -> None:
+    """Let what has arrived be at `to`, unpacked if that is wanted, in place of what was there."""
     if not unpacks:
         _clear(to)
         os.rename(arrived, to)

@@ -5,9 +5,9 @@ Source: reference/validation.md 16, 17; argo cmd/argo/lint/lint.go.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, TypeAlias
 
 from tiphys.compile.references import TemplateStore, template_store
 from tiphys.compile.validate import validate
@@ -70,6 +70,15 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
+class _How:
+    """How documents are checked, and by whom."""
+
+    strict: bool
+    warnings: bool
+    judge: Judge | None
+
+
+@dataclass(frozen=True, slots=True)
 class _Library:
     """The template documents of all files, each with its namespace."""
 
@@ -100,10 +109,22 @@ def wanted_kinds(text: str) -> frozenset[str]:
     return frozenset(_KINDS[word] for word in words)
 
 
+Judge: TypeAlias = Callable[[Resource], str]
+"""Says what is wrong with a document, "" if nothing is: a server that knows what it keeps."""
+
+
 def lint(
-    sources: Iterable[Source], kinds: frozenset[str], strict: bool = True, warnings: bool = True
+    sources: Iterable[Source],
+    kinds: frozenset[str],
+    strict: bool = True,
+    warnings: bool = True,
+    judge: Judge | None = None,
 ) -> list[Report]:
-    """Return a report for each file; references are looked up in all of them together."""
+    """Return a report for each file; references are looked up in all of them together.
+
+    With a `judge` its word on each document that can be read stands for all of that.
+    """
+    how = _How(strict, warnings, judge)
     read: list[tuple[Report, list[Document]]] = []
     for source in sources:
         report = Report(source.file)
@@ -120,7 +141,7 @@ def lint(
             wrong = [item for item in (mistyped(document), twice.get(id(document))) if item]
             if document.kind in kinds:
                 report.checked += 1
-                wrong += _check(document, library.of(document.namespace), strict, warnings)
+                wrong += _check(document, library.of(document.namespace), how)
             if wrong:
                 report.verdicts.append(_verdict(document, wrong))
     return [report for report, _ in read]
@@ -156,22 +177,32 @@ def _library(documents: Iterable[Document]) -> tuple[_Library, dict[int, Finding
     return _Library(members), twice
 
 
-def _check(document: Document, store: TemplateStore, strict: bool, warnings: bool) -> list[Finding]:
+def _check(document: Document, store: TemplateStore, how: _How) -> list[Finding]:
     """Return what is wrong and what is odd, in that order."""
     struct = struct_of(document.kind)
     if struct is None:
         return []
-    decoded = inspect(document, struct, strict)
+    decoded = inspect(document, struct, how.strict)
     found: list[Finding] = [_numbered(item) for item in decoded.findings]
     odd: list[Finding] = [_as_warning(item) for item in decoded.warnings]
     # What cannot be read strictly is read leniently, to say what else is wrong.
     value = inspect(document, struct, strict=False).value if found else decoded.value
     if value is not None:
-        sources = {"": document}
-        options = Options(lint=True, offline=True, namespace=document.namespace, sources=sources)
-        found += validate(value, store, options)
-        odd += warn(value, store, document) if warnings else []
-    return [*found, *odd] if warnings else found
+        found += _judged(document, value, store, how)
+        odd += warn(value, store, document) if how.warnings else []
+    return [*found, *odd] if how.warnings else found
+
+
+def _judged(
+    document: Document, value: Resource, store: TemplateStore, how: _How
+) -> Sequence[Finding]:
+    """Return what is wrong with a document that can be read."""
+    if how.judge is not None:
+        said = how.judge(value)
+        return [document.finding(said, ())] if said else []
+    sources = {"": document}
+    options = Options(lint=True, offline=True, namespace=document.namespace, sources=sources)
+    return validate(value, store, options)
 
 
 def _numbered(finding: DecodeFinding) -> Finding:

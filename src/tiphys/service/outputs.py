@@ -10,6 +10,8 @@ from tiphys.engine.reviving import revive
 from tiphys.engine.status import node_status
 from tiphys.errors import UserError
 from tiphys.model.artifacts import Artifact
+from tiphys.model.base import JsonObject
+from tiphys.model.codec import convert
 from tiphys.model.locations import key_of
 from tiphys.model.status import NodeStatus
 from tiphys.ports import Journal, RunRow
@@ -44,11 +46,11 @@ class Output:
     node: NodeStatus
     artifact: Artifact
 
-    def place(self, row: RunRow, pattern: str = PATH) -> str:
+    def place(self, namespace: str, workflow: str, pattern: str = PATH) -> str:
         """Return the path of its download; each variable is replaced once, as in Argo."""
         values = {
-            "namespace": row.namespace,
-            "workflowName": row.name,
+            "namespace": namespace,
+            "workflowName": workflow,
             "nodeId": self.node.id,
             "templateName": template_of(self.node),
             "artifactName": self.artifact.name,
@@ -59,11 +61,12 @@ class Output:
 
     @property
     def file(self) -> str:
-        """The last part of its key."""
+        """The last part of its key, if that names a file."""
         try:
-            return key_of(self.artifact).rstrip("/").rpartition("/")[2] or self.artifact.name
+            last = key_of(self.artifact).rstrip("/").rpartition("/")[2]
         except UserError:
-            return self.artifact.name
+            last = ""
+        return self.artifact.name if last in {"", ".", ".."} else last
 
 
 def template_of(node: NodeStatus) -> str:
@@ -90,6 +93,15 @@ async def artifacts_of(
         for artifact in _held(status, side)
     ]
     return nodes, found
+
+
+def artifacts_in(workflow: JsonObject, side: Side) -> tuple[list[NodeStatus], list[Output]]:
+    """Return the same of a workflow's document, as a server gives it; keys are what it shows."""
+    status = workflow.get("status")
+    found = status.get("nodes") if isinstance(status, dict) else None
+    every = [*found.values()] if isinstance(found, dict) else []
+    nodes = [convert(node, NodeStatus) for node in every if isinstance(node, dict)]
+    return nodes, [Output(node, item) for node in nodes for item in _held(node, side)]
 
 
 def _held(status: NodeStatus, side: Side) -> tuple[Artifact, ...]:

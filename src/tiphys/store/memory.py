@@ -39,10 +39,11 @@ class Memory:
 
     def __init__(self) -> None:
         self.runs: dict[RunId, _Stored] = {}
+        self.retired: dict[RunId, _Stored] = {}
         self.owners: dict[str, MemoryStore] = {}
         self.requests = 0
         self.due: dict[tuple[str, int], DueRow] = {}
-        self.shelf = Shelf()
+        self.shelf = Shelf(forget=lambda run: self.retired.pop(run, None))
         self.tokens = MemoryTokens()
 
     def find(self, run: RunId) -> _Stored:
@@ -50,6 +51,10 @@ class Memory:
         if run not in self.runs:
             raise NotFound(f"there is no run {run}")
         return self.runs[run]
+
+    def any(self, run: RunId) -> _Stored:
+        """Return a run, live or retired. Raises NotFound."""
+        return self.retired[run] if run in self.retired else self.find(run)
 
     def owned(self, run: RunId, epoch: int) -> _Stored:
         """Return a run that is driven under this epoch. Raises LostOwnership."""
@@ -81,15 +86,19 @@ class MemoryStore:
 
     async def create(self, row: RunRow, first: Event, *more: Event) -> None:
         """Add a run with its first events, unowned. Raises Conflict if its name is taken."""
-        name = (row.namespace, row.name)
-        if any((item.row.namespace, item.row.name) == name for item in self._memory.runs.values()):
-            raise Conflict(f'workflows.argoproj.io "{row.name}" already exists')
+        self._check_free(row)
         fresh = replace(row, done=False, owner="", epoch=0)
         commits = [(1, _ENCODER.encode([first]))]
         if more:
             commits.append((1 + len(more), _ENCODER.encode([*more])))
         self._memory.runs[row.run] = _Stored(fresh, 1 + len(more), commits)
         self._memory.shelf.put(fresh)
+
+    def _check_free(self, row: RunRow) -> None:
+        """Raise Conflict if a run's name is taken."""
+        name = (row.namespace, row.name)
+        if any((item.row.namespace, item.row.name) == name for item in self._memory.runs.values()):
+            raise Conflict(f'workflows.argoproj.io "{row.name}" already exists')
 
     async def claim(self, run: RunId, owner: str) -> int | None:
         """Become the owner and return the new epoch; None if a living owner has it."""
@@ -113,7 +122,7 @@ class MemoryStore:
 
         The first event is always among them.
         """
-        stored = self._memory.find(run)
+        stored = self._memory.any(run)
         after, state = stored.snapshot or (0, None)
         wanted = [data for last, data in stored.commits if last > after or last == 1]
         return state, [event for data in wanted for event in _EVENTS.decode(data)], stored.seq
@@ -164,9 +173,12 @@ class MemoryStore:
 
     async def reopen(self, run: RunId, item: Input, summary: bytes) -> int:
         """Keep a request for a run that has ended, its summary, and let it be claimed again."""
-        stored = self._memory.find(run)
+        stored = self._memory.any(run)
         if not stored.row.done:
             raise Conflict(f"run {run} has not ended")
+        if run in self._memory.retired:
+            self._check_free(stored.row)
+            self._memory.runs[run] = self._memory.retired.pop(run)
         stored.row = replace(stored.row, done=False, owner="", summary=summary)
         self._memory.shelf.put(stored.row)
         return await self.post(run, item)
@@ -222,7 +234,7 @@ class MemoryStore:
 
     async def nodes(self, run: RunId) -> Sequence[bytes]:
         """Return the node rows of a run, each the JSON of one NodeStatus."""
-        stored = self._memory.runs.get(run)
+        stored = self._memory.runs.get(run) or self._memory.retired.get(run)
         return [*stored.nodes.values()] if stored is not None else []
 
     async def version(self, run: RunId) -> int:
@@ -230,6 +242,15 @@ class MemoryStore:
         return self._memory.find(run).seq
 
     async def delete(self, run: RunId) -> None:
-        """Forget a run and all its rows."""
-        self._memory.runs.pop(run, None)
-        self._memory.shelf.drop(run)
+        """Forget a run and all its rows; of one that is archived the journal stays."""
+        stored = self._memory.runs.pop(run, None)
+        if self._memory.shelf.drop(run) and stored is not None:
+            stored.requests.clear()
+            stored.row = replace(stored.row, owner="")
+            self._memory.retired[run] = stored
+
+    async def retired(self, run: RunId) -> RunRow:
+        """Return the row of a deleted run whose journal the archive keeps. Raises NotFound."""
+        if run not in self._memory.retired:
+            raise NotFound(f"nothing is kept of the run {run}")
+        return self._memory.retired[run].row

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import msgspec
@@ -30,6 +30,8 @@ class Shelf:
     entries: dict[RunId, _Entry] = field(default_factory=dict)
     gone: dict[RunId, RunChange] = field(default_factory=dict)
     copies: dict[RunId, bytes] = field(default_factory=dict)
+    forget: Callable[[RunId], object] = lambda _: None
+    """Called when the archive forgets a run that is gone."""
     last: int = 0
     bell: Bell = field(default_factory=Bell)
 
@@ -38,22 +40,28 @@ class Shelf:
         known = self.entries.get(row.run)
         number = self._next()
         face = face_of(labels_of(row.document), row.summary)
-        born = known.item.born if known else number
+        born = known.item.born if known and known.item.live else number
+        self.gone.pop(row.run, None)
         archived = known is not None and known.item.archived and row.done
         self.entries[row.run] = _Entry(Listed(row, born, number, True, archived), face)
 
-    def drop(self, run: RunId) -> None:
-        """Enter a run among those that are gone; what the archive has of it stays."""
+    def drop(self, run: RunId) -> bool:
+        """Enter a run among those that are gone; what the archive has of it stays.
+
+        Tell whether the archive has it.
+        """
         entry = self.entries.get(run)
         if entry is None:
-            return
+            return False
         number = self._next()
         self.gone[run] = RunChange(replace(entry.item, version=number, live=False), True)
-        if entry.item.archived:
+        kept = entry.item.archived and run in self.copies
+        if kept:
             copy = archived_row(run, parsed(self.copies[run]), entry.item.row.created_at)
             entry.item = replace(entry.item, row=copy, live=False)
         else:
             del self.entries[run]
+        return kept
 
     def _next(self) -> int:
         self.last += 1
@@ -155,6 +163,7 @@ class MemoryCatalogue:
         entry = self._shelf.entries.get(run)
         if entry is not None and not entry.item.live:
             del self._shelf.entries[run]
+            self._shelf.forget(run)
 
 
 def _matches(entry: _Entry, wanted: Filter) -> bool:

@@ -16,6 +16,7 @@ from tiphys.store.schema import (
     DUE_TIMES,
     ENTER_RUNS,
     OBJECTS,
+    RETIRED,
     ROWS,
     STATEMENTS,
     VERSION,
@@ -36,6 +37,7 @@ STEPS: Final[Mapping[int, Sequence[str]]] = {
     4: DELETIONS,
     5: (*CATALOGUE, *ENTER_RUNS),
     6: _APART,
+    7: RETIRED,
 }
 """The statements that lead to a version from the one before it."""
 

@@ -58,6 +58,14 @@ class Recorder:
         self.known.pop(run, None)
         _update(db, _read(db, run, 0), summary, done=False)
 
+    def returned(self, db: Transaction, run: RunId) -> None:
+        """Enter a run that was gone among the live ones, as the newest of them."""
+        number = next_number(db)
+        born = "(SELECT born FROM run_index WHERE run = ?)"
+        db.execute(f"UPDATE run_labels SET born = ? WHERE born = {born}", (number, run))  # noqa: S608
+        db.execute("UPDATE run_index SET born = ?, live = 1 WHERE run = ?", (number, run))
+        db.execute("DELETE FROM gone_runs WHERE run = ?", (run,))
+
     def removed(self, db: Transaction, run: RunId) -> None:
         """Enter a run among those that are gone; what the archive has of it stays in lists."""
         self.known.pop(run, None)

@@ -5,7 +5,7 @@ This is what a new database gets. One that exists is brought here by the steps o
 
 from __future__ import annotations
 
-VERSION = 6
+VERSION = 7
 """The schema's number, kept in the database as `user_version`."""
 
 OBJECTS: tuple[str, ...] = (
@@ -222,6 +222,24 @@ ROWS: tuple[str, ...] = (
 are kept apart from what changes each time. The rows of nodes lie in the order in which they came,
 since ids are hashes and neighbours in time would be strewn over all pages. Since version 6."""
 
+RETIRED: tuple[str, ...] = (
+    """
+    CREATE TABLE retired_runs (
+        uid TEXT PRIMARY KEY,
+        namespace TEXT NOT NULL,
+        name TEXT NOT NULL,
+        created_at REAL NOT NULL,
+        epoch INTEGER NOT NULL,
+        runtime TEXT NOT NULL,
+        seq INTEGER NOT NULL,
+        taken INTEGER NOT NULL,
+        summary BLOB NOT NULL
+    ) WITHOUT ROWID
+    """,
+)
+"""Runs that were deleted and are archived: their journal, nodes and texts stay where they are until
+the archive forgets them, so that a retry can go on from there. Since version 7."""
+
 STATEMENTS: tuple[str, ...] = (
     """
     CREATE TABLE runs (
@@ -269,4 +287,5 @@ STATEMENTS: tuple[str, ...] = (
     *DELETIONS,
     *CATALOGUE,
     *ROWS,
+    *RETIRED,
 )

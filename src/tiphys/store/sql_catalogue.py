@@ -16,6 +16,7 @@ from tiphys.model.ids import RunId
 from tiphys.ports import RunRow
 from tiphys.ports_database import Database, Transaction
 from tiphys.ports_server import Filter, Listed, Listing, Page, RunChange
+from tiphys.store import retired
 from tiphys.store.faces import archived_row, parsed, part
 from tiphys.store.filters import clauses, driver
 from tiphys.store.objects import Bell
@@ -271,6 +272,7 @@ class SqlCatalogue:
                 (_CLUSTER, run),
             )
             _forget_labels(db, run)
+            retired.forget(db, run)
             db.execute(
                 "DELETE FROM run_labels WHERE born ="
                 " (SELECT born FROM run_index WHERE run = ? AND live = 0)",

@@ -13,6 +13,7 @@ from tiphys.messages import Event, Input
 from tiphys.model.ids import RunId
 from tiphys.ports import Changes, Clock, EndedRow, RunRow
 from tiphys.ports_database import Database, Transaction
+from tiphys.store import retired
 from tiphys.store.deletions import SqlDeletions
 from tiphys.store.faces import parsed, part
 from tiphys.store.ledger import SqlLedger
@@ -133,7 +134,11 @@ class SqlStore:
             "SELECT data FROM events WHERE run = ? AND (last > ? OR last = 1) ORDER BY last",
             (run, after),
         )
-        last = await self._database.read("SELECT seq FROM runs WHERE uid = ?", (run,))
+        last = await self._database.read(
+            "SELECT seq FROM runs WHERE uid = ?"
+            " UNION ALL SELECT seq FROM retired_runs WHERE uid = ?",
+            (run, run),
+        )
         if not last or not rows:
             raise NotFound(f"there is no run {run}")
         return (snapshot[0][1] if snapshot else None), _decoded(run, rows), int(last[0][0])
@@ -243,6 +248,8 @@ class SqlStore:
         data = _ENCODER.encode(item)
 
         def work(db: Transaction) -> int:
+            if retired.bring_back(db, run):
+                self._recorder.returned(db, run)
             cursor = db.execute(
                 "UPDATE runs SET done = 0, owner = '', summary = ? WHERE uid = ? AND done = 1",
                 (summary, run),
@@ -341,12 +348,20 @@ class SqlStore:
             raise NotFound(f"there is no run {run}")
         return int(found[0][0])
 
+    async def retired(self, run: RunId) -> RunRow:
+        """Return the row of a deleted run whose journal the archive keeps. Raises NotFound."""
+        rows = await self._database.read(retired.FIND, (run,))
+        if not rows:
+            raise NotFound(f"nothing is kept of the run {run}")
+        return retired.row_of(rows[0])
+
     async def delete(self, run: RunId) -> None:
-        """Forget a run and all its rows."""
+        """Forget a run and all its rows; of one that is archived the journal stays."""
 
         def work(db: Transaction) -> None:
             self._recorder.removed(db, run)
-            for table in ("events", "snapshots", "nodes", "requests", "run_texts"):
+            left = () if retired.retire(db, run) else retired.PARTS
+            for table in ("requests", *left):
                 db.execute(f"DELETE FROM {table} WHERE run = ?", (run,))  # noqa: S608
             db.execute("DELETE FROM runs WHERE uid = ?", (run,))
 

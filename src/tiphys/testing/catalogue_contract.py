@@ -9,16 +9,16 @@ a store and its catalogue.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 import pytest
 
-from tiphys.errors import NotFound
+from tiphys.errors import Conflict, NotFound
 from tiphys.expr.selectors import parse_labels
-from tiphys.messages import RunStarted
+from tiphys.messages import RetryRequested, RunStarted
 from tiphys.model.base import JsonObject
-from tiphys.model.ids import RunId
+from tiphys.model.ids import NodeId, RunId
 from tiphys.ports import Changes, RunRow
 from tiphys.ports_server import Catalogue, Filter, Listing, NameTest, Page
 from tiphys.testing.store_contract import Store, first_of
@@ -69,6 +69,25 @@ async def come_to(stock: Stock, run: str, summary: bytes, done: bool = False) ->
     after = await stock.store.version(RunId(run))
     changes = Changes([RunStarted(at=1.0)], [], summary, done)
     await stock.store.append(RunId(run), after, epoch, changes)
+
+
+async def retire(stock: Stock, name: str = "a") -> RunRow:
+    """Let a run end, be archived and be deleted; return its row before that."""
+    await add(stock, row_of(name, app="x"))
+    run = row_of(name).run
+    epoch = await stock.store.claim(run, stock.owner)
+    assert epoch is not None
+    nodes = [(NodeId(name), b'{"id":"a"}')]
+    changes = Changes([RunStarted(at=1.0)], nodes, summary_of("Failed"), True, b'{"big":1}')
+    await stock.store.append(run, 1, epoch, changes)
+    await stock.store.snapshot(run, 2, epoch, b"state")
+    await stock.store.release(run, epoch)
+    (item,) = await stock.catalogue.unarchived(10)
+    copy: JsonObject = {"metadata": {"name": name, "namespace": "team"}, "status": {}}
+    assert await stock.catalogue.archive(item, copy)
+    row = await stock.store.find("team", name)
+    await stock.store.delete(run)
+    return row
 
 
 def names(listing: Listing) -> list[str]:
@@ -254,3 +273,77 @@ class CatalogueContract:
             assert await stock.catalogue.archive(item, document)
             await come_to(stock, "team-a", summary_of("Running"))
         assert not await stock.catalogue.unarchived(10)
+
+    async def test_a_deleted_workflow_that_is_archived_comes_back_to_be_retried(
+        self, stock: Stock
+    ) -> None:
+        row = await retire(stock)
+        with pytest.raises(NotFound):
+            await stock.store.find("team", "a")
+        assert list(await stock.store.claimable()) == []
+        assert await stock.store.retired(row.run) == row
+        known = await stock.store.load(row.run)
+        assert known == (b"state", [first_of(row.run)], 2)
+        assert await stock.store.nodes(row.run) == [b'{"id":"a"}']
+        await add(stock, row_of("b"))
+        number = await stock.catalogue.number()
+        asked = await stock.store.reopen(row.run, RetryRequested(at=5.0), summary_of(""))
+        back = await stock.store.find("team", "a")
+        assert (back.done, back.document, back.extras) == (False, row.document, b'{"big":1}')
+        assert {item.run for item in await stock.store.claimable()} == {"team-a", "team-b"}
+        assert await stock.store.load(row.run) == known
+        assert await stock.store.pending(row.run, 0) == [(asked, RetryRequested(at=5.0))]
+        changes = await stock.catalogue.since(number)
+        assert changes is not None
+        assert [(one.item.row.name, one.gone) for one in changes] == [("a", False)]
+        assert await found(stock, labelled("app=x")) == ["a"]
+        assert await found(stock, Filter(place="live")) == ["a", "b"]
+        epoch = await stock.store.claim(row.run, stock.owner)
+        assert epoch == row.epoch + 1
+        with pytest.raises(NotFound):
+            await stock.store.retired(row.run)
+
+    async def test_what_came_back_is_archived_and_retired_again(self, stock: Stock) -> None:
+        row = await retire(stock)
+        await stock.store.reopen(row.run, RetryRequested(at=5.0), summary_of(""))
+        await come_to(stock, row.run, summary_of("Succeeded"), done=True)
+        (item,) = await stock.catalogue.unarchived(10)
+        document: JsonObject = {"metadata": {"name": "a", "namespace": "team"}, "status": {"n": 2}}
+        assert await stock.catalogue.archive(item, document)
+        await stock.store.delete(row.run)
+        assert (await stock.store.retired(row.run)).summary == summary_of("Succeeded")
+        assert await stock.catalogue.archived(row.run) == document
+
+    async def test_nobody_comes_back_under_a_name_that_is_taken(self, stock: Stock) -> None:
+        row = await retire(stock)
+        other = replace(row_of("a"), run=RunId("another"))
+        await stock.store.create(other, first_of(other.run))
+        with pytest.raises(Conflict, match='"a" already exists'):
+            await stock.store.reopen(row.run, RetryRequested(at=5.0), b"{}")
+        assert await stock.store.retired(row.run) == row
+        assert (await stock.store.find("team", "a")).run == "another"
+
+    async def test_what_the_archive_forgets_cannot_come_back(self, stock: Stock) -> None:
+        row = await retire(stock)
+        await stock.catalogue.forget_archived(row.run)
+        for question in (
+            stock.store.retired(row.run),
+            stock.store.load(row.run),
+            stock.store.history(row.run),
+        ):
+            with pytest.raises(NotFound):
+                await question
+        assert await stock.store.nodes(row.run) == []
+
+    async def test_what_is_not_archived_or_no_more_is_deleted_for_good(self, stock: Stock) -> None:
+        await add(stock, row_of("a"), row_of("b"))
+        for run in (RunId("team-a"), RunId("team-b")):
+            await come_to(stock, run, summary_of("Failed"), done=True)
+        item = await stock.catalogue.listed(RunId("team-b"))
+        assert await stock.catalogue.archive(item, {"metadata": {}, "status": {}})
+        await stock.catalogue.forget_archived(item.row.run)
+        for run in (RunId("team-a"), RunId("team-b")):
+            await stock.store.delete(run)
+            with pytest.raises(NotFound):
+                await stock.store.retired(run)
+            assert await found(stock, Filter(place="live")) in (["b"], [])

@@ -87,8 +87,6 @@ async def test_an_archived_workflow_is_resubmitted(place):
     assert answer.status == 200, answer.body
     label = "workflows.argoproj.io/resubmitted-from-workflow"
     assert answer.json["metadata"]["labels"][label] == "say"
-    answer = await place.client.put(f"{ARCHIVE}/{uid}/retry", body)
-    assert answer.status == 400
 
 
 async def test_the_archive_of_another_namespace_is_closed(place):

@@ -8,10 +8,9 @@ from tiphys.api.routes.archive import ONE, of_item
 from tiphys.api.routes.asking import person_of
 from tiphys.api.routes.workflows import BASE, created, creation, shown
 from tiphys.api.routing import Answer, Routes, Says, all_of, needs
-from tiphys.errors import Conflict, Finding, NotFound, Unsupported
 from tiphys.ports_server import Listed
 from tiphys.service.actors import creator_labels
-from tiphys.service.again import ResubmitOptions, RetryOptions, resubmitted
+from tiphys.service.again import ResubmitOptions, RetryOptions
 from tiphys.service.submit import parse_parameters
 
 _RETRY = ("restartSuccessful:boolean", "nodeFieldSelector:string", "parameters:strings")
@@ -37,15 +36,8 @@ def register(routes: Routes) -> None:
 
 async def retry(call: Call) -> Answer:
     """Let a workflow go on from what failed."""
-    body = call.body
-    options = RetryOptions(
-        body.flag("restartSuccessful"),
-        body.text("nodeFieldSelector"),
-        parse_parameters(body.texts("parameters")),
-        person_of(call.principal),
-    )
     row = await call.services.workflows.row(call.namespace, call.name)
-    await call.services.repeater.retry(row, options)
+    await call.services.repeater.retry(row, _retrial(call))
     await call.services.operator.settled(row)
     return await shown(call, row)
 
@@ -54,6 +46,16 @@ async def resubmit(call: Call) -> Answer:
     """Run a workflow anew under another name."""
     row = await call.services.workflows.row(call.namespace, call.name)
     return await shown(call, await call.services.repeater.resubmit(row, _resubmission(call)))
+
+
+def _retrial(call: Call) -> RetryOptions:
+    body = call.body
+    return RetryOptions(
+        body.flag("restartSuccessful"),
+        body.text("nodeFieldSelector"),
+        parse_parameters(body.texts("parameters")),
+        person_of(call.principal),
+    )
 
 
 def _resubmission(call: Call) -> ResubmitOptions:
@@ -76,39 +78,16 @@ async def _item(call: Call) -> Listed:
     return item
 
 
-async def _live(call: Call, item: Listed) -> bool:
-    try:
-        await call.services.queries.find(item.row.namespace, item.row.name)
-    except NotFound:
-        return False
-    return True
-
-
 async def retry_archived(call: Call) -> Answer:
-    """Refuse: a live workflow is retried by its name, of one that is gone the journal is gone."""
-    item = await _item(call)
-    if await _live(call, item):
-        raise Conflict(
-            f"Workflow already exists on cluster, use argo retry {item.row.name} instead"
-        )
-    raise Unsupported([_gone("retried")])
+    """Let an archived workflow that is gone come back and go on from what failed."""
+    row = await call.services.archived.retry(await _item(call), _retrial(call))
+    await call.services.operator.settled(row)
+    return await shown(call, row)
 
 
 async def resubmit_archived(call: Call) -> Answer:
     """Run an archived workflow anew under another name."""
     item = await _item(call)
     options = _resubmission(call)
-    if options.memoized:
-        raise Unsupported([_gone("resubmitted in memoized mode")])
-    document = await call.services.archive.document(item)
-    workflow = resubmitted(document, options)
     how = creation(call, item.row.namespace, options.parameters)
-    return await created(call, await call.services.creator.create(workflow, how))
-
-
-def _gone(what: str) -> Finding:
-    return Finding(
-        f"an archived workflow cannot be {what}: what its nodes came to is not kept in a form that "
-        "the engine could go on from",
-        hint="resubmit it without memoization",
-    )
+    return await created(call, await call.services.archived.resubmit(item, options, how))

@@ -12,12 +12,20 @@ import click
 from tiphys.cli import cron as own_cron
 from tiphys.cli import templates as own_templates
 from tiphys.cli.remote.connecting import Remote, with_server
+from tiphys.cli.submit import options_of, submit_options
 from tiphys.cli.writing import write
 from tiphys.client.http import JsonObject
 from tiphys.client.stored import Stored, cluster_templates, crons, templates
 from tiphys.errors import NotFound, UserError
 
 _OUTPUT = click.option("-o", "--output", type=click.Choice(["name", "json", "yaml", "wide"]))
+_NO_OUTPUT = click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["name", "json", "yaml", "wide"]),
+    expose_value=False,
+    help="Has no effect, as in Argo.",
+)
 _STRICT = click.option("--strict/--no-strict", default=True, help="Unknown fields are errors.")
 _FILES = click.argument("files", nargs=-1)
 
@@ -206,6 +214,46 @@ def _several_crons(found: list[JsonObject], everywhere: bool) -> str:
     return render_crons(rows, now, everywhere)
 
 
+@click.command("create", help="Keep the CronWorkflows of FILES, with what the options change.")
+@_FILES
+@submit_options
+@own_cron.schedule_option
+@_NO_OUTPUT
+@with_server
+def _create_cron(remote: Remote, files: tuple[str, ...], schedule: str, **values: Any) -> None:
+    from tiphys.model.codec import encode
+    from tiphys.service.cron import overridden
+
+    found = own_cron.documents(files, bool(values["strict"]))
+    options = options_of(remote.namespace, values)
+    for document, _ in found:
+        wanted = encode(overridden(document, options, schedule))
+        try:
+            made = _crons(remote, False).create(wanted)
+        except UserError as exc:
+            raise type(exc)(f"failed to create cron workflow: {exc}") from exc
+        write(_one_cron(made, None, remote.colour))
+
+
+@click.command("backfill", help="Run a CronWorkflow for each of its due times in the past.")
+@click.argument("name")
+@own_cron.backfill_options
+@with_server
+def _backfill(remote: Remote, name: str, **values: Any) -> None:
+    from tiphys.model.codec import convert, encode
+    from tiphys.model.cron import CronWorkflow
+    from tiphys.service.backfill import planned
+
+    asked = own_cron.backfill_asked(name, values)
+    if not asked.start:
+        raise UserError("start date should not be empty")
+    stored = convert(_crons(remote, False).get(name), CronWorkflow)
+    done = planned(stored, asked, time.time())
+    made = [remote.workflows.create(encode(item)) for item in done.workflows]
+    names = [name_of(item) for item in made]
+    write(own_cron.backfilled(name, remote.namespace, done, names))
+
+
 def _switch(verb: str) -> click.Command:
     does = {"suspend": "Start no more workflows of", "resume": "Start workflows again of"}
 
@@ -239,3 +287,5 @@ cron: Any = _group(
 )
 for _verb in ("suspend", "resume"):
     cron.add_command(_switch(_verb))
+for _command in (_create_cron, _backfill):
+    cron.add_command(_command)

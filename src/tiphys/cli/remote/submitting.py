@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from tiphys.cli.remote.applying import sent, template_things
 from tiphys.cli.remote.changing import named
 from tiphys.cli.remote.connecting import Remote, with_server
 from tiphys.cli.remote.reading import follow_logs, wait_for, watch_one
@@ -43,8 +45,9 @@ _parameters_option = click.option(
 def submit(remote: Remote, files: tuple[str, ...], output: str | None, **values: Any) -> int:
     """Run the workflows of FILES on the server.
 
-    FILES are paths, URLs or "-" for standard input. What a workflow refers to must be there
-    already. Without FILES, --from names what is stored: cronwf/NAME, wftmpl/NAME, cwftmpl/NAME.
+    FILES are paths, URLs or "-" for standard input. Templates beside a workflow are kept on the
+    server first, unless others of their names are there. What else it refers to must be there.
+    Without FILES, --from names what is stored: cronwf/NAME, wftmpl/NAME, cwftmpl/NAME.
     """
     check_combination(output, values)
     if values["stored"] and files:
@@ -53,7 +56,7 @@ def submit(remote: Remote, files: tuple[str, ...], output: str | None, **values:
         made = [_submit_stored(remote, values)]
     else:
         made = _submit_files(remote, files, values)
-    return _afterwards(remote, made, {**values, "output": output})
+    return afterwards(remote, made, {**values, "output": output})
 
 
 def _submit_files(
@@ -67,6 +70,9 @@ def _submit_files(
     workflows = workflows_of(loaded)
     options = options_of(remote.namespace, values)
     _say_what_is_not_sent(loaded)
+    if not values["dry_run"] and not values["server_dry_run"]:
+        for thing, verb in sent(template_things(remote, loaded), replaces=False):
+            sys.stderr.write(f"{thing.kind} {thing.name} {verb} on the server\n")
     asked = [encode(apply_options(item, options, loaded.beside())) for item, _ in workflows]
     if values["dry_run"]:
         return asked
@@ -74,10 +80,11 @@ def _submit_files(
 
 
 def _say_what_is_not_sent(loaded: Loaded) -> None:
-    """Say that only workflows are sent: the server has the rest, or is to be given it first."""
-    others = [item.label for _, item in [*loaded.templates, *loaded.crons, *loaded.others]]
+    """Say that workflows and templates are sent: there is no way for ConfigMaps and others."""
+    others = [item.label for _, item in [*loaded.crons, *loaded.others]]
     if others and loaded.workflows:
-        sys.stderr.write(f"only workflows are sent to a server, not {', '.join(others)}\n")
+        said = "only workflows and templates are sent to a server"
+        sys.stderr.write(f"{said}, not {', '.join(others)}\n")
 
 
 def _submit_stored(remote: Remote, values: dict[str, Any]) -> JsonObject:
@@ -156,17 +163,23 @@ def _again(
     if values["waits"] and values["watches"]:
         raise UserError("--wait cannot be combined with --watch")
     made = [remote.workflows.act(name, verb, {"name": name, **body}) for name in names]
-    return _afterwards(remote, made, values)
+    return afterwards(remote, made, values)
 
 
-def _afterwards(remote: Remote, made: list[JsonObject], values: dict[str, Any]) -> int:
-    """Show workflows, and what becomes of them as far as that is asked for."""
+def afterwards(
+    remote: Remote,
+    made: list[JsonObject],
+    values: dict[str, Any],
+    shown: Callable[[dict[str, Any], str | None], str] | None = None,
+) -> int:
+    """Show workflows, by `shown` if that is given, and what becomes of them if that is asked."""
     from tiphys.cli import printing
     from tiphys.cli.render import Style
 
     output = values["output"]
     for item in made:
-        write(printing.one(item, output, Style(colour=remote.colour)))
+        style = Style(colour=remote.colour)
+        write(shown(item, output) if shown else printing.one(item, output, style))
     names = [_name(item) for item in made]
     if values["logs"]:
         for name in names:

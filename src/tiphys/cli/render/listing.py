@@ -26,6 +26,7 @@ class ListStyle:
     wide: bool = False
     namespaces: bool = False
     headers: bool = True
+    uids: bool = False
 
 
 def render_list(workflows: Iterable[JsonObject], now: float, style: ListStyle) -> str:
@@ -55,6 +56,8 @@ def _titles(style: ListStyle) -> Iterator[str]:
     yield from ("NAME", "STATUS", "AGE", "DURATION", "PRIORITY", "MESSAGE")
     if style.wide:
         yield from ("P/R/C", "PARAMETERS")
+    if style.uids:
+        yield "UID"
 
 
 def _cells(workflow: JsonObject, now: float, style: ListStyle) -> Iterator[str]:
@@ -71,6 +74,8 @@ def _cells(workflow: JsonObject, now: float, style: ListStyle) -> Iterator[str]:
     if style.wide:
         yield _pods(status)
         yield ",".join(f"{k}={_cut(one_line(v))}" for k, v in parameters(spec.get("arguments")))
+    if style.uids:
+        yield meta.get("uid", "")
 
 
 def _pods(status: JsonObject) -> str:

@@ -1,0 +1,90 @@
+"""Artifacts through a server: listed, fetched, opened, copied."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.e2e.driver import Home
+from tests.e2e.serving import Away, serving
+from tests.e2e.workflows import shell, workflow
+
+BYTES = 3 << 20
+"""More than one piece of a download."""
+
+
+@pytest.fixture(scope="module")
+def away(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[Away]:
+    """A server without TLS, a command line, and a workflow that made something."""
+    home = Home(tmp_path_factory.mktemp("far"), "process", cache)
+    plain = {"name": "plain", "path": "/tmp/far-plain", "archive": {"none": {}}}
+    packed = {"name": "packed", "path": "/tmp/far-packed"}
+    make = shell(
+        "make",
+        f"head -c {BYTES} /dev/zero > /tmp/far-plain; mkdir -p /tmp/far-packed; "
+        "echo inside > /tmp/far-packed/f",
+    )
+    make["outputs"] = {"artifacts": [plain, packed]}
+    take = shell("take", "cat /tmp/far-in/f")
+    take["inputs"] = {"artifacts": [{"name": "in", "path": "/tmp/far-in"}]}
+    given = {"artifacts": [{"name": "in", "from": "{{steps.make.outputs.artifacts.packed}}"}]}
+    steps = [
+        [{"name": "make", "template": "make"}],
+        [{"name": "take", "template": "take", "arguments": given}],
+    ]
+    try:
+        with serving(home, "--auth-mode", "server", "--no-secure") as server:
+            away = Away(home, server)
+            document = workflow("w", {"name": "main", "steps": steps}, make, take)
+            away.ok("submit", home.file("w.json", document), "--wait")
+            yield away
+    finally:
+        home.close()
+
+
+def test_they_are_listed_by_node(away: Away) -> None:
+    lines = [line.split() for line in away.ok("artifacts", "ls", "w").splitlines()]
+    assert lines[0] == ["NODE", "ARTIFACT", "SIZE", "KEY"]
+    assert {tuple(line[:3]) for line in lines[1:]} == {
+        ("make", "plain", "-"),
+        ("make", "packed", "-"),
+    }
+    assert away.ok("artifacts", "ls", "w", "take", "--inputs", "-o", "name").endswith("/in\n")
+    (first, _) = json.loads(away.ok("artifacts", "ls", "@latest", "make", "-o", "json"))
+    assert first["node"] == "w[0].make"
+    assert "has no node mak; did you mean `make`?" in away.refused("artifacts", "ls", "w", "mak")
+
+
+def test_one_is_fetched_whole_or_unpacked(away: Away) -> None:
+    to = away.home.path / "plain.bin"
+    assert away.ok("artifacts", "get", "w", "make", "plain", "-o", str(to)) == f"{to}\n"
+    assert to.read_bytes() == bytes(BYTES)
+    assert "exists; -f" in away.refused("artifacts", "get", "w", "make", "plain", "-o", str(to))
+    away.ok("artifacts", "get", "w", "make", "plain", "-o", str(to), "-f")
+    assert len(away.ok("artifacts", "get", "w", "make", "plain", "-o", "-")) == BYTES
+    folder = away.home.path / "unpacked"
+    away.ok("artifacts", "get", "w", "make", "packed", "-x", "-o", str(folder))
+    assert (folder / "f").read_text() == "inside\n"
+    opened = Path(away.ok("artifacts", "open", "w", "take", "in", "--inputs").strip())
+    assert (opened / "f").read_text() == "inside\n"
+    assert "has no artifact plan" in away.refused("artifacts", "get", "w", "make", "plan")
+
+
+def test_all_are_copied_to_a_folder(away: Away) -> None:
+    out = away.home.path / "out"
+    result = away.run("cp", "w", str(out), "--template-name", "make")
+    assert result.code == 0, result
+    assert result.err.count("Created ") == 2
+    made = sorted(path.relative_to(out) for path in out.rglob("*") if path.is_file())
+    assert [path.parts[:2] for path in made] == [("default", "w")] * 2
+    assert [path.parts[3:5] for path in made] == [("outputs", "packed"), ("outputs", "plain")]
+    with tarfile.open(out / made[0]) as archive:
+        assert any(name.endswith("f") for name in archive.getnames())
+    flat = away.home.path / "flat"
+    words = ("--artifact-name", "plain", "--path", "{templateName}")
+    away.ok("cp", "w", str(flat), *words)
+    assert [path.parent.name for path in flat.rglob("*") if path.is_file()] == ["make"]
+    assert "not found" in away.refused("cp", "none", str(out))

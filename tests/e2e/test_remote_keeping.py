@@ -1,0 +1,165 @@
+"""What a command line leaves at a server: schedules, backfills, templates of files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.e2e.driver import Home
+from tests.e2e.serving import Away, serving
+from tests.e2e.workflows import hello, shell, workflow
+
+HEAD = {"apiVersion": "argoproj.io/v1alpha1"}
+
+
+@pytest.fixture(scope="module")
+def away(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[Away]:
+    """A server without TLS, and a command line."""
+    home = Home(tmp_path_factory.mktemp("keeping"), "process", cache)
+    try:
+        with serving(home, "--auth-mode", "server", "--no-secure") as server:
+            yield Away(home, server)
+    finally:
+        home.close()
+
+
+def cron(name: str) -> dict[str, Any]:
+    """A CronWorkflow that is not due before long."""
+    spec = {"schedules": ["0 0 29 2 *"], "workflowSpec": hello()["spec"]}
+    return {**HEAD, "kind": "CronWorkflow", "metadata": {"name": name}, "spec": spec}
+
+
+def template(name: str, kind: str = "WorkflowTemplate", *templates: Any) -> dict[str, Any]:
+    """A template; without others it says its name."""
+    spec = {"entrypoint": "main", "templates": [*(templates or [shell("main", f"echo {name}")])]}
+    return {**HEAD, "kind": kind, "metadata": {"name": name}, "spec": spec}
+
+
+def calls(name: str, of: str, cluster: bool = False) -> dict[str, Any]:
+    """A template whose one step is in another one."""
+    reference = {"name": of, "template": "main", "clusterScope": cluster}
+    return {"name": name, "steps": [[{"name": "s", "templateRef": reference}]]}
+
+
+def test_a_schedule_is_made_with_what_the_options_change(away: Away) -> None:
+    file = away.home.file("cron.json", cron("nightly"))
+    words = ("--schedule", "0 3 29 2 *", "--name", "morning", "-p", "day=monday", "-o", "name")
+    assert away.ok("cron", "create", file, *words).splitlines()[0].split() == ["Name:", "morning"]
+    made = json.loads(away.ok("cron", "get", "morning", "-o", "json"))
+    assert made["spec"]["schedules"] == ["0 3 29 2 *"]
+    given = made["spec"]["workflowSpec"]["arguments"]["parameters"]
+    assert {"name": "day", "value": "monday"} in given
+    assert "failed to create cron workflow: " in away.refused("cron", "create", file, *words)
+
+
+def test_a_schedule_is_run_for_its_past(away: Away) -> None:
+    spec = {**cron("past"), "spec": {**cron("past")["spec"], "schedules": ["0 2 * * *"]}}
+    away.ok("cron", "create", away.home.file("past.json", spec))
+    start, end = "Thu, 01 Jan 2026 00:00:00 UTC", "Sat, 03 Jan 2026 00:00:00 UTC"
+    said = away.ok("cron", "backfill", "past", "--start", start, "--end", end, "--name", "b1")
+    lines = said.splitlines()
+    assert lines[0] == "Created b1 Backfill task for Cronworkflow past "
+    assert lines[5] == "Total Backfill Schedule: 2 "
+    name = lines[-1].split()[-1]
+    assert away.ok("wait", name).startswith(f"{name} Succeeded")
+    children = [n for n in away.ok("list", "-o", "name").split() if n.startswith("past-backfill")]
+    assert len(children) == 2
+    assert "should not be empty" in away.refused("cron", "backfill", "past")
+    nothing = away.ok("cron", "backfill", "past", "--start", start, "--end", start)
+    assert nothing == "There is no suitable scheduling time."
+
+
+def test_templates_and_schedules_of_files_are_kept_in_any_order(away: Away) -> None:
+    outer = away.home.file("outer.json", template("outer", "WorkflowTemplate", calls("main", "in")))
+    inner = away.home.file("inner.json", template("in"))
+    night = away.home.file("night.json", cron("night"))
+    said = away.ok("apply", "-f", outer, inner, night)
+    assert sorted(said.splitlines()) == [
+        "cronworkflow.argoproj.io/night created",
+        "workflowtemplate.argoproj.io/in created",
+        "workflowtemplate.argoproj.io/outer created",
+    ]
+    assert {line.split()[1] for line in away.ok("apply", outer, inner, night).splitlines()} == {
+        "unchanged"
+    }
+    changed = template("in")
+    changed["spec"]["entrypoint"] = "other"
+    changed["spec"]["templates"].append(shell("other", "echo other"))
+    file = away.home.file("changed.json", changed)
+    assert away.ok("apply", file) == "workflowtemplate.argoproj.io/in configured\n"
+    kept = json.loads(away.ok("template", "get", "in", "-o", "json"))
+    assert [item["name"] for item in kept["spec"]["templates"]] == ["main", "other"]
+
+
+def test_what_a_server_cannot_keep_is_refused_before_anything_is_sent(away: Away) -> None:
+    kept = away.home.file("kept.json", template("never"))
+    map_ = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "m"}}
+    said = away.refused("apply", kept, away.home.file("map.json", map_))
+    assert "no way to keep this kind" in said
+    assert "is run, not kept" in away.refused("apply", away.home.file("w.json", hello()))
+    wrong = template("wrong", "WorkflowTemplate", calls("main", "nowhere"))
+    assert "nowhere" in away.refused("apply", away.home.file("wrong.json", wrong))
+    assert away.ok("template", "list", "-o", "name", "-l", "!x").split().count("never") == 0
+
+
+def test_templates_beside_a_workflow_are_sent_before_it(away: Away) -> None:
+    main = workflow("beside", calls("main", "shared", cluster=True))
+    files = (
+        away.home.file("main.json", main),
+        away.home.file("shared.json", template("shared", "ClusterWorkflowTemplate")),
+    )
+    shown = away.ok("submit", *files, "--dry-run", "-o", "name")
+    assert shown == "beside\n"
+    assert "not found" in away.refused("cluster-template", "get", "shared")
+    done = away.run("submit", *files, "--wait")
+    assert done.code == 0, done
+    assert "ClusterWorkflowTemplate shared created on the server\n" in done.err
+    again = away.run("submit", *files, "--name", "beside-2", "--wait")
+    assert "ClusterWorkflowTemplate shared unchanged on the server\n" in again.err
+    other = template("shared", "ClusterWorkflowTemplate", shell("main", "echo otherwise"))
+    other_file = away.home.file("other.json", other)
+    said = away.refused("submit", files[0], other_file, "--name", "beside-3")
+    assert 'another ClusterWorkflowTemplate "shared"' in said
+    assert "not found" in away.refused("get", "beside-3")
+
+
+def test_the_server_says_what_is_wrong_as_it_knows_what_it_keeps(away: Away) -> None:
+    good = away.home.file("lint/good.json", workflow("good", calls("main", "known")))
+    bad = away.home.file("lint/bad.json", workflow("bad", calls("main", "unknown")))
+    away.ok("template", "create", away.home.file("known.json", template("known")))
+    assert away.ok("lint", good, "-o", "simple", "--no-warnings") == "no linting errors found!\n"
+    found = away.run("lint", good, bad, "-o", "simple")
+    assert found.code == 1
+    (line,) = found.out.splitlines()
+    assert line.startswith(f'{bad}: in "bad" (Workflow): ')
+    assert "unknown" in line
+    offline = away.run("lint", good, "--offline", "-o", "simple")
+    assert (offline.code, "known" in offline.out) == (1, True)
+    unread = away.home.file("lint/unread.json", {**HEAD, "kind": "Workflow", "spek": {}})
+    assert 'unknown field "spek"' in away.run("lint", unread, "-o", "simple").out
+    night = cron("bad-night")
+    night["spec"]["schedules"] = ["never"]
+    assert away.run("lint", away.home.file("night.json", night)).code == 1
+    both = (away.home.file("c.json", template("c", "ClusterWorkflowTemplate")),
+            away.home.file("n.json", cron("fine")))  # fmt: skip
+    assert away.ok("lint", *both, "--no-warnings", "-o", "simple") == "no linting errors found!\n"
+    assert "ARGO_SERVER" in away.refused("lint", good, ARGO_SERVER="localhost:1")
+
+
+def test_limits_of_semaphores_are_managed(away: Away) -> None:
+    for words, name in ((("--type", "database"), ""), (("--type", "configmap"), "locks")):
+        where = (*words, *(("--cm-name", name) if name else ()))
+        said = away.ok("sync", "create", "pool", *where, "--limit", "3")
+        lines = ["Sync limit created", "Key: pool", f"Type: {words[1]}",
+                 *([f"ConfigMap Name: {name}"] if name else []),
+                 "Namespace: default", "Limit: 3"]  # fmt: skip
+        assert said.splitlines() == lines
+        changed = away.ok("sync", "update", "pool", *where, "--limit", "5")
+        assert changed.startswith("Sync limit updated\n")
+        assert away.ok("sync", "get", "pool", *where).splitlines() == [*lines[1:-1], "Limit: 5"]
+        assert away.ok("sync", "delete", "pool", *where) == "Sync limit deleted\n"
+        assert "failed to get sync limit: " in away.refused("sync", "get", "pool", *where)
+    assert 'required flag(s) "limit", "type" not set' in away.refused("sync", "create", "pool")
