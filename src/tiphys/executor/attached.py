@@ -282,6 +282,7 @@ class Attached:
             if os.fork() == 0:
                 os.setsid()
                 with suppress(OSError):
+                    os.chdir(os.path.dirname(self.socket) or "/")  # conmon writes `oom` there
                     os.execv(self.command, words)  # noqa: S606 - a list, no shell
                 os._exit(_CANNOT_START)
             time.sleep(_START_SECONDS)

@@ -97,6 +97,7 @@ def start_service(found: Found, environ: Mapping[str, str]) -> str:
                     *(f"--time={_SERVICE_SECONDS}", _UNIX + found.socket),
                 ],
                 env=dict(environ),
+                cwd=folder,  # its conmon writes a file `oom` into it when a container had to die
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
