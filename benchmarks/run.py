@@ -45,6 +45,7 @@ def _sections(steps: int) -> dict[str, Callable[[Path], Iterator[Measured]]]:
         "start-up": startup,
         "fan-out": lambda folder: workload(folder, steps, is_chain=False),
         "chain": lambda folder: workload(folder, steps, is_chain=True),
+        "runtimes": _runtimes,
         "engine": lambda _folder: engine_costs(),
         "nodes": node_rates,
         "store": store_costs,
@@ -59,6 +60,12 @@ def _load(folder: Path) -> Iterator[Measured]:
     from benchmarks.load import load_costs
 
     return load_costs(folder)
+
+
+def _runtimes(folder: Path) -> Iterator[Measured]:
+    from benchmarks.runtimes import runtime_costs
+
+    return runtime_costs(folder)
 
 
 def _artifacts(folder: Path) -> Iterator[Measured]:
