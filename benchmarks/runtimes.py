@@ -95,9 +95,7 @@ def _compared(name: str, baseline: str, rival: Rival, count: int) -> Iterator[Me
     )
     yield Measured(f"{name}: the whole pod", 1e3 * ours.whole, "ms", 1e3 * bare.whole, baseline)
     if name != "container":  # there the work is done by the engine's processes
-        yield Measured(
-            f"{name}: processor time", 1e3 * ours.busy, "ms", 1e3 * bare.busy, baseline
-        )
+        yield Measured(f"{name}: processor time", 1e3 * ours.busy, "ms", 1e3 * bare.busy, baseline)
 
 
 @dataclass(frozen=True)
