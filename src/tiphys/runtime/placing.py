@@ -19,6 +19,7 @@ def unmet(selector: Mapping[str, str], given: Mapping[str, str]) -> str:
 
     `given` are the labels of the setting `node_labels`. Without them only what the machine is by
     itself counts, its system and architecture; labels of a cluster's nodes say nothing about it.
+    Differs: a cluster looks at every label.
     Source: the texts of pkg/scheduler/framework/plugins/nodeaffinity, node_affinity.go.
     """
     labels = {**_own(), **given}
