@@ -34,10 +34,14 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--only", default="", help="sections whose name contains this")
     options = parser.parse_args(argv)
     incomplete = False
-    for name, section in _sections(options.steps).items():
-        if options.only in name:
-            print(f"-- {name}", flush=True)
-            incomplete |= not _show(section)
+    sections = {
+        name: section for name, section in _sections(options.steps).items() if options.only in name
+    }
+    if not sections:
+        parser.error(f"no section is called {options.only}")
+    for name, section in sections.items():
+        print(f"-- {name}", flush=True)
+        incomplete |= not _show(section)
     return 1 if incomplete else 0
 
 

@@ -295,9 +295,14 @@ def alike_unordered(got, want):
     return sorted(map(json.dumps, got)) == sorted(map(json.dumps, want))
 
 
+EXPR_MODES = ("bare", "bare-bool", "argo", "argo-bool")
+
+
 def expr_check(vector):
     env = {name: decode(raw) for name, raw in vector["env"].items()}
     mode = vector["mode"]
+    if mode not in EXPR_MODES:
+        return f"there is no mode {mode}"
     if mode.startswith("argo"):
         env = {**environment.expand(env), **ARGO_FUNCTIONS}
     source = vector["expr"]

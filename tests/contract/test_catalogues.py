@@ -168,7 +168,7 @@ async def test_so_do_pages_in_postgres(wide, rows, terms, limit):
 
 
 def emptied(db):
-    for table in ("runs", "events", "run_index", "run_labels"):
+    for table in ("runs", "run_texts", "events", "run_index", "run_labels"):
         db.execute(f"DELETE FROM {table}")
 
 

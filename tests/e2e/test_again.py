@@ -81,7 +81,7 @@ def test_a_succeeded_workflow_runs_again_from_where_it_is_told(home: Home) -> No
 def test_a_retry_takes_parameters(home: Home) -> None:
     failed(home)
     shown = json.loads(home.ok("retry", "w", "-p", "ok=yes", "-o", "json"))
-    assert shown["status"]["phase"] == ""
+    assert shown["status"]["phase"] != "Failed"  # it goes on, or has ended already
     assert home.run("wait", "w").code == 0
     assert done(home) == ["1", "2", "bye", "made-used"]
     assert home.get("w")["spec"]["arguments"] == given(ok="yes")

@@ -15,8 +15,6 @@ from tiphys.expr.errors import ExprError
 from tiphys.expr.values import Context, Value
 from tiphys.library.files import read_sources
 
-_OWN = ("asFloat", "asInt", "jsonpath", "sprig", "toJson")
-
 
 @click.command()
 @click.argument("expression")
@@ -60,29 +58,50 @@ def _text(value: Value) -> str:
 def _read(file: str) -> dict[str, Value]:
     (source,) = read_sources([file])
     try:
-        found = json.loads(source.content)
+        found = json.loads(source.content.decode(), object_pairs_hook=_once)
+    except UnicodeDecodeError as error:
+        raise UserError(f"{source.file}: it is not UTF-8, so no JSON") from error
     except ValueError as error:
         raise UserError(f"{source.file}: {error}") from error
+    except RecursionError as error:
+        raise UserError(f"{source.file}: it nests too deeply") from error
     if not isinstance(found, dict):
         raise UserError(f"{source.file}: an object of variables is needed")
+    for name in found:
+        head = name.partition(".")[0]
+        if head != name and head in found:
+            raise UserError(f"{source.file}: both {name} and {head}: write one or the other")
+    return found
+
+
+def _once(pairs: list[tuple[str, Value]]) -> dict[str, Value]:
+    """Return an object; raises ValueError for a name that stands in it twice."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f'"{twice}" stands in one object twice')
     return found
 
 
 def _hints(expression: str, nested: dict[str, Value], bare: bool) -> list[str]:
     """Return which names have no value, what may have been meant, and what there is."""
+    from tiphys.expr.argo_functions import ARGO_FUNCTIONS
     from tiphys.expr.evaluate import compile_expression
-    from tiphys.expr.explain import hints
+    from tiphys.expr.explain import bound_names, hints
 
-    known = list(_paths(nested))
     try:
-        wanted = compile_expression(expression).identifiers
+        compiled = compile_expression(expression)
     except ExprError:
         return []
-    own = () if bare else _OWN
+    own = {} if bare else ARGO_FUNCTIONS
+    bound = bound_names(compiled.tree)
     missing = [
-        name for name in wanted if name.partition(".")[0] not in own and not _has(nested, name)
+        name
+        for name in compiled.identifiers
+        if name.partition(".")[0] not in bound and not _has(nested, name) and not _has(own, name)
     ]
-    return hints(missing, known) if missing else []
+    return hints(missing, list(_paths(nested))) if missing else []
 
 
 def _has(nested: Value, name: str) -> bool:

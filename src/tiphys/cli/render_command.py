@@ -14,7 +14,7 @@ from tiphys.cli.session import (
     read_parameters,
     write,
 )
-from tiphys.errors import UserError
+from tiphys.errors import InvalidDocument, UserError
 from tiphys.library.files import read_sources
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def render(
     then it says which names there are.
     """
     from tiphys.service import rendering
-    from tiphys.service.documents import load
+    from tiphys.service.documents import load, placed
     from tiphys.service.submit import Overrides, apply_options, named, parse_parameters
 
     loaded = load(read_sources(files))
@@ -55,13 +55,17 @@ def render(
     given = tuple(read_parameters(parameters, parameter_files))
     now = time.time()
     workflow = apply_options(loaded.workflows[0][0], Overrides(parameters=given))
-    found = rendering.render(
-        named(workflow, "default", now),
-        loaded.beside(),
-        node,
-        dict(parse_parameters(results)),
-        now,
-    )
+    origin = loaded.workflows[0][1]
+    try:
+        found = rendering.render(
+            named(workflow, "default", now),
+            loaded.beside(),
+            node,
+            dict(parse_parameters(results)),
+            now,
+        )
+    except InvalidDocument as exc:
+        raise InvalidDocument(placed(exc.findings, origin)) from exc
     write("".join(f"{line}\n" for line in _page(found)))
     return 2 if found.failed else 0
 

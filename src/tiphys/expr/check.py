@@ -207,7 +207,17 @@ class _Checker:
         )
 
     def _binary(self, node: Binary) -> Type:
-        left, right = self.visit(node.left), self.visit(node.right)
+        """Return the type of an operation; chains of them, which may be long, lean to the left."""
+        chain = [node]
+        while isinstance(chain[-1].left, Binary):
+            chain.append(chain[-1].left)
+        found = self.visit(chain[-1].left)
+        for inner in reversed(chain):
+            found = self._found[id(inner)] = self._operation(inner, found)
+        return found
+
+    def _operation(self, node: Binary, left: Type) -> Type:
+        right = self.visit(node.right)
         operator = node.operator
         if operator == "??":
             return _merged(left, right)

@@ -208,6 +208,42 @@ def calculation(
     return calculate
 
 
+def calculations(first: Closure, steps: list[tuple[Place, operate.Operation, Closure]]) -> Closure:
+    """Return the closure of arithmetic operators in a row, from left to right."""
+
+    def calculate(running: Running) -> Value:
+        value = first(running)
+        for place, operation, right in steps:
+            second = right(running)
+            try:
+                value = operation(running, value, second)
+            except Fault as fault:
+                raise _placed(place, fault) from fault
+        return value
+
+    return calculate
+
+
+def decisions(first: Closure, steps: list[tuple[Place, Closure]], decided: bool) -> Closure:
+    """Return the closure of `or` (`decided` by True) or `and` (by False) in a row."""
+
+    def decide(running: Running) -> Value:
+        value = first(running)
+        for place, right in steps:
+            if _bool(place, value) is decided:
+                return value
+            value = _bool(place, right(running))
+        return value
+
+    return decide
+
+
+def _bool(place: Place, value: Value) -> Value:
+    if value is True or value is False:
+        return value
+    raise _no_bool(place, value)
+
+
 def call(
     place: Place,
     function: Callable[[Running, list[Value]], Value],

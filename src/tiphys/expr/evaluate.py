@@ -254,6 +254,23 @@ class _Builder:
         return lambda running: running.env.get(name)
 
     def _binary(self, node: Binary) -> Closure:
+        """Return the closure of an operation; those of one kind in a row become one."""
+        kind = _kind(node)
+        chain = [node]
+        while kind and isinstance(left := chain[-1].left, Binary) and _kind(left) == kind:
+            if id(left) in self._built:
+                break
+            chain.append(left)
+        if len(chain) == 1:
+            return self._operation(node)
+        first = self.build(chain[-1].left)
+        rest = [
+            ((self._source, each.at), each.operator, self.build(each.right))
+            for each in reversed(chain)
+        ]
+        return _row(kind, first, rest)
+
+    def _operation(self, node: Binary) -> Closure:
         folded = _folded(node)
         if folded is not None:
             return self.build(folded)
@@ -447,6 +464,24 @@ def _folded(node: Binary) -> Node | None:
         if isinstance(side, Constant) and isinstance(side.value, bool):
             return other if side.value is neutral else side
     return None
+
+
+def _kind(node: Binary) -> str:
+    """Return the kind of a chain that an operation may belong to, "" for none."""
+    if _folded(node) is not None:
+        return ""
+    if node.operator in _ARITHMETIC:
+        return "arithmetic"
+    if node.operator in ("or", "||"):
+        return "or"
+    return "and" if node.operator in ("and", "&&") else ""
+
+
+def _row(kind: str, first: Closure, rest: list[tuple[closures.Place, str, Closure]]) -> Closure:
+    if kind == "arithmetic":
+        steps = [(place, _ARITHMETIC[operator], right) for place, operator, right in rest]
+        return closures.calculations(first, steps)
+    return closures.decisions(first, [(place, right) for place, _, right in rest], kind == "or")
 
 
 def _coalesce(left: Closure, right: Closure) -> Closure:

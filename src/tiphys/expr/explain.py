@@ -20,6 +20,7 @@ from tiphys.expr.template_tags import (
     cut_tags,
     decode_json_body,
 )
+from tiphys.expr.tree import Let, Node, walk
 from tiphys.expr.values import MISSING, Context
 
 _MOST = 3
@@ -76,13 +77,27 @@ def nearest(name: str, known: Collection[str]) -> Sequence[str]:
     return get_close_matches(name, known, _MOST, 0.6)
 
 
+def bound_names(root: Node) -> frozenset[str]:
+    """Return the names that an expression binds itself, and `$env`."""
+    return frozenset(node.name for node in walk(root) if isinstance(node, Let)) | {"$env"}
+
+
+def _functions() -> Collection[str]:
+    """Return the names of all functions of an expression."""
+    from tiphys.expr.argo_functions import ARGO_FUNCTIONS
+    from tiphys.expr.names import BUILTINS
+    from tiphys.expr.sprig import SPRIG
+
+    return [*BUILTINS, *ARGO_FUNCTIONS, *(f"sprig.{name}" for name in SPRIG)]
+
+
 def hints(missing: Sequence[str], known: Collection[str]) -> list[str]:
     """Return a line for each missing name, and one with what is known."""
     lines = []
     for name in missing:
         if any(other.startswith(f"{name}.") for other in missing):
             continue  # the longest path says it
-        near = nearest(name, known)
+        near = nearest(name, known) or nearest(name, _functions())
         did_you_mean = f"; did you mean {', '.join(near)}?" if near else ""
         lines.append(f"{name} has no value here{did_you_mean}")
     lines.append("in scope: " + (", ".join(sorted(known)) or "nothing"))

@@ -15,7 +15,7 @@ from urllib.parse import quote as escape
 from urllib.parse import unquote
 
 from tiphys.expr.functions import text, whole
-from tiphys.expr.gotext import quote
+from tiphys.expr.gotext import quote, to_bytes
 from tiphys.expr.running import Fault, Running
 from tiphys.expr.semver import Version, compare_versions, parse_version, satisfies
 from tiphys.expr.sprig_base import Implementation, Table
@@ -108,13 +108,15 @@ def _url_join(_: Running, arguments: list[Value]) -> Value:
         user = f"{part['userinfo']}@" if part["userinfo"] else ""
         if (part["scheme"] and (part["host"] or user)) or part["host"] or user:
             result += f"//{user}{part['host']}"
-        path = escape(part["path"], safe="/$&+,:;=@~!*'()")
+        path = escape(to_bytes(part["path"]), safe="/$&+,:;=@~!*'()")
         if path and not path.startswith("/") and part["host"]:
             path = "/" + path
         result += path
     if part["query"]:
         result += f"?{part['query']}"
-    return result + (f"#{escape(part['fragment'], safe=_SAFE)}" if part["fragment"] else "")
+    return result + (
+        f"#{escape(to_bytes(part['fragment']), safe=_SAFE)}" if part["fragment"] else ""
+    )
 
 
 _SAFE: Final = "/?$&+,:;=@~!*'()"

@@ -51,7 +51,9 @@ _ROOTS: Final = (
     "retries",
     "lastRetry",
 )
+_BAD: Final = ("Failed", "Error")
 _TIME_PARTS: Final = "workflow.creationTimestamp."
+_MOST_BROKEN: Final = 3
 _MOST_INPUTS: Final = 100_000
 
 
@@ -81,9 +83,9 @@ class Rendering:
 
     @property
     def failed(self) -> bool:
-        """Whether any tag yields nothing."""
+        """Whether any tag yields nothing, or the node cannot run."""
         fields = [*self.arguments, *self.body]
-        return any(tag.text is None for item in fields for tag in item.tags)
+        return self.phase in _BAD or any(tag.text is None for item in fields for tag in item.tags)
 
 
 def render(
@@ -170,7 +172,10 @@ def _find(run: Run, wanted: str, stopped: str) -> Node:
                 return node
     known = {name(run, node) for node in nodes for name in (_full_name, _display_name)}
     near = nearest(wanted, known) or sorted(known)[:10]
-    raise UserError(f"no node is called {wanted}; did you mean {', '.join(near)}?{stopped}")
+    said = [f"no node is called {wanted}; did you mean {', '.join(near)}?{stopped}"]
+    broken = [node for node in nodes if node.phase in _BAD and node.message]
+    said += [f"{node.name} is {node.phase}: {node.message}" for node in broken[:_MOST_BROKEN]]
+    raise UserError("\n".join(said))
 
 
 def _full_name(_: Run, node: Node) -> str:

@@ -99,8 +99,13 @@ class PostgresTransaction:
         return PostgresFound((), "")
 
     def has_table(self, name: str) -> bool:
-        """Tell whether there is a table of that name, in our schema or another one we see."""
-        row = self.execute("SELECT to_regclass(CAST(? AS TEXT)) IS NOT NULL", (name,)).fetchone()
+        """Tell whether there is a table of that name, in our schema or another one we see.
+
+        A connection hears of others' tables when it locks one: without `pg_class` it may take for
+        missing what it has looked for once.
+        """
+        query = "SELECT to_regclass(CAST(? AS TEXT)) IS NOT NULL FROM pg_catalog.pg_class LIMIT 1"
+        row = self.execute(query, (name,)).fetchone()
         return bool(row[0])
 
 

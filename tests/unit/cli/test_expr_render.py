@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from tiphys.cli.expr import expr
 from tiphys.cli.render_command import render
-from tiphys.errors import UserError
+from tiphys.errors import InvalidDocument, UserError
 
 WORKFLOW = """
 apiVersion: argoproj.io/v1alpha1
@@ -91,6 +91,44 @@ def test_an_environment_must_be_an_object(tmp_path):
         run(expr, "1", "--env", environment(tmp_path, [1]))
 
 
+@pytest.mark.parametrize(
+    ("expression", "hint"),
+    [
+        ("uper('a')", "uper has no value here; did you mean upper?"),
+        ("sprig.uper('a')", "sprig.uper has no value here; did you mean sprig.upper"),
+    ],
+)
+def test_a_mistyped_function_is_named(expression, hint):
+    with pytest.raises(UserError) as caught:
+        run(expr, expression)
+    assert hint in str(caught.value)
+
+
+@pytest.mark.parametrize("expression", ["let x = 1; x + 'a'", "$env + 1"])
+def test_what_an_expression_binds_itself_is_not_said_to_be_missing(expression):
+    with pytest.raises(UserError) as caught:
+        run(expr, expression)
+    assert "has no value here" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"\x7fELF\xff", "it is not UTF-8, so no JSON"),
+        (b'{"a":' * 3000 + b"1" + b"}" * 3000, "it nests too deeply"),
+        (b'{"a": 1, "a": 2}', '"a" stands in one object twice'),
+        (b'{"a.b": 1, "a": {"c": 2}}', "both a.b and a: write one or the other"),
+        (b"{", "Expecting property name"),
+    ],
+)
+def test_an_environment_that_cannot_be_read_is_refused_by_name(tmp_path, content, reason):
+    path = tmp_path / "env.json"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=reason) as caught:
+        run(expr, "1", "--env", str(path))
+    assert str(path) in str(caught.value)
+
+
 def test_a_node_shows_what_its_tags_yield(workflow):
     code, page = run(render, workflow, "--node", "say", "-p", "who=moon", "--result", "gen=hi")
     assert code == 0
@@ -123,6 +161,50 @@ def test_a_tag_that_yields_nothing_says_which_name_was_meant(tmp_path):
 def test_an_unknown_node_is_named_with_its_neighbours(workflow):
     with pytest.raises(UserError, match="no node is called sey; did you mean say"):
         run(render, workflow, "--node", "sey")
+
+
+BROKEN = """
+kind: Workflow
+metadata: {name: r}
+spec:
+  entrypoint: main
+  arguments: {parameters: [{name: p, value: x}]}
+  templates:
+  - name: main
+    steps:
+    - - name: use
+        template: use
+        arguments:
+          parameters: [{name: num, value: "{{=asInt(workflow.parameters.p) + 1}}"}]
+  - name: use
+    inputs: {parameters: [{name: num}]}
+    container: {image: x, args: ["{{inputs.parameters.num}}"]}
+"""
+
+
+def test_why_a_node_never_came_is_said(tmp_path):
+    path = tmp_path / "wf.yaml"
+    path.write_text(BROKEN)
+    with pytest.raises(UserError) as caught:
+        run(render, str(path), "--node", "use")
+    assert "no node is called use" in str(caught.value)
+    assert "r is Failed: " in str(caught.value)
+    assert "int(x)" in str(caught.value)
+
+
+def test_a_node_that_is_an_error_is_none_that_renders(tmp_path):
+    path = tmp_path / "wf.yaml"
+    path.write_text(BROKEN)
+    code, page = run(render, str(path), "--node", "main")
+    assert code == 2
+    assert "Failed: failed to resolve references" in page
+
+
+def test_what_lint_refuses_is_refused_with_its_place(tmp_path):
+    path = tmp_path / "wf.yaml"
+    path.write_text(BROKEN.replace("{{inputs.parameters.num}}", "{{inputs.parameters.m}}"))
+    with pytest.raises(InvalidDocument, match=r"wf\.yaml:\d+:\d+: .*failed to resolve"):
+        run(render, str(path), "--node", "use")
 
 
 def test_the_examples_of_the_documentation_are_true(tmp_path):

@@ -39,3 +39,25 @@ def test_any_folder_can_be_given(tmp_path, capsys):
     said = capsys.readouterr().out
     assert "1/2" in said
     assert "when-a-1" in said
+
+
+def test_what_is_no_vector_fails_where_it_stands_and_the_rest_goes_on(tmp_path, capsys):
+    good = b'{"id":"when-a-0","group":"a","when":"1 == 1","mode":"step","result":true}\n'
+    (tmp_path / "when.jsonl").write_bytes(b'{"id":\n\xff\n\n[1]\n' + good)
+    assert language.main([str(tmp_path)]) == 1
+    said = capsys.readouterr().out
+    assert "1/4" in said
+    assert all(f"when.jsonl:{number}: not a vector: " in said for number in (1, 2, 3))
+
+
+def test_so_many_failures_can_be_allowed_and_one_file_named(tmp_path):
+    bad = '{"id":"when-a-1","group":"a","when":"1 == 2","mode":"step","result":true}\n'
+    (tmp_path / "when.jsonl").write_text(bad, encoding="utf-8")
+    assert language.main([str(tmp_path / "when.jsonl"), "--allow", "1"]) == 0
+    assert language.main([str(tmp_path / "when.jsonl")]) == 1
+
+
+@pytest.mark.parametrize("name", ["absent", "."])
+def test_a_place_without_vectors_is_an_error(tmp_path, name):
+    with pytest.raises(SystemExit):
+        language.main([str(tmp_path / name)])

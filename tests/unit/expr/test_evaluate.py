@@ -223,3 +223,32 @@ def test_elvis_is_the_value_or_the_other():
 def test_a_comparison_of_three_is_two():
     assert run("1 < n < 3", {"n": 2}) is True
     assert run("1 < n < 3", {"n": 3}) is False
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        (" || ".join(f"x == '{number}'" for number in range(2400)), True),
+        (" and ".join(["x == '7'"] * 2400), True),
+        (" and ".join(["x == '7'"] * 2400 + ["x == '8'"]), False),
+        (" + ".join(map(str, range(4000))), 7_998_000),
+        (" - ".join(["1"] * 1000) + " * 3", -1000),
+        ("len(" + " + ".join(["x"] * 4000) + ")", 4000),
+    ],
+)
+def test_a_chain_is_as_long_as_it_likes(source, expected):
+    assert evaluate(source, {"x": "7"}, CONTEXT) == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "place"),
+    [("x + 1 + 2 - 'a'", "1:11"), ("true || y || x", "1:6"), ("y and x and y", "1:3")],
+)
+def test_what_is_wrong_in_a_chain_is_said_at_its_operator(source, place):
+    with pytest.raises(ExprError, match=rf"\({place}\)"):
+        evaluate(source, {"x": 1, "y": None}, CONTEXT)
+
+
+def test_a_stray_surrogate_in_a_url_is_escaped_as_gos_replacement():
+    source = "sprig.urlJoin({scheme: 'http', host: 'h', path: '/\ud800', fragment: '\ud800'})"
+    assert evaluate(source, ARGO_FUNCTIONS, CONTEXT) == "http://h/%EF%BF%BD#%EF%BF%BD"
