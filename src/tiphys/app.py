@@ -430,6 +430,7 @@ def _runtime(home: Local, name: str, drivers: Drivers, slots: Slots) -> LocalRun
         objects=home.objects,
         places=Places(str(settings.home / "volumes"), settings.host_paths),
         unpacked=settings.home / "images",
+        node_labels=settings.node_labels,
     )
     if name == "container":
         from tiphys.runtime.container import ContainerRuntime, EngineSetup

@@ -139,7 +139,8 @@ class Settings:
     the workflows at work at once, in all and in each namespace (0: any number). `idle_seconds` is
     how long a background engine waits for more work. `host_paths` are the directories of this
     machine that workflows may mount. `container_network` is the container engine's network that
-    jobs are in, "host" the machine's own, "" the usual one.
+    jobs are in, "host" the machine's own, "" the usual one. `node_labels` are this machine's as a
+    node, for `nodeSelector`.
 
     `workflow_defaults` lies under every workflow: its metadata and spec. `template_referencing`
     is "", "Strict" or "Secure"; then workflows must refer to a template, and may set little beside
@@ -160,6 +161,7 @@ class Settings:
     images: tuple[Image, ...] = ()
     host_paths: tuple[str, ...] = ()
     container_network: str = ""
+    node_labels: Mapping[str, str] = field(default_factory=dict)
     http: Http = field(default_factory=Http)
     plugins: tuple[Plugin, ...] = ()
     server: Server = field(default_factory=Server)
@@ -183,6 +185,7 @@ SETTINGS = (
     "images",
     "host_paths",
     "container_network",
+    "node_labels",
     "http",
     "plugins",
     "server",
@@ -241,6 +244,7 @@ def load_settings(
         images=tuple(_image(given, index, base) for index in range(len(given.items("images")))),
         host_paths=tuple(str((base / item).resolve()) for item in given.texts("host_paths")),
         container_network=given.text("container_network"),
+        node_labels=_labels(given),
         http=_http(given),
         plugins=tuple(_plugin(given, index, base) for index in range(len(given.items("plugins")))),
         server=_server(given, base),
@@ -253,6 +257,14 @@ def load_settings(
         and environ.get(_NO_ESTIMATES) != "true",
         environ=environ,
     )
+
+
+def _labels(file: _File) -> dict[str, str]:
+    given = file.mapping("node_labels")
+    found = {name: value for name, value in given.items() if isinstance(value, str)}
+    if len(found) < len(given):
+        raise file.wrong('setting "node_labels" is not a mapping of texts', "node_labels")
+    return found
 
 
 def _referencing(file: _File) -> Literal["", "Strict", "Secure"]:

@@ -156,6 +156,8 @@ class Lowering:
         calls = self.calls(scope, key, captured_results(model))
         groups = tuple(tuple(calls.step(step) for step in group) for group in model.steps or ())
         whole: JsonObject = encode(model)
+        if self.spec.node_selector and not model.node_selector:
+            whole["nodeSelector"] = dict(self.spec.node_selector)
         body = compile_json({k: v for k, v in whole.items() if k not in _NOT_THE_JOBS})
         return Template(
             key=key,

@@ -15,7 +15,8 @@ from tiphys.messages import Input, JobProgressed, JobReported, JobStarted
 from tiphys.ports import Clock
 
 _BATCH: Final = 512
-_PATIENCE_SECONDS: Final = 0.02
+_PATIENCE_SECONDS: Final = 0.05
+"""Longer than a sandbox takes on a machine with other work, too short to be seen by a person."""
 _TURNS: Final = 4
 _AT_A_STRETCH: Final = 64
 """Inputs that are handled before the other tasks of this process have a turn: milliseconds."""

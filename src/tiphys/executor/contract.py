@@ -8,7 +8,7 @@ has one (reference/executor.md 2). Who writes, what, and when:
 | `lock` | engine, then launcher | empty; flock held = someone stages or a launcher lives |
 | `template` | engine, before the start | the resolved template, JSON |
 | `script` | engine, before the start (process) | `script.source`, mode 0755 |
-| `root/` | engine, the job | the pod's private root |
+| `root/` | engine, the job | the pod's private root; a later job's once it is over, if untouched |
 | `pid` | launcher, before the command starts | `<pid> <start time>`, field 22 of /proc/pid/stat |
 | `ctr/main/combined` | the command | standard output and error, appended: the log |
 | `ctr/main/stdout` | launcher, if the result is captured | standard output only |

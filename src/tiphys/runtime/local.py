@@ -58,7 +58,8 @@ class LocalRuntime(Starting):
         if entry is None:
             await self._stop_unknown(job, grace)
         elif entry.state == "waiting":
-            self._waiting.remove(entry)
+            with suppress(ValueError):  # it has no place, and so is in no line
+                self._waiting.remove(entry)
             self._deleted(entry)
         elif entry.state == "staging" and entry.task is not None:
             entry.grace = grace

@@ -18,8 +18,14 @@ _HOST_PARTS: Final = (
 _PRIVATE: Final = frozenset(
     {"dev", "home", "media", "mnt", "proc", "root", "run", "srv", "sys", "tmp", "var"}
 )
-_EMPTY_FOLDERS: Final = ("/home", "/mnt", "/root", "/run", "/srv", "/var/run/argo")
-_TEMPORARY: Final = ("/tmp", "/var/tmp")  # noqa: S108 - the pod's own, not ours
+FOLDER_MODE: Final = 0o755
+EMPTY_FOLDERS: Final[dict[str, int]] = {
+    **dict.fromkeys(("/tmp", "/var/tmp"), 0o1777),  # noqa: S108 - the pod's own, not ours
+    **dict.fromkeys(("/home", "/mnt", "/root", "/run", "/srv", "/var/run/argo"), FOLDER_MODE),
+}
+"""The directories that any image has, and their modes."""
+MOUNTED: Final = ("/proc", "/dev")
+"""Where bubblewrap mounts something of its own."""
 _SECRETS: Final = (
     *("/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/etc/gshadow-", "/etc/sudoers"),
     *("/etc/sudoers.d", "/etc/ssh", "/etc/ssl/private"),
@@ -89,6 +95,10 @@ class Rootfs:
         for path, target in self.links.items() if links else ():
             yield from ("--symlink", target, path)
 
+    def has_links(self, root: str) -> bool:
+        """Tell whether a root has some of the links already."""
+        return any(os.path.islink(root + path) for path in self.links)
+
     def make_links(self, root: str) -> None:
         """Make the links in a root that more than one sandbox will have."""
         for path, target in self.links.items():
@@ -128,7 +138,5 @@ def _add_resolver(made: Rootfs) -> None:
 
 def empty_folders() -> Iterable[str]:
     """Yield bubblewrap's arguments for the directories that any image has."""
-    for path in _TEMPORARY:
-        yield from ("--perms", "1777", "--dir", path)
-    for path in _EMPTY_FOLDERS:
-        yield from ("--dir", path)
+    for path, mode in EMPTY_FOLDERS.items():
+        yield from ("--perms", f"{mode:o}", "--dir", path)

@@ -26,15 +26,18 @@ from tiphys.executor.layout import Layout, Mount, RootedLayout
 from tiphys.executor.members import containers_of, is_pod, main_container, name_of
 from tiphys.executor.stage import make_folder
 from tiphys.executor.transfers import DriverOf
-from tiphys.messages import JobSpec
+from tiphys.messages import JobFinished, JobLost, JobSpec
 from tiphys.model.containers import Container
+from tiphys.model.ids import NodeId, RunId
 from tiphys.ports import Clock
+from tiphys.runtime.entry import Entry
 from tiphys.runtime.images import HOST, ImageRule
 from tiphys.runtime.local import LocalRuntime
 from tiphys.runtime.rootfs import Rootfs, empty_folders, rootfs
 from tiphys.runtime.roots import ImageRoots
 from tiphys.runtime.setup import Setup
 from tiphys.runtime.slots import Slots
+from tiphys.runtime.used_roots import UsedRoots
 
 _ALONE: Final = ("--unshare-ipc", "--unshare-uts")
 _ISOLATION: Final = ("--unshare-user", "--unshare-pid", "--die-with-parent", "--new-session")
@@ -101,6 +104,7 @@ class SandboxRuntime(LocalRuntime):
         self._bwrap = shutil.which("bwrap") or "/usr/bin/bwrap"
         self._bases: dict[ImageRule, tuple[Rootfs, tuple[str, ...]]] = {}
         self._commands: set[tuple[ImageRule, str, str]] = set()
+        self._used = UsedRoots(rootfs(ImageRule()))
         self._has_roots = any(rule.root != HOST for rule in self._setup.images)
         self._roots = ImageRoots(self._setup.unpacked or self._root.parent / "images")
 
@@ -132,6 +136,8 @@ class SandboxRuntime(LocalRuntime):
             if not member.waits:  # else it may be there when its turn comes
                 raise
         shown, arguments = self._shown(job, container, layout.mounts)
+        if shown.has_links(layout.root):  # another job had it before
+            arguments = _arguments(shown, links=False)
         isolation = (*run_as(job, container), *_ALONE, "--hostname", host)
         mounted = _mounted(layout.mounts)
         if is_pod(job):
@@ -149,6 +155,30 @@ class SandboxRuntime(LocalRuntime):
             "/",
             "rs" if job.capture_result else "s",
         )
+
+    def _find_root(self, entry: Entry) -> None:
+        """Take the root of an earlier job that left it as it was."""
+        if self._is_plain(entry):
+            self._used.take(entry)
+
+    def _finish(self, entry: Entry, report: JobFinished | JobLost) -> None:
+        super()._finish(entry, report)
+        if entry.state == "over" and isinstance(report, JobFinished) and self._is_plain(entry):
+            self._used.leave(entry)
+
+    async def forget(self, run: RunId, job: NodeId) -> None:
+        """Remove all that remains of one job, so that another may be started under its id."""
+        if (entry := self._entries.get(job)) is not None:
+            self._used.forget(entry)
+        await super().forget(run, job)
+
+    def _is_plain(self, entry: Entry) -> bool:
+        """Tell whether a job sees the host as it is, without holes for paths of its own."""
+        if entry.is_pod or entry.is_unknown or entry.layout.mounts:
+            return False
+        main = main_container(entry.spec)
+        rule = self._rule(main)
+        return rule.root == HOST and self._shown(entry.spec, main, ())[0] is self._bases[rule][0]
 
     def _rule(self, container: Container | None) -> ImageRule:
         rule = self._images.rule(container.image if container is not None else "")

@@ -25,7 +25,8 @@ class Setup:
     """`environ` is the environment of the engine, from which a runtime may pass some on.
 
     `objects` holds ConfigMaps, Secrets and claims. `places` says where volumes are, `unpacked`
-    where images that come as a tar file are unpacked.
+    where images that come as a tar file are unpacked. `node_labels` are this machine's, if it is to
+    be chosen by them.
     """
 
     images: Sequence[ImageRule] = ()
@@ -33,6 +34,7 @@ class Setup:
     objects: Objects | None = None
     places: Places = field(default_factory=Places)
     unpacked: Path | None = None
+    node_labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def capabilities(self) -> Capabilities:

@@ -26,6 +26,7 @@ from tiphys.runtime.bell import make_bell
 from tiphys.runtime.claims import ensure_claims
 from tiphys.runtime.ending import Ending, end_of, started_at
 from tiphys.runtime.entry import Entry, is_live, open_launcher, tell_to_end
+from tiphys.runtime.placing import unmet
 
 _encode = msgspec.json.Encoder().encode
 
@@ -55,6 +56,9 @@ class Starting(Ending):
 
     async def _make_images(self, _job: JobSpec) -> None:
         """Make the files of a job's images. Raises a TiphysError."""
+
+    def _find_root(self, entry: Entry) -> None:
+        """Bring a root that need not be made, if there is one."""
 
     async def _make_ready(self, _entry: Entry) -> None:
         """Do what else takes time before a staged job can be launched. Raises a TiphysError."""
@@ -165,16 +169,33 @@ class Starting(Ending):
 
     def _enqueue(self, entry: Entry) -> None:
         entry.state = "waiting"
+        if problem := unmet(entry.spec.template.node_selector, self._setup.node_labels):
+            self._find_no_place(entry, problem)
+            return
         self._waiting.append(entry)
         self._fill_slots()
         if entry in self._waiting and entry.spec.deadline_at is not None:
             self._background(self._expire(entry), partial(self._checked, entry))
 
+    def _find_no_place(self, entry: Entry, problem: str) -> None:
+        """Keep a job waiting until its deadline.
+
+        Differs: Kubernetes keeps one without a deadline for ever; it fails at once.
+        """
+        if entry.spec.deadline_at is None:
+            text = why_not_ready(entry.spec, problem, "Unschedulable")
+            now = self._clock.now()
+            self._finish(entry, capture.stopped_early(entry.spec, "Error", text, now))
+            return
+        self._reports.put(JobWaiting(entry.spec.id, f"Unschedulable: {problem}"))
+        self._background(self._expire(entry), partial(self._checked, entry))
+
     async def _expire(self, entry: Entry) -> None:
-        """End a job whose deadline passes while it waits for a slot."""
+        """End a job whose deadline passes while it waits for a slot or a place."""
         await self._clock.sleep_until(entry.spec.deadline_at or 0.0)
-        if entry in self._waiting:
-            self._waiting.remove(entry)
+        if entry.state == "waiting":
+            with suppress(ValueError):
+                self._waiting.remove(entry)
             self._begin(entry)
 
     def _fill_slots(self) -> None:
@@ -244,6 +265,7 @@ class Starting(Ending):
 
     def _launch(self, entry: Entry, lock: int) -> None:
         try:
+            self._find_root(entry)
             stage.prepare(entry.spec, entry.layout)
             if entry.is_pod:
                 pid = self._spawn_pod(entry, lock)
