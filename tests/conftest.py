@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,10 @@ from tests.postgres import Cluster, cluster
 
 # What runs by `auto` must not depend on whether somebody has podman: tests of it say so.
 os.environ["DOCKER_HOST"] = "unix:///no/engine"
+# Whoever starts the tests in the background ignores these; processes of tests inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+for _number in (signal.SIGHUP, signal.SIGQUIT):
+    signal.signal(_number, signal.SIG_DFL)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
