@@ -122,10 +122,10 @@ class Catalogue(Protocol):
         """Return the number of the last change when it is greater than `after`; wait for that."""
         ...
 
-    async def since(self, after: int) -> Sequence[RunChange] | None:
+    async def since(self, after: int, most: int = 0) -> Sequence[RunChange] | None:
         """Return which live workflows changed after that number, oldest change first, each once.
 
-        None if that was too long ago to be known.
+        At most `most` of them (0: all). None if that was too long ago to be known.
         """
         ...
 

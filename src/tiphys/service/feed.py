@@ -20,9 +20,12 @@ from tiphys.ports_server import Catalogue, Filter, Page, RunChange
 from tiphys.service.view import Viewer
 from tiphys.service.workflows import Workflows, stamped
 
-_KEPT: Final = 2_000
-_WARM: Final = 64
+_KEPT: Final = 10_000
+"""Changes that are kept for those who are late, one of each workflow."""
+_WARM: Final = 256
 """Of how many changes documents are kept: whole workflows are large."""
+_SLICE: Final = 20
+"""Changes that are read at a time for one who is later than that, and kept for it alone."""
 _PAUSE_SECONDS: Final = 0.05
 Kind = Literal["ADDED", "MODIFIED", "DELETED"]
 
@@ -141,10 +144,7 @@ class Feed:
         run = noted.change.item.row.run
         self._noted.pop(run, None)
         self._noted[run] = noted
-        self._warm.append(noted)
         self._last = noted.change.item.version
-        if len(self._warm) > _WARM:
-            self._warm.popleft().cool()
         if len(self._noted) > _KEPT:
             oldest = self._noted.pop(next(iter(self._noted)))
             self._floor = oldest.change.item.version
@@ -184,11 +184,12 @@ class Feed:
             for noted in fresh:
                 yield noted
                 after = noted.change.item.version
-            after = max(after, floor)  # numbers of which nothing is left are passed
+            if len(fresh) < _SLICE:
+                after = max(after, floor)  # numbers of which nothing is left are passed
 
     async def _earlier(self, after: int) -> list[_Noted]:
-        """Return the changes after a number that is older than what is kept here."""
-        changes = await self._catalogue.since(after)
+        """Return some changes after a number that is older than what is kept here."""
+        changes = await self._catalogue.since(after, _SLICE)
         if changes is None:
             raise UserError(f"too old resource version: {after} ({self._floor})")
         return [_Noted(change) for change in changes]
@@ -237,8 +238,16 @@ class Feed:
                 made = stamped(self._bare(noted), item)
             else:
                 made = await self._workflows.document(item, nodes)
+            self._keep_warm(noted)
             noted.made[nodes] = made
+            return made
         return noted.made[nodes]
+
+    def _keep_warm(self, noted: _Noted) -> None:
+        """Keep what is made of a change for a while, in the place of what was made long ago."""
+        self._warm.append(noted)
+        if len(self._warm) > _WARM:
+            self._warm.popleft().cool()
 
     def _bare(self, noted: _Noted) -> JsonObject:
         return Viewer(self._workflows.queries).bare(noted.change.item.row)

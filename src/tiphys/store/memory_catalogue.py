@@ -116,11 +116,11 @@ class MemoryCatalogue:
             await self._shelf.bell.wait()
         return self._shelf.last
 
-    async def since(self, after: int) -> Sequence[RunChange] | None:
+    async def since(self, after: int, most: int = 0) -> Sequence[RunChange] | None:
         """Return which live workflows changed after that number."""
         live = (RunChange(e.item, False) for e in self._shelf.entries.values() if e.item.live)
         found = [c for c in (*live, *self._shelf.gone.values()) if c.item.version > after]
-        return sorted(found, key=lambda change: change.item.version)
+        return sorted(found, key=lambda change: change.item.version)[: most or None]
 
     async def label_names(self, namespace: str | None) -> Sequence[str]:
         """Return the names of all labels of archived workflows, sorted."""

@@ -152,23 +152,23 @@ class SqlCatalogue:
             await self._bell.wait(self._patience or _LOOK_SECONDS)
         return last
 
-    async def since(self, after: int) -> Sequence[RunChange] | None:
+    async def since(self, after: int, most: int = 0) -> Sequence[RunChange] | None:
         """Return which live workflows changed after that number; None if that is forgotten."""
         if after < int((await self._database.read("SELECT horizon FROM run_numbers", ()))[0][0]):
             return None
-        query = f"{_JOINED} WHERE i.version > ? AND i.live = 1 ORDER BY i.version"
+        query = f"{_JOINED} WHERE i.version > ? AND i.live = 1 ORDER BY i.version LIMIT ?"
         found = [
             RunChange(item, False)
-            for row in await self._database.read(query, (after,))
+            for row in await self._database.read(query, (after, most or _ALL))
             if (item := await self._entry(row))
         ]
         gone = await self._database.read(
             "SELECT born, version, run, namespace, name, created_at, document, summary"
-            " FROM gone_runs WHERE version > ?",
-            (after,),
+            " FROM gone_runs WHERE version > ? ORDER BY version LIMIT ?",
+            (after, most or _ALL),
         )
         found += [_gone(row) for row in gone]
-        return sorted(found, key=lambda change: change.item.version)
+        return sorted(found, key=lambda change: change.item.version)[: most or None]
 
     # ------------------------------------------------------------------------------ archive
 

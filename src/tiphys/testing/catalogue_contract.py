@@ -209,6 +209,8 @@ class CatalogueContract:
         assert changes is not None
         assert [change.item.row.name for change in changes] == ["b", "a"]
         assert changes[-1].item.version == await stock.catalogue.number()
+        assert await stock.catalogue.since(start, most=1) == changes[:1]
+        assert await stock.catalogue.since(changes[0].item.version, most=1) == changes[1:]
         assert changes[-1].item.born < changes[0].item.born
         await stock.store.delete(RunId("team-b"))
         changes = await stock.catalogue.since(changes[-1].item.version)
