@@ -300,13 +300,23 @@ def drive_watched(
     return driver
 
 
+MOST_LIVES = 500
+"""Far more than a run needs whose engine dies at every fifth step."""
+
+
 def go_to_end(
     driver: WatchedDriver, crashes: Random | None = None, people: People | None = None
 ) -> None:
-    """Go on with a run until it ends, or until nobody has anything to say to it."""
+    """Go on with a run until it ends, or until nobody has anything to say to it.
+
+    An engine that dies faster than its questions are answered never comes to anything else, so it
+    dies so many times at most.
+    """
+    lives = MOST_LIVES
     while not driver.run.state.done:
-        if crashes is not None and crashes.random() < 0.2:
+        if crashes is not None and lives and crashes.random() < 0.2:
             driver.lose_memory()
+            lives -= 1
         if people is not None:
             people.act(driver)
         if driver.run.state.done or driver.step() is not None:
