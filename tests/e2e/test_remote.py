@@ -66,6 +66,8 @@ def test_what_waits_is_held_answered_and_let_go(away: Away) -> None:
     assert away.ok("resume", "ask") == "workflow ask resumed\n"
     assert away.run("wait", "ask", "none").code == 1
     assert away.run("wait", "none", "--ignore-not-found").code == 0
+    ended = "workflow ask has ended (Succeeded): there is nothing to resume\n"
+    assert away.ok("resume", "ask") == ended
 
 
 def test_what_failed_is_retried_and_what_runs_is_ended(away: Away) -> None:

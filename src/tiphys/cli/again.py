@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tiphys.cli.selecting import selected, selector_option
+from tiphys.cli.options import resubmit_options, retry_options
+from tiphys.cli.selecting import selected
 from tiphys.cli.session import (
     Session,
     is_asynchronous,
-    parameter_option,
     runtime_option,
     settings_option,
     with_session,
     write,
 )
-from tiphys.cli.submit import after_options
 from tiphys.errors import UserError
 
 if TYPE_CHECKING:
@@ -32,17 +31,7 @@ _PATIENCE_SECONDS = 10.0
 
 
 @click.command()
-@click.argument("names", nargs=-1)
-@parameter_option("parameters")
-@selector_option
-@click.option(
-    "--node-field-selector",
-    "selector",
-    default="",
-    help="With --restart-successful: nodes to run again although they succeeded.",
-)
-@click.option("--restart-successful", is_flag=True, help="Run the selected nodes again, too.")
-@after_options
+@retry_options
 @settings_option
 @with_session
 @is_asynchronous
@@ -75,12 +64,7 @@ async def retry(
 
 
 @click.command()
-@click.argument("names", nargs=-1)
-@parameter_option("parameters")
-@selector_option
-@click.option("--memoized", is_flag=True, help="Do not repeat what succeeded.")
-@click.option("--priority", type=int, hidden=True)
-@after_options
+@resubmit_options
 @settings_option
 @runtime_option
 @with_session
@@ -91,7 +75,6 @@ async def resubmit(
     parameters: tuple[str, ...],
     labels: str,
     memoized: bool,
-    priority: int | None,  # noqa: ARG001 - Argo takes it and does nothing with it
     **after: Any,
 ) -> int:
     """Run workflows anew under another name; @latest is the newest.

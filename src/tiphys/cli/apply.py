@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tiphys.cli.options import strict_option
 from tiphys.cli.session import (
     Session,
     is_asynchronous,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("-f", "--filename", "files", multiple=True, metavar="FILE", help="What to keep.")
 @click.argument("more", nargs=-1, metavar="[FILE]...")
-@click.option("--strict/--no-strict", default=True, help="Unknown fields are errors.")
+@strict_option
 @settings_option
 @with_session
 @is_asynchronous

@@ -8,6 +8,7 @@ import click
 
 from tiphys.cli import archived
 from tiphys.cli.again import afterwards
+from tiphys.cli.options import group, memoized_option, restart_options
 from tiphys.cli.session import (
     Session,
     is_asynchronous,
@@ -21,12 +22,9 @@ if TYPE_CHECKING:
     from tiphys.ports_server import Listed
 
 
-@click.group(invoke_without_command=True)
-@click.pass_context
-def archive(context: click.Context) -> None:
-    """Look after the archive: what a server keeps of workflows that have ended."""
-    if context.invoked_subcommand is None:
-        click.echo(context.get_help())
+archive = group(
+    "archive", "Look after the archive: what a server keeps of workflows that have ended."
+)
 
 
 async def _documents(
@@ -55,7 +53,7 @@ async def _found(
 @settings_option
 @with_session
 @is_asynchronous
-async def list_(session: Session, output: str, labels: str, chunk: int) -> None:  # noqa: ARG001
+async def list_(session: Session, output: str, labels: str, chunk: int) -> None:  # noqa: ARG001 - for servers
     """List archived workflows."""
     from tiphys.app import local
 
@@ -123,9 +121,8 @@ async def list_label_values(session: Session, key: str) -> None:
 
 
 @archive.command()
-@click.argument("names", nargs=-1)
 @archived.again_options
-@click.option("--memoized", is_flag=True, help="Do not repeat what succeeded.")
+@memoized_option
 @settings_option
 @with_session
 @is_asynchronous
@@ -150,10 +147,8 @@ async def resubmit(session: Session, names: tuple[str, ...], **values: Any) -> i
 
 
 @archive.command()
-@click.argument("names", nargs=-1)
 @archived.again_options
-@archived.retry_options[0]
-@archived.retry_options[1]
+@restart_options
 @settings_option
 @with_session
 @is_asynchronous

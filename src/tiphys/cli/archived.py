@@ -9,49 +9,38 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
 from tiphys.cli import printing
+from tiphys.cli.options import OUTPUT, after_options, parameter_option, stacked
 from tiphys.cli.render import ListStyle, sort_workflows
 from tiphys.cli.render.archive import render_alike, render_archived
 from tiphys.cli.render.output import to_yaml
 from tiphys.cli.selecting import selector_option
-from tiphys.cli.submit import after_options
 from tiphys.errors import NotFound, UserError
 
 _UID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
-_SHORT = "-p", "--parameter"
 
-
-def identity_options(command: click.decorators.FC) -> click.decorators.FC:
-    """Add the options that say whether a name or a uid is given."""
-    as_uid = click.option("--uid", "as_uid", is_flag=True, help="What is given is a uid.")
-    as_name = click.option("--name", "as_name", is_flag=True, help="What is given is a name.")
-    return as_name(as_uid(command))
-
-
-def list_options(command: click.decorators.FC) -> click.decorators.FC:
-    """Add the options of `list`."""
-    for option in reversed(
-        (
-            click.option("-o", "--output", type=printing.OUTPUT, default="wide"),
-            selector_option,
-            click.option(
-                "--chunk-size",
-                "chunk",
-                type=click.IntRange(0),
-                default=0,
-                help="Ask a server for so many at a time.",
-            ),
-        )
-    ):
-        command = option(command)
-    return command
-
-
+identity_options = stacked(
+    click.option("--name", "as_name", is_flag=True, help="What is given is a name."),
+    click.option("--uid", "as_uid", is_flag=True, help="What is given is a uid."),
+)
+"""The options that say whether a name or a uid is given."""
+list_options = stacked(
+    click.option("-o", "--output", type=OUTPUT, default="wide"),
+    selector_option,
+    click.option(
+        "--chunk-size",
+        "chunk",
+        type=click.IntRange(0),
+        default=0,
+        help="Ask a server for so many at a time.",
+    ),
+)
+"""The options of `list`."""
 get_output_option = click.option(
     "-o", "--output", type=click.Choice(["json", "yaml", "wide"]), default="wide"
 )
@@ -60,33 +49,22 @@ key_option = click.option(
 )
 
 
-def again_options(command: click.decorators.FC) -> click.decorators.FC:
-    """Add the options that `resubmit` and `retry` share."""
-    for option in reversed(
-        (
-            click.option(*_SHORT, "parameters", multiple=True, metavar="NAME=VALUE",
-                         help="Set a parameter; can be repeated."),
-            click.option("--priority", type=int, expose_value=False, hidden=True),
-            selector_option,
-            click.option("--field-selector", "fields", default="", metavar="SELECTOR",
-                         help="All with these fields, e.g. metadata.name=a."),
-            identity_options,
-            after_options,
-        )
-    ):  # fmt: skip
-        command = option(command)
-    return command
-
-
-retry_options: Sequence[Callable[[click.decorators.FC], click.decorators.FC]] = (
-    click.option("--restart-successful", is_flag=True, help="Run the selected nodes again, too."),
+again_options = stacked(
+    click.argument("names", nargs=-1),
+    parameter_option,
+    click.option("--priority", type=int, expose_value=False, hidden=True),
+    selector_option,
     click.option(
-        "--node-field-selector",
-        "selector",
+        "--field-selector",
+        "fields",
         default="",
-        help="With --restart-successful: nodes to run again although they succeeded.",
+        metavar="SELECTOR",
+        help="All with these fields, e.g. metadata.name=a.",
     ),
+    identity_options,
+    after_options,
 )
+"""The arguments and options that `resubmit` and `retry` share."""
 
 
 def check_identity(as_uid: bool, as_name: bool) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tiphys.cli.options import output_option, stacked
 from tiphys.cli.session import Session, is_asynchronous, settings_option, with_session, write
 from tiphys.errors import Conflict, NotFound
 
@@ -56,7 +57,7 @@ async def shelf_of(session: Session, home: Local, name: str, inputs: bool) -> tu
 @click.argument("name", metavar="WORKFLOW")
 @click.argument("node", default="")
 @inputs_option
-@click.option("-o", "--output", type=click.Choice(["name", "json", "yaml", "wide"]))
+@output_option
 @settings_option
 @with_session
 @is_asynchronous
@@ -104,28 +105,23 @@ async def _with_sizes(home: Local, row: RunRow, listed: list[Listed]) -> list[Li
     return list(await asyncio.gather(*(one(item) for item in listed)))
 
 
-def get_options(command: click.decorators.FC) -> click.decorators.FC:
-    """Add the arguments and options of `get`."""
-    for option in reversed(
-        (
-            click.argument("name", metavar="WORKFLOW"),
-            click.argument("node"),
-            click.argument("artifact"),
-            inputs_option,
-            click.option(
-                "-o",
-                "--output",
-                "to",
-                default="",
-                metavar="PATH",
-                help='Where to; a directory, a file, or "-" for standard output.',
-            ),
-            click.option("-x", "--unpack", is_flag=True, help="Unpack an archive."),
-            click.option("-f", "--force", is_flag=True, help="Replace what is there."),
-        )
-    ):
-        command = option(command)
-    return command
+get_options = stacked(
+    click.argument("name", metavar="WORKFLOW"),
+    click.argument("node"),
+    click.argument("artifact"),
+    inputs_option,
+    click.option(
+        "-o",
+        "--output",
+        "to",
+        default="",
+        metavar="PATH",
+        help='Where to; a directory, a file, or "-" for standard output.',
+    ),
+    click.option("-x", "--unpack", is_flag=True, help="Unpack an archive."),
+    click.option("-f", "--force", is_flag=True, help="Replace what is there."),
+)
+"""The arguments and options of `get`."""
 
 
 @artifacts.command("get")

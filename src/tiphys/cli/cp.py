@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tiphys.cli.options import stacked
 from tiphys.cli.session import Session, is_asynchronous, settings_option, with_session
 
 if TYPE_CHECKING:
@@ -16,30 +17,21 @@ if TYPE_CHECKING:
     from tiphys.service.outputs import Output
 
 
-def cp_options(command: click.decorators.FC) -> click.decorators.FC:
-    """Add the arguments and options of `cp`."""
-    for option in reversed(
-        (
-            click.argument("name"),
-            click.argument("folder", type=click.Path(file_okay=False, path_type=Path)),
-            click.option("--node-id", default="", help="Only of this node."),
-            click.option(
-                "--template-name", "template", default="", help="Only of nodes of this template."
-            ),
-            click.option(
-                "--artifact-name", "artifact", default="", help="Only artifacts of this name."
-            ),
-            click.option(
-                "--path",
-                default="",
-                metavar="PATTERN",
-                help="Where below FOLDER: {namespace}/{workflowName}/{nodeId}/outputs/"
-                "{artifactName}; there is also {templateName}.",
-            ),
-        )
-    ):
-        command = option(command)
-    return command
+cp_options = stacked(
+    click.argument("name"),
+    click.argument("folder", type=click.Path(file_okay=False, path_type=Path)),
+    click.option("--node-id", default="", help="Only of this node."),
+    click.option("--template-name", "template", default="", help="Only of nodes of this template."),
+    click.option("--artifact-name", "artifact", default="", help="Only artifacts of this name."),
+    click.option(
+        "--path",
+        default="",
+        metavar="PATTERN",
+        help="Where below FOLDER: {namespace}/{workflowName}/{nodeId}/outputs/"
+        "{artifactName}; there is also {templateName}.",
+    ),
+)
+"""The arguments and options of `cp`."""
 
 
 @click.command()

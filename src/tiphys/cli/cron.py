@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tiphys.cli.options import OUTPUT, group, kept_options, output_option, stacked, strict_option
 from tiphys.cli.session import (
     Session,
     is_asynchronous,
@@ -26,19 +27,13 @@ if TYPE_CHECKING:
     from tiphys.model.cron import CronWorkflow
     from tiphys.service.backfill import Asked, Backfilled
 
-_OUTPUT = click.Choice(["name", "json", "yaml", "wide"])
 
+_ABOUT = """Start workflows by the clock: manage CronWorkflows.
 
-@click.group(invoke_without_command=True)
-@click.pass_context
-def cron(context: click.Context) -> None:
-    """Start workflows by the clock: manage CronWorkflows.
-
-    A background engine starts their workflows when they are due. After the machine was restarted,
-    any `cron create`, `cron resume` or `submit` starts it again.
-    """
-    if context.invoked_subcommand is None:
-        click.echo(context.get_help())
+A background engine starts their workflows when they are due. After the machine was restarted,
+any `cron create`, `cron resume` or `submit` starts it again.
+"""
+cron = group("cron", _ABOUT)
 
 
 def documents(files: tuple[str, ...], strict: bool) -> list[tuple[CronWorkflow, Document]]:
@@ -74,7 +69,7 @@ schedule_option = click.option(
 @click.argument("files", nargs=-1)
 @submit_options
 @schedule_option
-@click.option("-o", "--output", type=_OUTPUT, expose_value=False, help="Has no effect, as in Argo.")
+@click.option("-o", "--output", type=OUTPUT, expose_value=False, help="Has no effect, as in Argo.")
 @settings_option
 @with_session
 @is_asynchronous
@@ -100,7 +95,7 @@ async def create(session: Session, files: tuple[str, ...], schedule: str, **valu
 @cron.command()
 @click.argument("files", nargs=-1)
 @submit_options
-@click.option("-o", "--output", type=_OUTPUT, expose_value=False, help="Has no effect, as in Argo.")
+@click.option("-o", "--output", type=OUTPUT, expose_value=False, help="Has no effect, as in Argo.")
 @settings_option
 @with_session
 @is_asynchronous
@@ -131,7 +126,7 @@ async def update(session: Session, files: tuple[str, ...], **values: Any) -> Non
 @cron.command()
 @click.argument("files", nargs=-1, required=True)
 @click.option("-o", "--output", type=click.Choice(["pretty", "simple"]), default="pretty")
-@click.option("--strict/--no-strict", default=True, help="Unknown fields are errors.")
+@strict_option
 @click.option("--no-color", is_flag=True, help="No colours.")
 @click.pass_context
 def lint(context: click.Context, /, **values: Any) -> int:
@@ -144,7 +139,7 @@ def lint(context: click.Context, /, **values: Any) -> int:
 
 @cron.command(name="get")
 @click.argument("names", nargs=-1, required=True)
-@click.option("-o", "--output", type=_OUTPUT)
+@output_option
 @with_session
 @is_asynchronous
 async def get(session: Session, names: tuple[str, ...], output: str | None) -> None:
@@ -158,9 +153,7 @@ async def get(session: Session, names: tuple[str, ...], output: str | None) -> N
 
 
 @cron.command(name="list")
-@click.option("-A", "--all-namespaces", "everywhere", is_flag=True, help="Of all namespaces.")
-@click.option("-l", "--selector", default="", help="Only those with these labels.")
-@click.option("-o", "--output", type=click.Choice(["wide", "name"]))
+@kept_options
 @with_session
 @is_asynchronous
 async def list_(session: Session, everywhere: bool, selector: str, output: str | None) -> None:
@@ -239,27 +232,16 @@ async def _remove(session: Session, home: Local, name: str) -> None:
         await children.delete(child.namespace, child.name)
 
 
-def backfill_options(command: click.decorators.FC) -> click.decorators.FC:
-    """Add the options of `backfill`."""
-    for option in reversed(
-        (
-            click.option("--start", default="", help="Due times after this one."),
-            click.option(
-                "--end", default="", help="Due times up to this one; now, if it is not given."
-            ),
-            click.option(
-                "--format", "layout", default="Mon, 02 Jan 2006 15:04:05 MST", show_default=True
-            ),
-            click.option("--name", "label", default="", help="The name of the backfill."),
-            click.option("--parallel", is_flag=True, help="Let the workflows run at once."),
-            click.option("--argname", default="cronScheduleTime", show_default=True),
-            click.option(
-                "--maxworkflowcount", type=click.IntRange(1), default=1000, show_default=True
-            ),
-        )
-    ):
-        command = option(command)
-    return command
+backfill_options = stacked(
+    click.option("--start", default="", help="Due times after this one."),
+    click.option("--end", default="", help="Due times up to this one; now, if it is not given."),
+    click.option("--format", "layout", default="Mon, 02 Jan 2006 15:04:05 MST", show_default=True),
+    click.option("--name", "label", default="", help="The name of the backfill."),
+    click.option("--parallel", is_flag=True, help="Let the workflows run at once."),
+    click.option("--argname", default="cronScheduleTime", show_default=True),
+    click.option("--maxworkflowcount", type=click.IntRange(1), default=1000, show_default=True),
+)
+"""The options of `backfill`."""
 
 
 def backfill_asked(name: str, values: dict[str, Any], runtime: str = "") -> Asked:

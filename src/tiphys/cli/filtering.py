@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from tiphys.cli.options import output_option, stacked
 from tiphys.cli.selecting import matcher, selector_option
 from tiphys.errors import UserError
 
@@ -16,26 +17,19 @@ _AGE = re.compile(r"^(\d+)([smhd])$")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-def list_options(command: click.decorators.FC) -> click.decorators.FC:
-    """Add the options of `list`."""
-    for option in reversed(
-        (
-            click.option(
-                "-A", "--all-namespaces", "everywhere", is_flag=True, help="Of all namespaces."
-            ),
-            click.option("-o", "--output", type=click.Choice(["name", "json", "yaml", "wide"])),
-            click.option("--no-headers", is_flag=True, help="Only the rows."),
-            click.option("--status", default="", metavar="PHASE,...", help="Only these phases."),
-            click.option("--completed", is_flag=True, help="Only those that have ended."),
-            click.option("--running", is_flag=True, help="Only those that have not."),
-            click.option("--prefix", default="", help="Only names that begin so."),
-            click.option("--since", default="", metavar="AGE", help="Created within, e.g. 3h."),
-            selector_option,
-            click.option("--older", default="", metavar="AGE", help="Ended before, e.g. 1d."),
-        )
-    ):
-        command = option(command)
-    return command
+list_options = stacked(
+    click.option("-A", "--all-namespaces", "everywhere", is_flag=True, help="Of all namespaces."),
+    output_option,
+    click.option("--no-headers", is_flag=True, help="Only the rows."),
+    click.option("--status", default="", metavar="PHASE,...", help="Only these phases."),
+    click.option("--completed", is_flag=True, help="Only those that have ended."),
+    click.option("--running", is_flag=True, help="Only those that have not."),
+    click.option("--prefix", default="", help="Only names that begin so."),
+    click.option("--since", default="", metavar="AGE", help="Created within, e.g. 3h."),
+    selector_option,
+    click.option("--older", default="", metavar="AGE", help="Ended before, e.g. 1d."),
+)
+"""The options of `list`."""
 
 
 def test_of(filters: dict[str, Any]) -> Callable[[dict[str, Any]], bool]:

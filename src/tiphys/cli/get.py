@@ -6,16 +6,13 @@ from typing import Any
 
 import click
 
+from tiphys.cli.options import get_options
 from tiphys.cli.session import Session, is_asynchronous, with_session, write
 from tiphys.cli.styling import tree_style
 
 
 @click.command()
-@click.argument("names", nargs=-1, required=True)
-@click.option("-o", "--output", type=click.Choice(["name", "json", "yaml", "short", "wide"]))
-@click.option("--status", default="", help="Only nodes in this phase.")
-@click.option("--node-field-selector", "selector", default="", help="Only these nodes.")
-@click.option("--no-utf8", is_flag=True, help="Plain ASCII.")
+@get_options
 @with_session
 @is_asynchronous
 async def get(session: Session, names: tuple[str, ...], **options: Any) -> None:

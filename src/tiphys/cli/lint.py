@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tiphys.cli.options import stacked, strict_option
 from tiphys.cli.session import Session, with_session, write
 from tiphys.library.files import read_sources
 
@@ -39,29 +40,24 @@ def _explain(context: click.Context, _: click.Parameter, number: str | None) -> 
     context.exit()
 
 
-def lint_options(command: click.decorators.FC) -> click.decorators.FC:
-    """Add the files and options of `lint`."""
-    for option in reversed(
-        (
-            click.argument("files", nargs=-1, required=True),
-            click.option("-o", "--output", type=click.Choice(_FORMATS), default="pretty"),
-            click.option("--strict/--no-strict", default=True, help="Unknown fields are errors."),
-            click.option("--offline", is_flag=True, help="Do not ask a server."),
-            click.option("--kinds", default="all", help="Only these kinds, comma-separated."),
-            click.option("--warnings/--no-warnings", default=True, help="Also say what is odd."),
-            click.option("--warnings-as-errors", is_flag=True, help="Exit 1 for warnings too."),
-            click.option(
-                "--explain",
-                metavar="RULE",
-                is_eager=True,
-                expose_value=False,
-                callback=_explain,
-                help="Print what a rule is about, as TIP004, and leave.",
-            ),
-        )
-    ):
-        command = option(command)
-    return command
+lint_options = stacked(
+    click.argument("files", nargs=-1, required=True),
+    click.option("-o", "--output", type=click.Choice(_FORMATS), default="pretty"),
+    strict_option,
+    click.option("--offline", is_flag=True, help="Do not ask a server."),
+    click.option("--kinds", default="all", help="Only these kinds, comma-separated."),
+    click.option("--warnings/--no-warnings", default=True, help="Also say what is odd."),
+    click.option("--warnings-as-errors", is_flag=True, help="Exit 1 for warnings too."),
+    click.option(
+        "--explain",
+        metavar="RULE",
+        is_eager=True,
+        expose_value=False,
+        callback=_explain,
+        help="Print what a rule is about, as TIP004, and leave.",
+    ),
+)
+"""the files and options of `lint`."""
 
 
 @click.command()

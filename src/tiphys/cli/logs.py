@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tiphys.cli.options import logs_options
 from tiphys.cli.session import Session, is_asynchronous, with_session, write
 from tiphys.errors import NotFound, UserError
 
@@ -20,12 +21,7 @@ _POLL_SECONDS = 0.1
 
 
 @click.command()
-@click.argument("name")
-@click.argument("pod", required=False)
-@click.option("-f", "--follow", is_flag=True, help="Until the workflow ends.")
-@click.option("--tail", type=int, default=-1, help="Only the last lines of each step.")
-@click.option("--grep", default="", help="Only lines that match.")
-@click.option("-c", "--container", default="main", hidden=True)
+@logs_options
 @with_session
 @is_asynchronous
 async def logs(

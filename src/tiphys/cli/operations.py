@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tiphys.cli.selecting import selected, selector_option
+from tiphys.cli.options import (
+    delete_options,
+    group,
+    need,
+    node_set_options,
+    resume_options,
+    resumed,
+    stop_options,
+    terminate_options,
+)
+from tiphys.cli.selecting import selected
 from tiphys.cli.session import Session, is_asynchronous, settings_option, with_session, write
 from tiphys.errors import NotFound, UserError
 
@@ -35,19 +45,8 @@ async def _nothing(_home: Local, _row: RunRow) -> None:
     """Only say what would be done."""
 
 
-_dry_run_option = click.option(
-    "--dry-run", is_flag=True, help="Only say which workflows would be ended."
-)
-
-
 @click.command()
-@click.argument("names", nargs=-1)
-@click.option(
-    "--node-field-selector", "selector", default="", help="Fail only these suspend nodes."
-)
-@click.option("--message", default="", help="The message of the nodes.")
-@selector_option
-@_dry_run_option
+@stop_options
 @settings_option
 @with_session
 @is_asynchronous
@@ -69,21 +68,19 @@ async def stop(
         else:
             await home.operator.stop(row, "Stop")
 
-    _need(names or labels, "requires either selector or workflow")
+    need(names or labels, "requires either selector or workflow")
     said = "stopped (dry-run)" if dry_run else "stopped"
     await _each(session, names, _nothing if dry_run else act, said, labels)
 
 
 @click.command()
-@click.argument("names", nargs=-1)
-@selector_option
-@_dry_run_option
+@terminate_options
 @settings_option
 @with_session
 @is_asynchronous
 async def terminate(session: Session, names: tuple[str, ...], labels: str, dry_run: bool) -> None:
     """End workflows at once, without exit handlers; @latest is the newest."""
-    _need(names or labels, "requires either selector or workflow")
+    need(names or labels, "requires either selector or workflow")
 
     async def act(home: Local, row: RunRow) -> None:
         await home.operator.stop(row, "Terminate")
@@ -103,8 +100,7 @@ async def suspend(session: Session, names: tuple[str, ...]) -> None:
 
 
 @click.command()
-@click.argument("names", nargs=-1)
-@click.option("--node-field-selector", "selector", default="", help="Only these suspend nodes.")
+@resume_options
 @settings_option
 @with_session
 @is_asynchronous
@@ -113,56 +109,25 @@ async def resume(session: Session, names: tuple[str, ...], selector: str) -> Non
     from tiphys.app import local
     from tiphys.cli.background import ensure_engine
 
-    _need(names, "requires either node field selector or workflow")
+    need(names, "requires either node field selector or workflow")
     with local(session.settings) as home:
         for row in await selected(session, home, names, ""):
             await home.operator.resume(row, selector)
-            write(_resumed(home, row))
+            write(resumed(row.name, _ended_as(home, row)))
         ensure_engine(session)
 
 
-def _resumed(home: Local, row: RunRow) -> str:
-    """Return what is said of a resume.
-
-    Differs: Argo says that a workflow which has ended was resumed.
-    """
-    if not row.done:
-        return f"workflow {row.name} resumed\n"
+def _ended_as(home: Local, row: RunRow) -> str:
+    """Return the phase of a workflow that has ended, "" for another."""
     status = home.viewer.bare(row).get("status")
-    phase = status.get("phase") if isinstance(status, dict) else ""
-    return f"workflow {row.name} has ended ({phase}): there is nothing to resume\n"
+    return str(status.get("phase") or "") if row.done and isinstance(status, dict) else ""
 
 
-def _need(given: object, text: str) -> None:
-    if not given:
-        raise click.UsageError(text)
-
-
-@click.group(invoke_without_command=True)
-@click.pass_context
-def node(context: click.Context) -> None:
-    """Answer the suspend nodes of a workflow."""
-    if context.invoked_subcommand is None:
-        click.echo(context.get_help())
+node = group("node", "Answer the suspend nodes of a workflow.")
 
 
 @node.command(name="set")
-@click.argument("name")
-@click.option(
-    "--node-field-selector", "selector", default="", help="Which nodes, e.g. displayName=approve."
-)
-@click.option(
-    "-p",
-    "--output-parameter",
-    "parameters",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="Set an output parameter; can be repeated.",
-)
-@click.option("-m", "--message", default="", help="The message of the nodes.")
-@click.option(
-    "--phase", type=click.Choice(["Succeeded", "Failed", "Error"]), help="End the nodes with it."
-)
+@node_set_options
 @settings_option
 @with_session
 @is_asynchronous
@@ -192,11 +157,7 @@ async def node_set(
 
 
 @click.command()
-@click.argument("names", nargs=-1)
-@click.option("--all", "every", is_flag=True, help="All workflows of the namespace.")
-@click.option("--completed", is_flag=True, help="All that have ended.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be deleted.")
-@click.option("--force", is_flag=True, help="Delete even if artifacts cannot be deleted.")
+@delete_options
 @settings_option
 @with_session
 @is_asynchronous

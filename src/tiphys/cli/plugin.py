@@ -6,18 +6,11 @@ from pathlib import Path
 
 import click
 
+from tiphys.cli.options import group
 from tiphys.cli.session import write
 from tiphys.errors import Finding, InvalidDocument
 
-
-@click.group(
-    "executor-plugin", help="Build executor plugins for a cluster.", invoke_without_command=True
-)
-@click.pass_context
-def executor_plugin(context: click.Context) -> None:
-    """Carry out one verb; without one, say which there are."""
-    if context.invoked_subcommand is None:
-        click.echo(context.get_help())
+executor_plugin = group("executor-plugin", "Build executor plugins for a cluster.")
 
 
 @executor_plugin.command()

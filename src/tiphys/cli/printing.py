@@ -7,13 +7,9 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-import click
-
 from tiphys.cli.render import ListStyle, Style, render_get, render_list
 from tiphys.cli.render.failures import failure_lines
 from tiphys.cli.render.output import to_json, to_names, to_yaml
-
-OUTPUT = click.Choice(["name", "json", "yaml", "wide"])
 
 
 def one(workflow: dict[str, Any], output: str | None, style: Style) -> str:

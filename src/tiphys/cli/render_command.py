@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tiphys.cli.options import parameter_file_option, parameter_option
 from tiphys.cli.session import (
-    parameter_file_option,
-    parameter_option,
     read_parameters,
     write,
 )
@@ -24,8 +23,8 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--node", required=True, help="A node, or a step, a task or a template.")
-@parameter_option("parameters")
-@parameter_file_option("parameter_files")
+@parameter_option
+@parameter_file_option
 @click.option(
     "--result",
     "results",

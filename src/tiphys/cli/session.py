@@ -17,8 +17,6 @@ from tiphys.settings import RUNTIMES, Settings, load_settings
 __all__ = [
     "Session",
     "is_asynchronous",
-    "parameter_file_option",
-    "parameter_option",
     "parse_labels",
     "read_parameters",
     "runtime_option",
@@ -47,18 +45,6 @@ settings_option = click.option(
 """For commands that run jobs or may start an engine that does; it goes above `with_session`."""
 runtime_option = click.option("--runtime", type=click.Choice(RUNTIMES), help="Where jobs run.")
 """For commands that hand over workflows; it goes above `with_session`."""
-
-
-def parameter_option(name: str) -> Callable[[click.decorators.FC], click.decorators.FC]:
-    """Return the option `-p`."""
-    text = "Set an input parameter of the workflow; can be repeated."
-    return click.option("-p", "--parameter", name, multiple=True, metavar="NAME=VALUE", help=text)
-
-
-def parameter_file_option(name: str) -> Callable[[click.decorators.FC], click.decorators.FC]:
-    """Return the option `-f`."""
-    text = "Set parameters from a YAML or JSON file of `name: value`; -p goes before it."
-    return click.option("-f", "--parameter-file", name, multiple=True, metavar="FILE", help=text)
 
 
 def with_session(command: Callable[..., _R]) -> Callable[..., _R]:

@@ -8,11 +8,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tiphys.cli.options import (
+    after_options,
+    parameter_file_option,
+    parameter_option,
+    stacked,
+    strict_option,
+)
 from tiphys.cli.session import (
     Session,
     is_asynchronous,
-    parameter_file_option,
-    parameter_option,
     parse_labels,
     read_parameters,
     runtime_option,
@@ -31,51 +36,42 @@ if TYPE_CHECKING:
     from tiphys.service.submit import Overrides
 
 
-def submit_options(command: click.decorators.FC) -> click.decorators.FC:
-    """Add the options that say how a workflow is submitted."""
-    for option in reversed(
-        (
-            parameter_option("parameters"),
-            parameter_file_option("files_"),
-            click.option("--name", default="", help="Override metadata.name."),
-            click.option("--generate-name", default="", help="Override metadata.generateName."),
-            click.option("--entrypoint", default="", help="Override spec.entrypoint."),
-            click.option("--serviceaccount", default="", help="Override the service account."),
-            click.option("-l", "--labels", default="", metavar="K=V,...", help="Add labels."),
-            click.option("--annotations", default="", metavar="K=V,...", help="Add annotations."),
-            click.option(
-                "-a",
-                "--artifact",
-                "artifacts",
-                multiple=True,
-                metavar="NAME=KEY",
-                help="Override the key of an argument artifact; can be repeated.",
-            ),
-            click.option("--priority", type=int, help="Override spec.priority."),
-            click.option(
-                "--pod-priority-class-name", default="", help="Override spec.podPriorityClassName."
-            ),
-            click.option("--strict/--no-strict", default=True, help="Unknown fields are errors."),
-        )
-    ):
-        command = option(command)
-    return command
-
-
-def after_options(command: click.decorators.FC) -> click.decorators.FC:
-    """Add the options that say what is shown, and what is done afterwards."""
-    for option in reversed(
-        (
-            click.option("-o", "--output", type=click.Choice(["name", "json", "yaml", "wide"])),
-            click.option("--log", "logs", is_flag=True, help="Show its logs until it ends."),
-            click.option(
-                "-w", "--wait", "waits", is_flag=True, help="Wait for the end; exit 1 if it failed."
-            ),
-            click.option("--watch", "watches", is_flag=True, help="Watch until the end."),
-        )
-    ):
-        command = option(command)
-    return command
+submit_options = stacked(
+    parameter_option,
+    parameter_file_option,
+    click.option("--name", default="", help="Override metadata.name."),
+    click.option("--generate-name", default="", help="Override metadata.generateName."),
+    click.option("--entrypoint", default="", help="Override spec.entrypoint."),
+    click.option("--serviceaccount", default="", help="Override the service account."),
+    click.option("-l", "--labels", default="", metavar="K=V,...", help="Add labels."),
+    click.option("--annotations", default="", metavar="K=V,...", help="Add annotations."),
+    click.option(
+        "-a",
+        "--artifact",
+        "artifacts",
+        multiple=True,
+        metavar="NAME=KEY",
+        help="Override the key of an argument artifact; can be repeated.",
+    ),
+    click.option("--priority", type=int, help="Override spec.priority."),
+    click.option(
+        "--pod-priority-class-name", default="", help="Override spec.podPriorityClassName."
+    ),
+    strict_option,
+)
+"""How a workflow is submitted: for `options_of`."""
+background_options = stacked(
+    click.argument("files", nargs=-1),
+    submit_options,
+    click.option("--from", "stored", default="", metavar="KIND/NAME", help="Run what is stored."),
+    click.option("--scheduled-time", default="", metavar="TIME", help="With --from: its due time."),
+    after_options,
+    click.option("--dry-run", is_flag=True, help="Only show what would be submitted; needs -o."),
+    click.option(
+        "--server-dry-run", is_flag=True, help="Only show what would be stored; needs -o."
+    ),
+)
+"""The arguments and options of `submit`."""
 
 
 def options_of(namespace: str, values: dict[str, object]) -> Overrides:
@@ -89,7 +85,7 @@ def options_of(namespace: str, values: dict[str, object]) -> Overrides:
         name=str(values["name"]),
         generate_name=str(values["generate_name"]),
         entrypoint=str(values["entrypoint"]),
-        parameters=read_parameters(_texts(values["parameters"]), _texts(values["files_"])),
+        parameters=read_parameters(_texts(values["parameters"]), _texts(values["parameter_files"])),
         labels=parse_labels(str(values["labels"])),
         annotations=parse_pairs(str(values["annotations"]), "Annotations"),
         artifacts=parse_artifacts(_texts(values["artifacts"])),
@@ -162,13 +158,7 @@ def load_files(files: tuple[str, ...], strict: bool) -> Loaded:
 
 
 @click.command()
-@click.argument("files", nargs=-1)
-@submit_options
-@click.option("--from", "stored", default="", metavar="KIND/NAME", help="Run what is stored.")
-@click.option("--scheduled-time", default="", metavar="TIME", help="With --from: its due time.")
-@after_options
-@click.option("--dry-run", is_flag=True, help="Only show what would be submitted; needs -o.")
-@click.option("--server-dry-run", is_flag=True, help="Only show what would be stored; needs -o.")
+@background_options
 @settings_option
 @runtime_option
 @with_session

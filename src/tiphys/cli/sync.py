@@ -5,10 +5,12 @@ Source: argo cmd/argo/commands/sync; reference/cli.md 15.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from tiphys.cli.options import group, stacked
 from tiphys.cli.session import Session, is_asynchronous, with_session, write
 from tiphys.errors import TiphysError, UserError
 
@@ -16,103 +18,78 @@ if TYPE_CHECKING:
     from tiphys.app import Local
     from tiphys.service.sync_limits import Key
 
-type_option = click.option("--type", "kind", metavar="TYPE", help="`database` or `configmap`.")
-config_map_option = click.option(
-    "--cm-name", "config_map", default="", metavar="NAME", help="Which one."
+key_options = stacked(
+    click.argument("key"),
+    click.option("--type", "kind", metavar="TYPE", help="`database` or `configmap`."),
+    click.option("--cm-name", "config_map", default="", metavar="NAME", help="Which one."),
 )
 limit_option = click.option("--limit", type=int, metavar="N", help="How many may hold it at once.")
 
+CHANGES = {
+    "create": "Give the semaphore KEY a limit; a ConfigMap that is not there is made.\n\n"
+    "For example: tiphys sync create pool --type database --limit 3",
+    "update": "Change the limit of the semaphore KEY; who holds it already keeps it.",
+}
+"""The verbs that change a limit, and what is said of them."""
+_T = TypeVar("_T")
 
-@click.group(invoke_without_command=True)
-@click.pass_context
-def sync(context: click.Context) -> None:
-    """Manage the limits of semaphores."""
-    if context.invoked_subcommand is None:
-        click.echo(context.get_help())
-
-
-@sync.command()
-@click.argument("key")
-@type_option
-@config_map_option
-@limit_option
-@with_session
-@is_asynchronous
-async def create(
-    session: Session, key: str, kind: str | None, config_map: str, limit: int | None
-) -> None:
-    """Give the semaphore KEY a limit; a ConfigMap that is not there is made.
-
-    For example: tiphys sync create pool --type database --limit 3
-    """
-    require(limit=limit, type=kind)
-    await _write_limit("create", key_of(session.namespace, key, kind, config_map), limit, session)
+sync = group("sync", "Manage the limits of semaphores.")
 
 
-@sync.command()
-@click.argument("key")
-@type_option
-@config_map_option
-@limit_option
-@with_session
-@is_asynchronous
-async def update(
-    session: Session, key: str, kind: str | None, config_map: str, limit: int | None
-) -> None:
-    """Change the limit of the semaphore KEY; who holds it already keeps it."""
-    require(limit=limit, type=kind)
-    await _write_limit("update", key_of(session.namespace, key, kind, config_map), limit, session)
+def _changing(verb: str, text: str) -> click.Command:
+    @click.command(verb, help=text)
+    @key_options
+    @limit_option
+    @with_session
+    @is_asynchronous
+    async def change(
+        session: Session, key: str, kind: str | None, config_map: str, limit: int | None
+    ) -> None:
+        require(limit=limit, type=kind)
+        wanted = key_of(session.namespace, key, kind, config_map)
+        found = await _asked(session, verb, lambda home: _changed(home, verb, wanted, limit))
+        write(f"Sync limit {verb}d\n{shown(wanted, found)}")
+
+    return change
+
+
+for _verb, _text in CHANGES.items():
+    sync.add_command(_changing(_verb, _text))
 
 
 @sync.command()
-@click.argument("key")
-@type_option
-@config_map_option
+@key_options
 @with_session
 @is_asynchronous
 async def get(session: Session, key: str, kind: str | None, config_map: str) -> None:
     """Show the limit of the semaphore KEY."""
-    from tiphys.app import local
-
     require(type=kind)
     wanted = key_of(session.namespace, key, kind, config_map)
-    with local(session.settings) as home:
-        try:
-            found = await home.sync_limits().get(wanted)
-        except TiphysError as exc:
-            raise UserError(f"failed to get sync limit: {exc}") from exc
+    found = await _asked(session, "get", lambda home: home.sync_limits().get(wanted))
     write(shown(wanted, found))
 
 
 @sync.command()
-@click.argument("key")
-@type_option
-@config_map_option
+@key_options
 @with_session
 @is_asynchronous
 async def delete(session: Session, key: str, kind: str | None, config_map: str) -> None:
     """Remove the limit of the semaphore KEY."""
-    from tiphys.app import local
-
     require(type=kind)
     wanted = key_of(session.namespace, key, kind, config_map)
-    with local(session.settings) as home:
-        try:
-            await home.sync_limits().delete(wanted)
-        except TiphysError as exc:
-            raise UserError(f"failed to delete sync limit: {exc}") from exc
+    await _asked(session, "delete", lambda home: home.sync_limits().delete(wanted))
     write("Sync limit deleted\n")
 
 
-async def _write_limit(verb: str, key: Key, limit: int | None, session: Session) -> None:
+async def _asked(session: Session, verb: str, ask: Callable[[Local], Awaitable[_T]]) -> _T:
+    """Return what a home answers. Raises UserError in Argo's words."""
     from tiphys.app import local
 
     with local(session.settings) as home:
         try:
-            found = await _changed(home, verb, key, limit)
+            return await ask(home)
         except TiphysError as exc:
             raise UserError(f"failed to {verb} sync limit: {exc}") from exc
-    write(f"Sync limit {verb}d\n{shown(key, found)}")
 
 
 async def _changed(home: Local, verb: str, key: Key, limit: int | None) -> int:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tiphys.cli.options import group, kept_options, output_option, strict_option
 from tiphys.cli.session import Session, is_asynchronous, with_session, write
 from tiphys.errors import NotFound, TiphysError, UserError
 from tiphys.library.files import read_sources
@@ -22,27 +23,17 @@ if TYPE_CHECKING:
     from tiphys.service.documents import Loaded
     from tiphys.service.templates import Kind, Template, Templates
 
-_OUTPUT = click.option("-o", "--output", type=click.Choice(["name", "json", "yaml", "wide"]))
-_STRICT = click.option("--strict/--no-strict", default=True, help="Unknown fields are errors.")
-
 
 def _group(is_cluster: bool) -> click.Group:
     """Return the commands on the templates of one scope."""
     word = "cluster workflow template" if is_cluster else "workflow template"
-    found = click.Group(
+    found = group(
         "cluster-template" if is_cluster else "template",
-        help=f"Manage {word}s, which workflows refer to.",
-        invoke_without_command=True,
-        callback=click.pass_context(_help),
+        f"Manage {word}s, which workflows refer to.",
     )
     for make in (_create, _update, _get, _list, _delete, _lint):
         found.add_command(make(is_cluster, word))
     return found
-
-
-def _help(context: click.Context) -> None:
-    if context.invoked_subcommand is None:
-        click.echo(context.get_help())
 
 
 def _templates(home: Local) -> Templates:
@@ -63,8 +54,8 @@ _Keep = Callable[..., Coroutine[Any, Any, "JsonObject"]]
 def _create(is_cluster: bool, word: str) -> click.Command:
     @click.command("create", help=f"Keep the {word}s of FILES.")
     @click.argument("files", nargs=-1)
-    @_OUTPUT
-    @_STRICT
+    @output_option
+    @strict_option
     @with_session
     @is_asynchronous
     async def create(
@@ -86,8 +77,8 @@ def _create(is_cluster: bool, word: str) -> click.Command:
 def _update(is_cluster: bool, word: str) -> click.Command:
     @click.command("update", help=f"Put the {word}s of FILES in the place of those kept.")
     @click.argument("files", nargs=-1)
-    @_OUTPUT
-    @_STRICT
+    @output_option
+    @strict_option
     @with_session
     @is_asynchronous
     async def update(
@@ -172,7 +163,7 @@ def shown(template: JsonObject, output: str | None) -> str:
 def _get(is_cluster: bool, word: str) -> click.Command:
     @click.command("get", help=f"Show {word}s.")
     @click.argument("names", nargs=-1, required=True)
-    @_OUTPUT
+    @output_option
     @with_session
     @is_asynchronous
     async def get(session: Session, names: tuple[str, ...], output: str | None) -> None:
@@ -188,9 +179,7 @@ def _get(is_cluster: bool, word: str) -> click.Command:
 
 def _list(is_cluster: bool, word: str) -> click.Command:
     @click.command("list", help=f"List {word}s.")
-    @click.option("-A", "--all-namespaces", "everywhere", is_flag=True, help="Of all namespaces.")
-    @click.option("-l", "--selector", default="", help="Only those with these labels.")
-    @click.option("-o", "--output", type=click.Choice(["wide", "name"]))
+    @kept_options
     @with_session
     @is_asynchronous
     async def list_(session: Session, everywhere: bool, selector: str, output: str | None) -> None:
@@ -236,7 +225,7 @@ def _lint(is_cluster: bool, word: str) -> click.Command:
     @click.command("lint", help=f"Check {word}s; exit 1 if something is wrong.")
     @click.argument("files", nargs=-1, required=True)
     @click.option("-o", "--output", type=click.Choice(["pretty", "simple"]), default="pretty")
-    @_STRICT
+    @strict_option
     @click.option("--no-color", is_flag=True, help="No colours.")
     @click.pass_context
     def lint(context: click.Context, /, **values: Any) -> int:

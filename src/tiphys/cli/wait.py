@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tiphys.cli.background import Keeper
+from tiphys.cli.options import wait_options
 from tiphys.cli.session import Session, is_asynchronous, settings_option, with_session, write
 from tiphys.errors import NotFound
 
@@ -61,8 +62,7 @@ async def _wait_one(session: Session, home: Local, name: str, quiet: bool, lenie
 
 
 @click.command()
-@click.argument("names", nargs=-1)
-@click.option("--ignore-not-found", "lenient", is_flag=True, help="One that is gone is no error.")
+@wait_options
 @settings_option
 @with_session
 @is_asynchronous

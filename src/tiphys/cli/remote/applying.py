@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from tiphys.cli.options import strict_option
 from tiphys.cli.remote.connecting import Remote, with_server
 from tiphys.cli.writing import write
 from tiphys.client.http import JsonObject
@@ -62,7 +63,7 @@ class _Thing:
 @click.command()
 @click.option("-f", "--filename", "files", multiple=True, metavar="FILE", help="What to keep.")
 @click.argument("more", nargs=-1, metavar="[FILE]...")
-@click.option("--strict/--no-strict", default=True, help="Unknown fields are errors.")
+@strict_option
 @with_server
 def apply(remote: Remote, files: tuple[str, ...], more: tuple[str, ...], strict: bool) -> None:
     """Keep the templates and CronWorkflows of files on the server.

@@ -7,19 +7,14 @@ from typing import Any
 import click
 
 from tiphys.cli import archived
+from tiphys.cli.options import group, memoized_option, restart_options
 from tiphys.cli.remote.connecting import Remote, with_server
 from tiphys.cli.remote.submitting import afterwards
 from tiphys.cli.writing import write
 from tiphys.client.archive import Archive
 from tiphys.client.http import JsonObject
 
-
-@click.group(invoke_without_command=True)
-@click.pass_context
-def archive(context: click.Context) -> None:
-    """Look after the workflows in the archive of the server."""
-    if context.invoked_subcommand is None:
-        click.echo(context.get_help())
+archive = group("archive", "Look after the workflows in the archive of the server.")
 
 
 def _archive(remote: Remote) -> Archive:
@@ -82,9 +77,8 @@ def list_label_values(remote: Remote, key: str) -> None:
 
 
 @archive.command()
-@click.argument("names", nargs=-1)
 @archived.again_options
-@click.option("--memoized", is_flag=True, help="Do not repeat what succeeded.")
+@memoized_option
 @with_server
 def resubmit(remote: Remote, names: tuple[str, ...], **values: Any) -> int:
     """Run archived workflows anew under another name."""
@@ -92,10 +86,8 @@ def resubmit(remote: Remote, names: tuple[str, ...], **values: Any) -> int:
 
 
 @archive.command()
-@click.argument("names", nargs=-1)
 @archived.again_options
-@archived.retry_options[0]
-@archived.retry_options[1]
+@restart_options
 @with_server
 def retry(remote: Remote, names: tuple[str, ...], **values: Any) -> int:
     """Let archived workflows that are gone come back, and go on from what failed."""

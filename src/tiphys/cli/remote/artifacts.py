@@ -11,6 +11,7 @@ import click
 
 from tiphys.cli.artifacts import get_options, inputs_option, target_of
 from tiphys.cli.cp import cp_options
+from tiphys.cli.options import output_option
 from tiphys.cli.remote.connecting import Remote, with_server
 from tiphys.cli.writing import write
 from tiphys.errors import Permanent, UserError
@@ -61,7 +62,7 @@ def _name(workflow: JsonObject) -> str:
 @click.argument("name", metavar="WORKFLOW")
 @click.argument("node", default="")
 @inputs_option
-@click.option("-o", "--output", type=click.Choice(["name", "json", "yaml", "wide"]))
+@output_option
 @with_server
 def ls(remote: Remote, name: str, node: str, inputs: bool, output: str | None) -> None:
     """List the artifacts of WORKFLOW, or of one NODE of it.

@@ -7,17 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tiphys.cli.options import (
+    delete_options,
+    group,
+    need,
+    node_set_options,
+    resume_options,
+    resumed,
+    stop_options,
+    terminate_options,
+)
 from tiphys.cli.remote.connecting import Remote, with_server
-from tiphys.cli.selecting import selector_option
 from tiphys.cli.writing import write
 from tiphys.errors import NotFound
 
 if TYPE_CHECKING:
     from tiphys.client.http import JsonObject
-
-_dry_run_option = click.option(
-    "--dry-run", is_flag=True, help="Only say which workflows would be ended."
-)
 
 
 def named(remote: Remote, names: tuple[str, ...], labels: str) -> list[str]:
@@ -32,11 +37,6 @@ def _metadata(workflow: JsonObject) -> JsonObject:
     return found if isinstance(found, dict) else {}
 
 
-def _need(given: object, text: str) -> None:
-    if not given:
-        raise click.UsageError(text)
-
-
 def _end(
     remote: Remote, names: list[str], verb: str, body: JsonObject, dry_run: bool = False
 ) -> None:
@@ -47,29 +47,21 @@ def _end(
 
 
 @click.command()
-@click.argument("names", nargs=-1)
-@click.option(
-    "--node-field-selector", "selector", default="", help="Fail only these suspend nodes."
-)
-@click.option("--message", default="", help="The message of the nodes.")
-@selector_option
-@_dry_run_option
+@stop_options
 @with_server
 def stop(remote: Remote, names: tuple[str, ...], labels: str, dry_run: bool, **said: str) -> None:
     """End workflows; their exit handlers run. @latest is the newest."""
-    _need(names or labels, "requires either selector or workflow")
+    need(names or labels, "requires either selector or workflow")
     body: JsonObject = {"nodeFieldSelector": said["selector"], "message": said["message"]}
     _end(remote, named(remote, names, labels), "stop", body, dry_run)
 
 
 @click.command()
-@click.argument("names", nargs=-1)
-@selector_option
-@_dry_run_option
+@terminate_options
 @with_server
 def terminate(remote: Remote, names: tuple[str, ...], labels: str, dry_run: bool) -> None:
     """End workflows at once, without exit handlers; @latest is the newest."""
-    _need(names or labels, "requires either selector or workflow")
+    need(names or labels, "requires either selector or workflow")
     _end(remote, named(remote, names, labels), "terminate", {}, dry_run)
 
 
@@ -83,42 +75,29 @@ def suspend(remote: Remote, names: tuple[str, ...]) -> None:
 
 
 @click.command()
-@click.argument("names", nargs=-1)
-@click.option("--node-field-selector", "selector", default="", help="Only these suspend nodes.")
+@resume_options
 @with_server
 def resume(remote: Remote, names: tuple[str, ...], selector: str) -> None:
     """Let suspended workflows go on; @latest is the newest."""
-    _need(names, "requires either node field selector or workflow")
+    need(names, "requires either node field selector or workflow")
     for name in names:
         found = remote.workflows.act(name, "resume", {"nodeFieldSelector": selector})
-        write(f"workflow {_metadata(found)['name']} resumed\n")
+        write(resumed(str(_metadata(found)["name"]), _ended_as(found)))
 
 
-@click.group(invoke_without_command=True)
-@click.pass_context
-def node(context: click.Context) -> None:
-    """Answer the suspend nodes of a workflow."""
-    if context.invoked_subcommand is None:
-        click.echo(context.get_help())
+def _ended_as(workflow: JsonObject) -> str:
+    """Return the phase of a workflow that has ended, "" for another."""
+    status = workflow.get("status")
+    if not isinstance(status, dict) or not status.get("finishedAt"):
+        return ""
+    return str(status.get("phase") or "")
+
+
+node = group("node", "Answer the suspend nodes of a workflow.")
 
 
 @node.command(name="set")
-@click.argument("name")
-@click.option(
-    "--node-field-selector", "selector", default="", help="Which nodes, e.g. displayName=approve."
-)
-@click.option(
-    "-p",
-    "--output-parameter",
-    "parameters",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="Set an output parameter; can be repeated.",
-)
-@click.option("-m", "--message", default="", help="The message of the nodes.")
-@click.option(
-    "--phase", type=click.Choice(["Succeeded", "Failed", "Error"]), help="End the nodes with it."
-)
+@node_set_options
 @with_server
 def node_set(remote: Remote, name: str, selector: str, **given: Any) -> None:
     """Set the outputs, the message or the phase of suspend nodes; @latest is the newest."""
@@ -136,11 +115,7 @@ def node_set(remote: Remote, name: str, selector: str, **given: Any) -> None:
 
 
 @click.command()
-@click.argument("names", nargs=-1)
-@click.option("--all", "every", is_flag=True, help="All workflows of the namespace.")
-@click.option("--completed", is_flag=True, help="All that have ended.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be deleted.")
-@click.option("--force", is_flag=True, help="Delete even if artifacts cannot be deleted.")
+@delete_options
 @with_server
 def delete(remote: Remote, names: tuple[str, ...], every: bool, **how: bool) -> None:
     """Forget workflows of the server and all that belongs to them. @latest is the newest."""

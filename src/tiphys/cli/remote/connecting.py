@@ -42,7 +42,7 @@ def with_server(command: Callable[..., _R]) -> Callable[..., _R]:
     @click.option("--certificate-authority", "authority", metavar="FILE", help="Whom to trust.")
     @click.option("--argo-base-href", "base_href", metavar="PATH", help="What paths begin with.")
     @click.option("-H", "--header", "headers", multiple=True, metavar="NAME:VALUE", help="Send it.")
-    @click.option("--argo-http1", is_flag=True, hidden=True, help="There is no other way.")
+    @click.option("--argo-http1", is_flag=True, expose_value=False, hidden=True)
     @click.option("-n", "--namespace", metavar="NAME", help="The namespace.")
     @click.option("--no-color", is_flag=True, help="No colours.")
     @functools.wraps(command)
@@ -50,7 +50,6 @@ def with_server(command: Callable[..., _R]) -> Callable[..., _R]:
         *args: Any,
         namespace: str | None,
         no_color: bool,
-        argo_http1: bool,  # noqa: ARG001 - for scripts written for Argo
         **kwargs: Any,
     ) -> _R:
         given = {name: kwargs.pop(name) for name in _PLACE}

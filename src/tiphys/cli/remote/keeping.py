@@ -11,6 +11,7 @@ import click
 
 from tiphys.cli import cron as own_cron
 from tiphys.cli import templates as own_templates
+from tiphys.cli.options import group, kept_options, output_option, strict_option
 from tiphys.cli.remote.connecting import Remote, with_server
 from tiphys.cli.submit import options_of, submit_options
 from tiphys.cli.writing import write
@@ -18,7 +19,6 @@ from tiphys.client.http import JsonObject
 from tiphys.client.stored import Stored, cluster_templates, crons, templates
 from tiphys.errors import NotFound, UserError
 
-_OUTPUT = click.option("-o", "--output", type=click.Choice(["name", "json", "yaml", "wide"]))
 _NO_OUTPUT = click.option(
     "-o",
     "--output",
@@ -26,7 +26,6 @@ _NO_OUTPUT = click.option(
     expose_value=False,
     help="Has no effect, as in Argo.",
 )
-_STRICT = click.option("--strict/--no-strict", default=True, help="Unknown fields are errors.")
 _FILES = click.argument("files", nargs=-1)
 
 
@@ -47,28 +46,18 @@ class Kind:
 
 def _group(name: str, kind: Kind, lint: click.Command) -> click.Group:
     """Return the commands on one kind; files are checked here, as without a server."""
-    found = click.Group(
-        name,
-        help=f"Manage {kind.word}s of the server.",
-        invoke_without_command=True,
-        callback=click.pass_context(_help),
-    )
+    found = group(name, f"Manage {kind.word}s of the server.")
     for make in (_create, _update, _get, _list, _delete):
         found.add_command(make(kind))
     found.add_command(lint)
     return found
 
 
-def _help(context: click.Context) -> None:
-    if context.invoked_subcommand is None:
-        click.echo(context.get_help())
-
-
 def _create(kind: Kind) -> click.Command:
     @click.command("create", help=f"Keep the {kind.word}s of FILES.")
     @_FILES
-    @_OUTPUT
-    @_STRICT
+    @output_option
+    @strict_option
     @with_server
     def create(remote: Remote, files: tuple[str, ...], output: str | None, strict: bool) -> None:
         for document in kind.read(files, strict):
@@ -84,8 +73,8 @@ def _create(kind: Kind) -> click.Command:
 def _update(kind: Kind) -> click.Command:
     @click.command("update", help=f"Put the {kind.word}s of FILES in the place of those kept.")
     @_FILES
-    @_OUTPUT
-    @_STRICT
+    @output_option
+    @strict_option
     @with_server
     def update(remote: Remote, files: tuple[str, ...], output: str | None, strict: bool) -> None:
         for document in kind.read(files, strict):
@@ -105,7 +94,7 @@ def _update(kind: Kind) -> click.Command:
 def _get(kind: Kind) -> click.Command:
     @click.command("get", help=f"Show {kind.word}s.")
     @click.argument("names", nargs=-1, required=True)
-    @_OUTPUT
+    @output_option
     @with_server
     def get(remote: Remote, names: tuple[str, ...], output: str | None) -> None:
         for name in names:
@@ -116,9 +105,7 @@ def _get(kind: Kind) -> click.Command:
 
 def _list(kind: Kind) -> click.Command:
     @click.command("list", help=f"List {kind.word}s.")
-    @click.option("-A", "--all-namespaces", "everywhere", is_flag=True, help="Of all namespaces.")
-    @click.option("-l", "--selector", default="", help="Only those with these labels.")
-    @click.option("-o", "--output", type=click.Choice(["wide", "name"]))
+    @kept_options
     @with_server
     def list_(remote: Remote, everywhere: bool, selector: str, output: str | None) -> None:
         from tiphys.cli.render.output import to_names

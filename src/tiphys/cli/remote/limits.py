@@ -7,8 +7,9 @@ from typing import TypeVar
 
 import click
 
+from tiphys.cli.options import group
 from tiphys.cli.remote.connecting import Remote, with_server
-from tiphys.cli.sync import config_map_option, key_of, limit_option, require, shown, type_option
+from tiphys.cli.sync import CHANGES, key_of, key_options, limit_option, require, shown
 from tiphys.cli.writing import write
 from tiphys.client.limits import Limits
 from tiphys.errors import TiphysError, UserError
@@ -16,19 +17,12 @@ from tiphys.errors import TiphysError, UserError
 _T = TypeVar("_T")
 
 
-@click.group(invoke_without_command=True)
-@click.pass_context
-def sync(context: click.Context) -> None:
-    """Manage the limits of semaphores of the server."""
-    if context.invoked_subcommand is None:
-        click.echo(context.get_help())
+sync = group("sync", "Manage the limits of semaphores of the server.")
 
 
-def _changing(verb: str, help_: str) -> click.Command:
-    @click.command(verb, help=help_)
-    @click.argument("key")
-    @type_option
-    @config_map_option
+def _changing(verb: str, text: str) -> click.Command:
+    @click.command(verb, help=text)
+    @key_options
     @limit_option
     @with_server
     def change(
@@ -44,17 +38,12 @@ def _changing(verb: str, help_: str) -> click.Command:
     return change
 
 
-for _verb, _help in (
-    ("create", "Give the semaphore KEY a limit."),
-    ("update", "Change the limit of the semaphore KEY; who holds it already keeps it."),
-):
-    sync.add_command(_changing(_verb, _help))
+for _verb, _text in CHANGES.items():
+    sync.add_command(_changing(_verb, _text))
 
 
 @sync.command()
-@click.argument("key")
-@type_option
-@config_map_option
+@key_options
 @with_server
 def get(remote: Remote, key: str, kind: str | None, config_map: str) -> None:
     """Show the limit of the semaphore KEY."""
@@ -65,9 +54,7 @@ def get(remote: Remote, key: str, kind: str | None, config_map: str) -> None:
 
 
 @sync.command()
-@click.argument("key")
-@type_option
-@config_map_option
+@key_options
 @with_server
 def delete(remote: Remote, key: str, kind: str | None, config_map: str) -> None:
     """Remove the limit of the semaphore KEY."""

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from tiphys.cli.filtering import list_options, test_of
+from tiphys.cli.options import get_options, logs_options, wait_options
 from tiphys.cli.remote.connecting import Remote, with_server
 from tiphys.cli.writing import write
 from tiphys.errors import NotFound
@@ -37,11 +38,7 @@ def list_(
 
 
 @click.command()
-@click.argument("names", nargs=-1, required=True)
-@click.option("-o", "--output", type=click.Choice(["name", "json", "yaml", "short", "wide"]))
-@click.option("--status", default="", help="Only nodes in this phase.")
-@click.option("--node-field-selector", "selector", default="", help="Only these nodes.")
-@click.option("--no-utf8", is_flag=True, help="Plain ASCII.")
+@get_options
 @with_server
 def get(remote: Remote, names: tuple[str, ...], **options: Any) -> None:
     """Show workflows of the server and their trees; @latest is the newest."""
@@ -54,12 +51,7 @@ def get(remote: Remote, names: tuple[str, ...], **options: Any) -> None:
 
 
 @click.command()
-@click.argument("name")
-@click.argument("pod", required=False)
-@click.option("-f", "--follow", is_flag=True, help="Until the workflow ends.")
-@click.option("--tail", type=int, default=-1, help="Only the last lines of each step.")
-@click.option("--grep", default="", help="Only lines that match.")
-@click.option("-c", "--container", default="main", help="Of this container.")
+@logs_options
 @with_server
 def logs(remote: Remote, name: str, pod: str | None, **options: Any) -> None:
     """Show what the steps of a workflow wrote; @latest is the newest."""
@@ -88,8 +80,7 @@ def follow_logs(remote: Remote, name: str) -> None:
 
 
 @click.command()
-@click.argument("names", nargs=-1)
-@click.option("--ignore-not-found", "lenient", is_flag=True, help="One that is gone is no error.")
+@wait_options
 @with_server
 def wait(remote: Remote, names: tuple[str, ...], lenient: bool) -> int:
     """Wait for workflows to end; exit 1 if one of them failed. @latest is the newest."""

@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tiphys.cli.options import resubmit_options, retry_options
 from tiphys.cli.remote.applying import sent, template_things
 from tiphys.cli.remote.changing import named
 from tiphys.cli.remote.connecting import Remote, with_server
 from tiphys.cli.remote.reading import follow_logs, wait_for, watch_one
-from tiphys.cli.selecting import selector_option
 from tiphys.cli.submit import (
-    after_options,
+    background_options,
     check_combination,
     load_files,
     options_of,
-    submit_options,
 )
 from tiphys.cli.writing import write
 from tiphys.errors import UserError
@@ -28,19 +27,9 @@ if TYPE_CHECKING:
     from tiphys.service.documents import Loaded
     from tiphys.service.submit import Overrides
 
-_parameters_option = click.option(
-    "-p", "--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="Set a parameter."
-)
-
 
 @click.command()
-@click.argument("files", nargs=-1)
-@submit_options
-@click.option("--from", "stored", default="", metavar="KIND/NAME", help="Run what is stored.")
-@click.option("--scheduled-time", default="", metavar="TIME", help="With --from: its due time.")
-@after_options
-@click.option("--dry-run", is_flag=True, help="Only show what would be submitted; needs -o.")
-@click.option("--server-dry-run", is_flag=True, help="Only show what would be stored; needs -o.")
+@background_options
 @with_server
 def submit(remote: Remote, files: tuple[str, ...], output: str | None, **values: Any) -> int:
     """Run the workflows of FILES on the server.
@@ -119,17 +108,7 @@ def _submit_options(options: Overrides) -> JsonObject:
 
 
 @click.command()
-@click.argument("names", nargs=-1)
-@_parameters_option
-@selector_option
-@click.option(
-    "--node-field-selector",
-    "selector",
-    default="",
-    help="With --restart-successful: nodes to run again although they succeeded.",
-)
-@click.option("--restart-successful", is_flag=True, help="Run the selected nodes again, too.")
-@after_options
+@retry_options
 @with_server
 def retry(remote: Remote, names: tuple[str, ...], labels: str, **values: Any) -> int:
     """Go on with workflows that failed: what succeeded is kept. @latest is the newest."""
@@ -144,12 +123,7 @@ def retry(remote: Remote, names: tuple[str, ...], labels: str, **values: Any) ->
 
 
 @click.command()
-@click.argument("names", nargs=-1)
-@_parameters_option
-@selector_option
-@click.option("--memoized", is_flag=True, help="Do not repeat what succeeded.")
-@click.option("--priority", type=int, hidden=True)
-@after_options
+@resubmit_options
 @with_server
 def resubmit(remote: Remote, names: tuple[str, ...], labels: str, **values: Any) -> int:
     """Run workflows anew under another name; @latest is the newest."""
