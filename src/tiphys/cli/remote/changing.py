@@ -81,7 +81,8 @@ def resume(remote: Remote, names: tuple[str, ...], selector: str) -> None:
     """Let suspended workflows go on; @latest is the newest."""
     need(names, "requires either node field selector or workflow")
     for name in names:
-        found = remote.workflows.act(name, "resume", {"nodeFieldSelector": selector})
+        found = remote.workflows.get(name)
+        remote.workflows.act(name, "resume", {"nodeFieldSelector": selector})
         write(resumed(str(_metadata(found)["name"]), _ended_as(found)))
 
 
