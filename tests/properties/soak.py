@@ -2,12 +2,14 @@
 
 `python -m tests.properties.soak [--seeds N] [--faults N]`. The cases are those of the tests, run
 without pytest, which spends ten times more on each of ten thousand cases than the case itself.
-Prints every seed that fails, with what failed, and exits with 1.
+Prints every seed that fails, with what failed, and exits with 1. One that has not come to an end
+after two minutes fails too, and what it was doing then is shown.
 """
 
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 import traceback
@@ -22,6 +24,8 @@ from tiphys.controller import commits
 
 Case = Callable[[int], None]
 SNAPSHOT_EVERY = 20
+MOST_SECONDS = 120
+"""A case takes some hundredths of a second, the slowest a few seconds."""
 PROPERTIES: tuple[Case, ...] = (
     engine.test_a_run_that_loses_its_memory_ends_as_one_that_does_not,
     engine.test_whatever_people_do_a_run_ends,
@@ -67,11 +71,20 @@ def frequent_snapshots() -> None:
 def tried(work: tuple[int, int]) -> str:
     """Return what failed, "" if nothing did."""
     index, seed = work
+    signal.signal(signal.SIGALRM, hang)
+    signal.alarm(MOST_SECONDS)
     try:
         CASES[index](seed)
     except Exception:  # noqa: BLE001 - whatever it is, the seed fails
         return f"seed {seed}:\n{traceback.format_exc(limit=-4)}"
+    finally:
+        signal.alarm(0)
     return ""
+
+
+def hang(_: int, __: object) -> None:
+    """Raise TimeoutError: a case hangs."""
+    raise TimeoutError(f"not at an end after {MOST_SECONDS} s")
 
 
 def lines(found: list[str]) -> Iterator[str]:

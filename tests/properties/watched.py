@@ -249,6 +249,8 @@ class WatchedDriver(Driver):
         node = self.run.state.nodes.get(name)
         if not key.startswith("timer ") or node is None:
             return False
+        if self.run.is_left_behind(node):
+            return True
         if kind == "retry" and node.frame is not None:
             return node.fulfilled or not node.frame.until
         return node.fulfilled or (kind == "pending" and node.phase != "Pending")

@@ -141,3 +141,5 @@ def _advance(run: Run, node: Node, stage: Stage, memo: Memo | None = None) -> No
     is_leaf = node.kind in {"Pod", "HTTP", "Plugin"}
     phase: Phase = "Pending" if stage or is_leaf else "Running"
     run.emit(NodeAdvanced(at=run.at, node=node.id, stage=stage, phase=phase, memo=memo))
+    if node.kind == "Retry" and not stage:
+        run.go_on(node.id)  # its attempt takes the room that was found for it, before any hook

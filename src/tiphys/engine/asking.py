@@ -106,7 +106,11 @@ def react(run: Run, node: Node) -> None:
     its template's parallelism.
     """
     name = f"{node.stage}:{node.id}"
-    if name in run.state.questions or not has_room(run, node):
+    if name in run.state.questions:
+        return
+    if not has_room(run, node):
+        if node.stage == "cache":
+            start_over(run, node)
         return
     if node.stage == "room":
         run.emit(NodeAdvanced(at=run.at, node=node.id, stage="", phase="Running"))

@@ -5,14 +5,22 @@ node waits for ever for a mutex of the workflow, of a node around it, or of one 
 waits in turn for a mutex of a node around the first one. Semaphores are left out: others may give
 one back. What other workflows hold is not known here.
 
+Of those who wait for each other in a ring the one gives up that asked last, whoever is looked at
+first: locks are held before anything inside their holder asks, so its question closed the ring,
+and the end is the same however often the answers come. Who merely waits for such a ring gets its
+locks when it is broken.
+
 Differs: Argo lets such nodes wait until the workflow's deadline, or for ever.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING
 
+from tiphys.engine.asking import LOCK
+from tiphys.engine.evolve_nodes import FRAMES
 from tiphys.engine.state import Asked, Node
 from tiphys.messages import LocksWanted
 from tiphys.model.ids import NodeId
@@ -23,19 +31,22 @@ if TYPE_CHECKING:
 
 def never_granted(run: Run, node: Node) -> str:
     """Return why a node that waits for locks waits for ever, "" if it may still get them."""
-    holders = _holders(run)
-    for key in _mutexes(run.state.questions.get(f"lock:{node.id}")):
-        if key in holders and _is_stuck(run, node, key, holders, {node.id}):
-            holder = holders[key]
-            name = run.state.name if holder is None else run.node(holder).name
-            return f"lock {key} can never be had: {name} holds it and waits for this node"
-    return ""
+    if not _is_inside_holder(run, node):
+        return ""
+    rings = _Rings(run)
+    key = rings.closed_by(node.id)
+    if key is None:
+        return ""
+    holder = rings.holders[key]
+    name = run.state.name if holder is None else run.node(holder).name
+    return f"lock {key} can never be had: {name} holds it and waits for this node"
 
 
-def _holders(run: Run) -> dict[str, NodeId | None]:
-    """Return who of this run holds which mutex; None is the workflow itself."""
-    held = (asked for asked in run.state.questions.values() if asked.held)
-    return {key: asked.node for asked in held for key in _mutexes(asked)}
+def _is_inside_holder(run: Run, node: Node) -> bool:
+    """Return whether anybody waits for a node who holds locks: else it is in no ring."""
+    around = (f"lock:{key}" for key in _around(run, node))
+    asked = (run.state.questions.get(name) for name in (LOCK, *around))
+    return any(one is not None and one.held for one in asked)
 
 
 def _mutexes(asked: Asked | None) -> list[str]:
@@ -44,42 +55,76 @@ def _mutexes(asked: Asked | None) -> list[str]:
     return [lock.key for lock in asked.question.locks if lock.kind == "mutex"]
 
 
-def _is_stuck(
-    run: Run, node: Node, key: str, holders: dict[str, NodeId | None], seen: set[NodeId]
-) -> bool:
-    """Return whether the holder of a mutex waits, at the end, for a node in `seen`."""
-    holder = holders[key]
-    if holder is None:
-        return True
-    if holder in _around(run, node):
-        return True
-    for other in _waiting_within(run, holder):
-        if other.id in seen:
-            return True
-        wanted = _mutexes(run.state.questions.get(f"lock:{other.id}"))
-        known = (mutex for mutex in wanted if mutex in holders)
-        if any(_is_stuck(run, other, mutex, holders, {*seen, other.id}) for mutex in known):
-            return True
-    return False
-
-
 def _around(run: Run, node: Node) -> set[NodeId]:
     """Return the nodes that are fulfilled only after this one: its owners, outwards."""
     found: set[NodeId] = set()
-    work = [node.owner, node.boundary, node.hook_of]
+    work = [node.owner, node.boundary]
     while work:
         key = work.pop()
         if key is not None and key not in found:
             found.add(key)
             outer = run.node(key)
-            work += [outer.owner, outer.boundary, outer.hook_of]
+            work += [outer.owner, outer.boundary]
     return found
 
 
-def _waiting_within(run: Run, holder: NodeId) -> Iterator[Node]:
-    """Yield the nodes inside a holder that wait for locks."""
-    for asked in run.state.questions.values():
-        if asked.node is not None and not asked.held and asked.node in run.state.live:
-            node = run.node(asked.node)
-            if holder in _around(run, node):
-                yield node
+class _Rings:
+    """Who holds and who waits in one run now; each of those who wait has a place by its age."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._known: dict[NodeId, str | None] = {}
+        asked = run.state.questions.values()
+        self.holders: dict[str, NodeId | None] = {
+            key: one.node for one in asked if one.held for key in _mutexes(one)
+        }
+        """The node that holds each mutex; None is the workflow itself."""
+
+    @cached_property
+    def _waiting(self) -> dict[NodeId, set[NodeId]]:
+        """Those who wait for locks, the longest first, each with what is around it."""
+        run = self._run
+        return {
+            one.node: _around(run, run.node(one.node))
+            for one in run.state.questions.values()
+            if one.node in run.state.live and not one.held and _mutexes(one)
+        }
+
+    def closed_by(self, key: NodeId) -> str | None:
+        """Return the mutex by which a node closes a ring of those who asked before it, if any."""
+        if key not in self._known:
+            self._known[key] = self._closing(key)
+        return self._known[key]
+
+    def _closing(self, start: NodeId) -> str | None:
+        for mutex in self._wanted(start):
+            if self._leads_back(start, mutex):
+                return mutex
+        return None
+
+    def _leads_back(self, start: NodeId, mutex: str) -> bool:
+        """Return whether the holder of a mutex waits, by way of others or not, for `start`."""
+        around = _around(self._run, self._run.node(start))
+        seen: set[NodeId] = set()
+        work = [self.holders[mutex]]
+        while work:
+            holder = work.pop()
+            if holder is None or holder in around:
+                return True
+            if holder not in seen and self._run.node(holder).kind in FRAMES:
+                seen.add(holder)
+                for other in self._earlier_within(holder, start):
+                    work += [self.holders[wanted] for wanted in self._wanted(other)]
+        return False
+
+    def _earlier_within(self, holder: NodeId, start: NodeId) -> Iterator[NodeId]:
+        """Yield who waits inside a holder, asked before `start`, and will not give up itself."""
+        for other, around in self._waiting.items():
+            if other == start:
+                return
+            if holder in around and self.closed_by(other) is None:
+                yield other
+
+    def _wanted(self, key: NodeId) -> list[str]:
+        wanted = _mutexes(self._run.state.questions.get(f"lock:{key}"))
+        return [mutex for mutex in wanted if mutex in self.holders]

@@ -299,8 +299,8 @@ def advance(state: State, program: Program, event: NodeAdvanced, touch: Touch) -
     node.stage, node.phase = event.stage, event.phase
     node.waiting_for = node.message = ""
     node.memo = event.memo or node.memo
-    state.parked.pop(node.id, None)
     if not event.stage:
+        state.parked.pop(node.id, None)
         state.waits.pop(node.id, None)
         if node.kind in FRAMES and node.frame is None:
             node.frame = _new_frame(program, state, node)

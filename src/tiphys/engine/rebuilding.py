@@ -70,7 +70,7 @@ def _count(state: State, program: Program, node: Node) -> None:
 
 def _count_live(state: State, program: Program, node: Node) -> None:
     state.live[node.id] = True
-    if node.stage == "room":
+    if node.stage and node.frame is not None:
         state.parked[node.id] = True
     if not node.stage:
         keeps = program.templates[node.template].kind if node.keeps_place else ""

@@ -176,23 +176,24 @@ class Run:
         return self.state.nodes[key]
 
     def _react(self, node: Node) -> None:
-        waits = self.state.questions or self.state.parked
-        if self.state.suspend or (waits and asking.is_held_back(self, node)):
+        if self.state.suspend or (self.state.parked and asking.is_held_back(self, node)):
             return
         if has_hooks(self.program, self.state, node) and not node.settled:
             hooks.react(self, node)
-        if self._is_left_behind(node):
+        if self.is_left_behind(node):
             return
         if node.stage and not node.fulfilled:
             asking.react(self, node)
         elif not node.fulfilled or (node.daemoned and node.kind == "Retry"):
             BEHAVIOUR[node.kind](self, node)
 
-    def _is_left_behind(self, node: Node) -> bool:
+    def is_left_behind(self, node: Node) -> bool:
         """Return whether a template's failFast left a node behind: nothing more of it starts."""
-        if node.boundary is None or node.id in self.state.jobs:
-            return False
-        return self.state.nodes[node.boundary].fulfilled
+        return node.id not in self.state.jobs and self.is_within_ended(node)
+
+    def is_within_ended(self, node: Node) -> bool:
+        """Return whether the Steps or DAG node a node belongs to has ended."""
+        return node.boundary is not None and self.state.nodes[node.boundary].fulfilled
 
     # ----------------------------------------------------------------------------- deciding
 

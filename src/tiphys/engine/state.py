@@ -134,7 +134,8 @@ class State(msgspec.Struct, omit_defaults=True, kw_only=True):
     Failed and Error nodes. `used` are the template keys called so far. `done_units` and
     `all_units` are the two numbers of the workflow's progress. `questions` are those that are not
     answered for good, and the locks held, by their names. `daemons` are the nodes that serve.
-    `parked` are the nodes that go on after a retry when there is room for them.
+    `parked` are the nodes that go on after a retry when they have their locks or there is room for
+    them: what is in them waits for that too.
     `waits` says why a node waits for room, `hook_waits` why a hook of it does.
     `labels` are those that say who acted on the workflow last.
     `gauges` are the metrics that show the passing time, `metric_faults` what is wrong with others.

@@ -8,6 +8,7 @@ again, `idle()` returns; a loop in which nobody waits for that raises `Stalled` 
 from __future__ import annotations
 
 import asyncio
+import math
 import selectors
 from collections.abc import Coroutine, Mapping
 from typing import Any, TypeVar
@@ -92,8 +93,10 @@ class JumpingClock:
         return asyncio.get_running_loop().time()
 
     async def sleep_until(self, at: float) -> None:
-        """Return when it is `at`."""
+        """Return when it is `at`. Who sleeps for ever keeps nobody from being idle."""
         loop = asyncio.get_running_loop()
+        if at == math.inf:
+            await loop.create_future()
         while loop.time() < at:
             woken: asyncio.Future[None] = loop.create_future()
             handle = loop.call_at(at, _wake, woken)

@@ -128,8 +128,9 @@ class World:
                         self.jobs.pop(job, None)
                         self.dropped.setdefault(job, self.now)
                 case SetTimer():
-                    self.timers[command.timer] = command.at
-                    self.at(command.at, f"timer {command.timer}")
+                    rings_at = max(command.at, self.now)  # one that is overdue rings at once
+                    self.timers[command.timer] = rings_at
+                    self.at(rings_at, f"timer {command.timer}")
                 case ClearTimer():
                     self.timers.pop(command.timer, None)
                 case Ask():

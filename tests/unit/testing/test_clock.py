@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 
 import pytest
@@ -48,11 +49,14 @@ def test_a_time_in_the_past_does_not_wait():
     assert run(main()) == BEGINNING
 
 
-def test_idle_returns_when_nothing_will_ever_happen():
+@pytest.mark.parametrize(
+    "wait", [lambda: asyncio.Event().wait(), lambda: JumpingClock().sleep_until(math.inf)]
+)
+def test_idle_returns_when_nothing_will_ever_happen(wait):
     clock = JumpingClock()
 
     async def main() -> float:
-        never = asyncio.ensure_future(asyncio.Event().wait())
+        never = asyncio.ensure_future(wait())
         sleeper = asyncio.ensure_future(clock.sleep_until(BEGINNING + 5))
         await clock.idle()
         assert sleeper.done()

@@ -69,7 +69,7 @@ def of_node(run: Run, node: Node) -> Iterator[Wait]:
 def _of_live(run: Run, node: Node, rooms: Rooms) -> Iterator[Wait]:
     if node.stage:
         yield _parked(run, node, rooms)
-    elif (run.state.questions or run.state.parked) and is_held_back(run, node):
+    elif run.state.parked and is_held_back(run, node):
         yield Wait("nodes", "goes on when what it lies in does", node.id)
     elif node.id in run.state.waits:
         yield _room(run, node, f"{node.display_name} has more to start and", rooms)

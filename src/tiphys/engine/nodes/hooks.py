@@ -26,13 +26,21 @@ if TYPE_CHECKING:
 
 
 def react(run: Run, node: Node) -> None:
-    """Fire the hooks whose time has come; settle the node when it and its hooks are over."""
+    """Fire the hooks whose time has come; settle the node when it and its hooks are over.
+
+    In a Steps or DAG node that has ended none fires any more: its daemons end without theirs.
+    """
     waits = False
-    if node.phase not in {"Skipped", "Omitted"} and node.kind != "Skipped":
+    if _may_fire(run, node):
         for hook in run.call(node).hooks:
             waits |= not _consider(run, node, hook)
     if node.fulfilled and not (node.hooks_open or node.settled or waits):
         run.emit(NodeSettled(node=node.id))
+
+
+def _may_fire(run: Run, node: Node) -> bool:
+    ran = node.phase not in {"Skipped", "Omitted"} and node.kind != "Skipped"
+    return ran and not run.is_within_ended(node)
 
 
 def _consider(run: Run, node: Node, hook: Hook) -> bool:
