@@ -353,7 +353,7 @@ class EndedRow:
 class Changes:
     """What one commit writes besides events: node rows and the summary, all JSON.
 
-    `extras` is None when they did not change.
+    `extras` is None when they did not change. Without `events` only rows are brought up to date.
     """
 
     events: Sequence[Event]

@@ -48,16 +48,23 @@ class Commits:
         self._workflow: dict[str, Json] = {}
         self._rare: dict[str, Json] = {}
         self._used = -1
+        self._left_out: dict[NodeId, bool] = {}
 
     @property
     def waits(self) -> int:
         """How many events are not stored yet."""
         return len(self.unstored)
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether the journal lacks events, or rows of nodes that a commit in passing left out."""
+        return bool(self.unstored or self._left_out)
+
     async def load(self) -> Run:
         """Return the run as it is stored. What is not is forgotten."""
         snapshot, events, self._seq = await self._journal.load(self._id)
         self.unstored = []
+        self._left_out.clear()
         run = bundle.revive(snapshot, events)
         first = events[0]
         if isinstance(first, RunAdmitted) and isinstance(first.workflow, dict):
@@ -65,6 +72,8 @@ class Commits:
         self._last_snapshot = 0 if snapshot is None else self._seq - (len(events) - 1)
         if not run.state.started_at:  # what was copied from an earlier run has no rows yet
             run.changed = dict.fromkeys(run.state.nodes, True)
+        else:  # what lives may have none: the last commit may have been one in passing
+            run.changed = dict(run.state.live)
         self._tell([*bundle.present(run.state, first)])
         return run
 
@@ -83,12 +92,16 @@ class Commits:
         self.unstored += events
         self._taken = max(self._taken, taken)
 
-    async def write(self, run: Run) -> None:
-        """Store all that was decided in one commit, and tell those who watch."""
-        if not self.unstored:
+    async def write(self, run: Run, *, in_passing: bool = False) -> None:
+        """Store all that was decided in one commit, and tell those who watch.
+
+        A commit `in_passing` leaves out the rows of nodes that have not ended: of a run that
+        hurries on they are untrue in a moment, and would be written twice.
+        """
+        if not (self.unstored or (self._left_out and not in_passing)):
             return
         events = self.unstored
-        rows = _rows(run)
+        rows = self._rows(run, only_ended=in_passing)
         changing, rare = summary(run), self._extras(run)
         changes = Changes(
             events=events,
@@ -101,12 +114,27 @@ class Commits:
         )
         self._seq = await self._journal.append(self._id, self._seq, self.epoch, changes)
         self.unstored = []
-        self._tell(events)
+        if events:
+            self._tell(events)
         run.gone.clear()
         await self._snapshot(run)
         if self._watched is not None:
             document = document_of(self._workflow, changing, self._rare)
             self._watched(Update(document, [row for _, row in rows], run.state.done))
+
+    def _rows(self, run: Run, only_ended: bool) -> list[tuple[NodeId, bytes]]:
+        """Return the rows that changed, and take down which of them are left out."""
+        nodes, left_out = run.state.nodes, self._left_out
+        if only_ended:
+            left_out.update((key, True) for key in run.changed if not nodes[key].fulfilled)
+            chosen = [key for key in run.changed if nodes[key].fulfilled]
+            for key in chosen:
+                left_out.pop(key, None)
+        else:
+            chosen = [*left_out, *(key for key in run.changed if key not in left_out)]
+            left_out.clear()
+        run.changed.clear()
+        return [(key, msgspec.json.encode(node_status(run, nodes[key]))) for key in chosen]
 
     async def _snapshot(self, run: Run) -> None:
         """Keep a shortcut whenever the journal has doubled, so that all of them cost O(events)."""
@@ -127,11 +155,3 @@ class Commits:
         self._used = len(run.state.used)
         self._rare = extras(run)
         return self._rare
-
-
-def _rows(run: Run) -> list[tuple[NodeId, bytes]]:
-    rows = [
-        (key, msgspec.json.encode(node_status(run, run.state.nodes[key]))) for key in run.changed
-    ]
-    run.changed.clear()
-    return rows

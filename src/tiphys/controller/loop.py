@@ -195,7 +195,7 @@ class RunLoop:
         if self._prompt is not None:
             for report in self._prompt.fetch():
                 self._report(report)
-        if self._commits.waits and not await self._mailbox.has_hurry():
+        if self._commits.is_behind and not await self._mailbox.has_hurry():
             await self._commits.write(run)
         return await self._mailbox.batch()
 
@@ -204,6 +204,8 @@ class RunLoop:
         self._commits.add(step.events, max((number for _, number in batch), default=0))
         if not self._may_run_ahead(run, step.commands):
             await self._commits.write(run)
+        elif self._commits.waits >= _MOST_UNSTORED:
+            await self._commits.write(run, in_passing=True)
         try:
             await self._dispatch(step.commands)
         except Exception:  # what was decided is not lost with a runtime that fails
@@ -215,7 +217,6 @@ class RunLoop:
         return (
             self._runtime.capabilities.ephemeral
             and not run.state.done
-            and self._commits.waits < _MOST_UNSTORED
             and not any(isinstance(command, _OTHERS_SEE) for command in commands)
         )
 

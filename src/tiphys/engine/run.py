@@ -239,7 +239,7 @@ class Run:
 
     def _note(self, event: Event) -> None:
         if isinstance(event, NodeAdded):
-            self.changed[self.state.id_of(event.name)] = True
+            self.changed[next(reversed(self.state.nodes))] = True
             for parent in event.parents:
                 self.changed[parent] = True
         elif isinstance(event, _OF_A_NODE):

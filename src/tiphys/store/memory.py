@@ -139,7 +139,8 @@ class MemoryStore:
             raise LostOwnership(f"run {run} has another owner")
         data = _ENCODER.encode(list(changes.events))
         stored.seq = after + len(changes.events)
-        stored.commits.append((stored.seq, data))
+        if changes.events:
+            stored.commits.append((stored.seq, data))
         extras = stored.row.extras if changes.extras is None else changes.extras
         stored.row = replace(stored.row, summary=changes.summary, extras=extras, done=changes.done)
         for key in changes.gone:

@@ -172,7 +172,8 @@ class SqlStore:
             if changes.extras is not None:
                 texts = (changes.extras, run)
                 db.execute("UPDATE run_texts SET extras = ? WHERE run = ?", texts)
-            db.execute("INSERT INTO events VALUES (?, ?, ?)", (run, last, data))
+            if changes.events:
+                db.execute("INSERT INTO events VALUES (?, ?, ?)", (run, last, data))
             db.executemany(
                 "DELETE FROM nodes WHERE run = ? AND node = ?", [(run, key) for key in changes.gone]
             )

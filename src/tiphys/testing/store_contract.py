@@ -196,6 +196,16 @@ class JournalContract:
         assert await store.append(ONE, last, epoch, changes_of(*more[4:])) == 11
         assert await store.load(ONE) == (None, [first_of(), STARTED, *more], 11)
 
+    async def test_rows_alone_may_be_brought_up_to_date(self, home: Home) -> None:
+        store = home.open("a")
+        epoch = await driven(store, "a")
+        await store.append(ONE, 1, epoch, changes_of(STARTED))
+        for text in (b"1", b"2"):
+            rows = Changes([], [(NodeId("n"), text)], b"{}", False)
+            assert await store.append(ONE, 2, epoch, rows) == 2
+        assert await store.nodes(ONE) == [b"2"]
+        assert await store.load(ONE) == (None, [first_of(), STARTED], 2)
+
     async def test_an_append_under_an_old_epoch_is_fenced_off(self, home: Home) -> None:
         one, other = home.open("a"), home.open("b")
         old = await driven(one, "a")

@@ -19,7 +19,7 @@ from tiphys.errors import Permanent
 from tiphys.messages import Event, Input, JobReported, JobSpec, Question, RunAdmitted, Step
 from tiphys.model.ids import RunId
 from tiphys.ports import RunRow, Update
-from tiphys.runtime.simulated import SimulatedRuntime
+from tiphys.runtime.simulated import Outcome, SimulatedRuntime
 from tiphys.service.documents import Source, load
 from tiphys.service.submit import Overrides, Submitter
 from tiphys.store.memory import MemoryStore
@@ -110,11 +110,12 @@ class Played:
         self.lock = lock
         self.ephemeral = ephemeral
         self.steps = STEPS
+        self.template = ""
         self.updates: list[Update] = []
         self.bugs: Path | None = None
 
     async def submit(self) -> RunRow:
-        loaded = load([Source("w.yaml", text(self.lock, self.steps).encode())])
+        loaded = load([Source("w.yaml", (self.template or text(self.lock, self.steps)).encode())])
         offered = SimulatedRuntime.capabilities.features
         submitter = Submitter(self.store, self.clock, lambda _: offered)
         return await submitter.submit(loaded.workflows[0][0], [], Overrides(runtime="simulated"))
@@ -167,6 +168,48 @@ def test_no_more_than_some_events_wait_to_be_stored(monkeypatch: pytest.MonkeyPa
     played = Played()
     assert phase(run(played.whole())) == "Succeeded"
     assert STEPS / 3 < played.log.count("commit") < STEPS
+
+
+def rows_of_pods(updates: list[Update]) -> list[tuple[int, str, str]]:
+    """Return the number of the commit, the name and the phase of each row written of a pod."""
+    found = []
+    for number, update in enumerate(updates):
+        nodes = [msgspec.json.decode(data) for data in update.nodes]
+        pods = [node for node in nodes if node["type"] == "Pod"]
+        found += [(number, node["name"], node["phase"]) for node in pods]
+    return found
+
+
+def fan_out(monkeypatch: pytest.MonkeyPatch, seconds: float) -> list[tuple[int, str, str]]:
+    """Return the rows of many jobs at once, whose beginning alone fills a commit."""
+    monkeypatch.setattr("tiphys.controller.loop._MOST_UNSTORED", 10)
+    monkeypatch.setattr(SimulatedRuntime, "_outcome", lambda *_: Outcome(seconds=seconds))
+    played = Played()
+    played.template = (
+        text()
+        .replace("    - - {name", "      - {name")
+        .replace("steps:\n      -", "steps:\n    - -")
+    )
+    assert phase(run(played.whole())) == "Succeeded"
+    return rows_of_pods(played.updates)
+
+
+def test_a_run_that_hurries_on_writes_the_row_of_a_node_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written = fan_out(monkeypatch, 0.0)
+    assert [(name, said) for _, name, said in written] == [
+        (f"w[0].s{i}", "Succeeded") for i in range(STEPS)
+    ]
+    assert min(number for number, _, _ in written) > 0  # though an earlier commit had their events
+
+
+def test_a_run_that_pauses_shows_what_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = fan_out(monkeypatch, 9.0)
+    running = {name: number for number, name, said in written if said == "Running"}
+    ended = {name: number for number, name, said in written if said == "Succeeded"}
+    assert running.keys() == ended.keys()
+    assert max(running.values()) < min(ended.values())
 
 
 def test_the_rest_of_the_process_has_its_turn_while_a_run_is_played() -> None:

@@ -158,19 +158,25 @@ _plain_results = lru_cache(maxsize=32)(task_results)
 
 
 def _outbound(run: Run, node: Node, dag: Dag) -> tuple[NodeId, ...]:
-    frame = node.frame
-    found: dict[NodeId, bool] = {}
-    for index in dag.plan(frame.target).targets if frame else ():
-        task = run.state.find(f"{node.name}.{dag.tasks[index].name}")
-        if task is not None:
-            for key in outbound_of(run, task):
-                found[key] = True
-    return tuple(found)
+    """Return what follows hangs on, of a DAG of which not every target need be there."""
+    found = (
+        run.state.find(f"{node.name}.{dag.tasks[index].name}") for index in _targets(node, dag)
+    )
+    return _outbound_of(run, [task for task in found if task is not None])
+
+
+def _outbound_of(run: Run, tasks: list[Node]) -> tuple[NodeId, ...]:
+    return tuple({key: True for task in tasks for key in outbound_of(run, task)})
+
+
+def _targets(node: Node, dag: Dag) -> tuple[int, ...]:
+    return dag.plan(node.frame.target if node.frame else "").targets
 
 
 def _assess(run: Run, node: Node, dag: Dag) -> None:
-    phase = _phase(run, node, dag)
-    outbound = _outbound(run, node, dag)
+    tasks = [_task_node(run, node, dag.tasks[index]) for index in _targets(node, dag)]
+    phase = _phase(run, node, dag, tasks)
+    outbound = _outbound_of(run, tasks)
     if phase in BAD:
         finish(run, node, phase, outbound=outbound)
         return
@@ -182,15 +188,13 @@ def _assess(run: Run, node: Node, dag: Dag) -> None:
     finish(run, node, "Succeeded", outputs=yielded, outbound=outbound)
 
 
-def _phase(run: Run, node: Node, dag: Dag) -> str:
+def _phase(run: Run, node: Node, dag: Dag, tasks: list[Node]) -> str:
     """Return a DAG's phase from its targets: 4.4, for a DAG in which every target was reached."""
-    targets = dag.plan(node.frame.target if node.frame else "").targets
-    tasks = [_task_node(run, node, dag.tasks[index]) for index in targets]
     reached: dict[NodeId, str] = {}
     if any(task.phase not in COMPLETED for task in tasks):
         reached = _branch_phases(run, node, {task.id for task in tasks})
     verdict = "Succeeded"
-    for index, task in zip(targets, tasks, strict=True):
+    for index, task in zip(_targets(node, dag), tasks, strict=True):
         phase = task.phase if task.phase in COMPLETED else reached.get(task.id, "Succeeded")
         if phase in BAD and not _neutral(dag.tasks[index], task, phase):
             verdict = phase
