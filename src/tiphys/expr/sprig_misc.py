@@ -7,29 +7,24 @@ from __future__ import annotations
 
 import base64
 import posixpath
-import re
 import uuid
 from collections.abc import Callable
 from typing import Final
 from urllib.parse import quote as escape
-from urllib.parse import unquote
 
 from tiphys.expr.functions import text, whole
-from tiphys.expr.gotext import quote, to_bytes
+from tiphys.expr.gotext import to_bytes
 from tiphys.expr.running import Fault, Running
 from tiphys.expr.semver import Version, compare_versions, parse_version, satisfies
 from tiphys.expr.sprig_base import Implementation, Table
 from tiphys.expr.types import go_type
+from tiphys.expr.urls import Url, UrlError, parse_url
 from tiphys.expr.values import Function, Struct, Uint64, Value
 
 _DIGITS: Final = "0123456789"
 _LOWER: Final = "abcdefghijklmnopqrstuvwxyz"
 _LETTERS: Final = _LOWER.upper() + _LOWER
 _PRINTABLE: Final = "".join(map(chr, range(32, 127)))
-_URL: Final = re.compile(
-    r"(?:(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):)?(?P<rest>[^?]*)(?:\?(?P<query>.*))?\Z", re.DOTALL
-)
-_PARTS: Final = ("scheme", "host", "hostname", "path", "query", "opaque", "fragment", "userinfo")
 
 
 def _version_of(value: Value) -> Version:
@@ -70,37 +65,15 @@ def _semver_compare(_: Running, arguments: list[Value]) -> Value:
 
 
 def _url_parse(_: Running, arguments: list[Value]) -> Value:
-    source = text(arguments[0])
-    body, _hash, fragment = source.partition("#")
-    match = _URL.match(body)
-    if match is None or body.startswith(":"):
-        raise Fault(f"unable to parse url: parse {quote(source)}: missing protocol scheme")
-    found: dict[str, Value] = dict.fromkeys(_PARTS, "")
-    found.update(scheme=(match["scheme"] or "").lower(), query=match["query"] or "")
-    found["fragment"] = unquote(fragment)
-    rest = match["rest"]
-    if rest.startswith("//"):
-        authority, slash, path = rest[2:].partition("/")
-        userinfo, _at, host = authority.rpartition("@")
-        found.update(host=host, hostname=_hostname(host), userinfo=userinfo)
-        found["path"] = unquote(slash + path)
-    elif match["scheme"] and rest and not rest.startswith("/"):
-        found["opaque"] = rest
-    else:
-        found["path"] = unquote(rest)
-    return found
-
-
-def _hostname(host: str) -> str:
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    name, colon, port = host.rpartition(":")
-    return name if colon and (port.isdigit() or not port) else host
+    try:
+        return {**parse_url(text(arguments[0]))._asdict()}
+    except UrlError as exc:
+        raise Fault(f"unable to parse url: {exc.message}") from None
 
 
 def _url_join(_: Running, arguments: list[Value]) -> Value:
     given = arguments[0] if isinstance(arguments[0], dict) else {}
-    part = {name: str(given.get(name, "")) for name in _PARTS}
+    part = {name: str(given.get(name, "")) for name in Url._fields}
     result = f"{part['scheme']}:" if part["scheme"] else ""
     if part["opaque"]:
         result += part["opaque"]
