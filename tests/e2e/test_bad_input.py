@@ -170,6 +170,7 @@ COMMANDS = {
         "there is no command `sumbit`; did you mean `submit`? see `tiphys --help`",
     ),
     "flag": (["run", "--watsh"], "see `tiphys run --help`"),
+    "number": (["expr", "-1"], "a number below zero comes after --"),
     "runtime": (["run", "w.yaml", "--runtime", "docker"], "'docker' is not one of 'auto'"),
     "parameter": (["run", "w.yaml", "-p", "x"], "of the form: NAME=VALUE. Received: x"),
     "parameter file": (

@@ -254,6 +254,8 @@ def _say(text: str) -> int:
 def _with_usage(error: click.ClickException) -> str:
     """Return one line that says what is wrong with the command line, and where help is."""
     text = error.format_message().rstrip(".")
+    if isinstance(error, click.NoSuchOption) and error.option_name.lstrip("-")[:1].isdigit():
+        text += "; a number below zero comes after --"
     context = error.ctx if isinstance(error, click.UsageError) else None
     if context is None:
         return text
