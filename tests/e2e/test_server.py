@@ -34,7 +34,10 @@ def test_a_server_has_a_certificate_tokens_and_logs_of_its_own(home: Home) -> No
         path = "/api/v1/workflows/default/hello/log?logOptions.container=main"
         with server.open("GET", path, Accept="text/event-stream") as answer:
             assert b'data: {"result":{"content":"hi","podName":"hello"}} \n\n\n' in answer.read()
-        identity = home.ok("auth", "list").splitlines()[1].split()[0]
+        (listed,) = json.loads(home.ok("auth", "list", "-o", "json"))
+        assert (listed["name"], listed["role"], listed["namespaces"]) == ("ann", "edit", ["*"])
+        assert home.ok("auth", "list").splitlines()[1].split()[:3] == [listed["id"], "ann", "edit"]
+        identity = home.ok("auth", "list", "-o", "name").strip()
         assert server.token.split(".")[1] == identity
         assert home.ok("auth", "revoke", identity) == f"token {identity} revoked\n"
         with pytest.raises(HTTPError, match="401"):
@@ -43,8 +46,17 @@ def test_a_server_has_a_certificate_tokens_and_logs_of_its_own(home: Home) -> No
     log = home.home / "audit.log"
     assert log.stat().st_mode & 0o777 == 0o600
     lines = [json.loads(line) for line in log.read_text().splitlines()]
-    assert ("ann", "POST", 200) in {(item["who"], item["method"], item["status"]) for item in lines}
+    did = {(item["who"], item["method"], item["status"]) for item in lines if "method" in item}
+    assert ("ann", "POST", 200) in did
+    here = [(item["action"], item["thing"]) for item in lines if item["way"] == "here"]
+    assert here == [("create token", f"{identity} for ann: edit"), ("revoke token", identity)]
     assert secret not in log.read_text()
+
+
+def test_a_token_is_made_for_a_role_that_was_named(home: Home) -> None:
+    result = home.run("auth", "token")
+    assert (result.code, result.out) == (2, "")
+    assert "--role view, --role edit or --role admin" in result.err
 
 
 def test_what_would_be_open_to_others_is_refused(home: Home) -> None:

@@ -34,14 +34,22 @@ class Audit:
         """Write one line, if the request changed something or was refused."""
         if method in _READS and status not in _REFUSED:
             return
-        line = {
-            "at": time_text(self.clock.now()),
-            "who": who.subject if who else "",
-            "way": who.way if who else "",
-            "credential": who.credential if who else "",
-            "method": method,
-            "path": path[:_LONGEST],
-            "status": status,
-            "address": address,
-        }
+        self._write(
+            {
+                "who": who.subject if who else "",
+                "way": who.way if who else "",
+                "credential": who.credential if who else "",
+                "method": method,
+                "path": path[:_LONGEST],
+                "status": status,
+                "address": address,
+            }
+        )
+
+    def note_here(self, who: str, action: str, thing: str) -> None:
+        """Write one line for what a user of this machine did to the server itself."""
+        self._write({"who": who, "way": "here", "action": action, "thing": thing[:_LONGEST]})
+
+    def _write(self, words: dict[str, str | int]) -> None:
+        line = {"at": time_text(self.clock.now()), **words}
         _log.info("%s", msgspec.json.encode(line).decode())

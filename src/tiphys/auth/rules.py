@@ -36,6 +36,14 @@ def grants_of(role: str, namespaces: Sequence[str] = ("*",)) -> tuple[Grant, ...
             raise UserError(f'there is no role "{role}"; there are {", ".join(ROLES)}')
 
 
+def role_of(grants: Iterable[Grant]) -> str:
+    """Return the role that grants were made for, also one that may have had less then."""
+    verbs = {verb for grant in grants for verb in grant.verbs}
+    if "*" in verbs:
+        return "admin"
+    return "edit" if "create" in verbs else "view"
+
+
 def may(who: Principal, verb: str, resource: str, namespace: str) -> bool:
     """Tell whether somebody may; all namespaces ("") are only for who may in all of them."""
     return any(

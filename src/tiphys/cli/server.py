@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import signal
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from tiphys.cli.background import only_engine
+from tiphys.cli.listening import bound, check_certificate
 from tiphys.cli.session import Session, runtime_option, settings_option, with_session
 from tiphys.errors import UserError
 from tiphys.settings import Listening
@@ -63,14 +65,17 @@ def server(session: Session, **given: Any) -> int:
         raise UserError("the server needs more packages: pip install 'tiphys[server]'") from exc
     from tiphys.cli.server_logs import set_up_logs
 
-    set_up_logs(session.settings.home, given["log_format"])
-    with _runner() as runner:
-        return runner.run(_serve(session, _listening(given)))
+    listening = _listening(given)
+    with bound(listening.host, listening.port) as sockets, _runner() as runner:
+        set_up_logs(session.settings.home, given["log_format"])
+        return runner.run(_serve(session, listening, sockets))
 
 
 def _listening(given: dict[str, Any]) -> Listening:
     if bool(given["tls_certificate"]) != bool(given["tls_key"]):
         raise UserError("--tls-certificate and --tls-key are given together")
+    if given["tls_certificate"]:
+        check_certificate(given["tls_certificate"], given["tls_key"])
     base = f"/{given['base_href'].strip('/')}/".replace("//", "/")
     return Listening(
         host=given["host"],
@@ -94,7 +99,7 @@ def _runner() -> asyncio.Runner:
     return asyncio.Runner(loop_factory=uvloop.new_event_loop)
 
 
-async def _serve(session: Session, listening: Listening) -> int:
+async def _serve(session: Session, listening: Listening, sockets: list[socket.socket]) -> int:
     """Serve until told to end, or until a part of it fails."""
     from tiphys.app_server import server as opened
 
@@ -109,7 +114,7 @@ async def _serve(session: Session, listening: Listening) -> int:
                 group.create_task(_hold_engine(session.settings.home)),
                 group.create_task(_announce(machine, listening)),
             ]
-            await machine.serve()
+            await machine.serve(sockets)
             for task in helpers:
                 task.cancel()
     return 0 if machine.started else 2
@@ -171,8 +176,14 @@ async def _announce(machine: uvicorn.Server, listening: Listening) -> None:
 
 async def _hold_engine(home: Path) -> None:
     """Be the home's engine, so that no command starts another; wait for one that will end."""
+    log = logging.getLogger(__name__)
     with contextlib.ExitStack() as stack:
-        while not stack.enter_context(only_engine(home)):
-            await asyncio.sleep(_LOCK_SECONDS)
-        logging.getLogger(__name__).info("this process is the engine of %s", home)
+        if not stack.enter_context(only_engine(home)):
+            log.info(
+                "another process is the engine of %s; this one serves it, and takes over when that ends",
+                home,
+            )
+            while not stack.enter_context(only_engine(home)):
+                await asyncio.sleep(_LOCK_SECONDS)
+        log.info("this process is the engine of %s", home)
         await asyncio.Event().wait()

@@ -31,6 +31,11 @@ def set_up_logs(home: Path, form: str) -> None:
     stream.setFormatter(JsonLines() if form == "json" else plain)
     logging.basicConfig(level=logging.INFO, handlers=[stream])
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    keep_audit(home)
+
+
+def keep_audit(home: Path) -> None:
+    """Send who did what to `audit.log` in the home, for its owner's eyes only."""
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = home / "audit.log"
     os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600))
