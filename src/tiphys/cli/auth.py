@@ -28,7 +28,7 @@ def auth() -> None:
 @click.option(
     "--role",
     type=click.Choice(["view", "edit", "admin"]),
-    help="What who has it may do (to be given, no default).",
+    help="What it is good for; to be given.",
 )
 @click.option("--in", "namespaces", multiple=True, metavar="NAMESPACE", help="Only there.")
 @click.option("--expires", default="1d", show_default=True, metavar="AGE", help="E.g. 12h, 30d.")

@@ -1,4 +1,4 @@
-"""What a server listens with: its sockets and the files of its certificate, looked at beforehand."""
+"""What a server listens with, looked at before it starts: its sockets and its certificate."""
 
 from __future__ import annotations
 

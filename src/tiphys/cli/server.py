@@ -180,7 +180,7 @@ async def _hold_engine(home: Path) -> None:
     with contextlib.ExitStack() as stack:
         if not stack.enter_context(only_engine(home)):
             log.info(
-                "another process is the engine of %s; this one serves it, and takes over when that ends",
+                "another process is the engine of %s; when it ends this one will be",
                 home,
             )
             while not stack.enter_context(only_engine(home)):
