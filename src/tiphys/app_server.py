@@ -123,6 +123,7 @@ def _services(home: Local, listening: Listening, health: Health) -> Services:
         operator=home.operator,
         repeater=home.repeater,
         logs=home.logs(),
+        explainer=home.explainer,
         templates=Templates(objects),
         crons=home.crons,
         dispatcher=Dispatcher(objects, home.submitter, clock, runtime),

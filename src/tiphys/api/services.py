@@ -18,6 +18,7 @@ from tiphys.service.create import Creator
 from tiphys.service.cron import CronWorkflows
 from tiphys.service.downloads import Downloads
 from tiphys.service.events import Dispatcher
+from tiphys.service.explain import Explainer
 from tiphys.service.feed import Feed
 from tiphys.service.logs import Logs
 from tiphys.service.operations import Operator
@@ -78,6 +79,7 @@ class Services:
     operator: Operator
     repeater: Repeater
     logs: Logs
+    explainer: Explainer
     templates: Templates
     crons: CronWorkflows
     dispatcher: Dispatcher

@@ -11,6 +11,7 @@ from tiphys.api.routes import (
     crons,
     events,
     info,
+    ours,
     pages,
     streams,
     submit,
@@ -26,7 +27,7 @@ def every_route(open_metrics: bool = False) -> Routes:
     routes = Routes()
     for part in (
         *(workflows, submit, actions, again, streams, archive, templates, crons),
-        *(events, sync, artifacts, info, accounts),
+        *(events, sync, artifacts, info, accounts, ours),
     ):
         part.register(routes)
     pages.register(routes, open_metrics)

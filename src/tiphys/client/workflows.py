@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from tiphys.client.http import Client, JsonObject, Query, part
+from tiphys.client.ours import ask
 from tiphys.errors import NotFound, Transient
 
 _PAGE = 500
@@ -45,6 +46,10 @@ class Workflows:
     def get(self, name: str) -> JsonObject:
         """Return a workflow with its nodes; `@latest` is the newest. Raises NotFound."""
         return self.client.ask("GET", self._path(name))
+
+    def explain(self, name: str, node: str = "") -> JsonObject:
+        """Return why a workflow, or a node of it, is as it is. Raises NotFound, UserError."""
+        return ask(self.client, "GET", f"{self._path(name)}/explain", {"node": node})
 
     def create(self, workflow: JsonObject, dry_run: bool = False) -> JsonObject:
         """Create a workflow, or only check it, and return it. Raises UserError."""

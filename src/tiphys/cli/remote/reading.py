@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from tiphys.cli.filtering import list_options, test_of
-from tiphys.cli.options import get_options, logs_options, wait_options
+from tiphys.cli.options import explain_options, get_options, logs_options, wait_options
 from tiphys.cli.remote.connecting import Remote, with_server
 from tiphys.cli.writing import write
 from tiphys.errors import NotFound
@@ -48,6 +48,20 @@ def get(remote: Remote, names: tuple[str, ...], **options: Any) -> None:
     style = tree_style(remote.colour, **options)
     for name in names:
         write(printing.one(remote.workflows.get(name), options["output"], style))
+
+
+@click.command()
+@explain_options
+@with_server
+def explain(remote: Remote, name: str, node: str, output: str) -> None:
+    """Tell why a workflow is as it is; with NODE, the whole story of that node.
+
+    NODE is a name, a display name or an id, also of a step or task that has not begun; @latest is
+    the newest workflow. All times are UTC.
+    """
+    from tiphys.cli.printing import story
+
+    write(story(remote.workflows.explain(name, node), output))
 
 
 @click.command()

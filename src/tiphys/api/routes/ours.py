@@ -1,0 +1,34 @@
+"""What Argo's server does not have, below a path of its own, so that it is in nobody's way."""
+
+from __future__ import annotations
+
+import msgspec
+
+from tiphys.api.call import Call
+from tiphys.api.routing import Answer, Routes, Says, needs
+from tiphys.model.base import JsonObject
+
+BASE = "/api/tiphys/v1"
+
+
+def register(routes: Routes) -> None:
+    """Add the endpoints."""
+    routes.add(
+        "GET",
+        f"{BASE}/workflows/{{namespace}}/{{name}}/explain",
+        needs("get", "workflows"),
+        explain,
+        Says(
+            "Tell why a workflow, or a node of it, is as it is.",
+            query=("node",),
+            answer="Explanation",
+        ),
+    )
+
+
+async def explain(call: Call) -> Answer:
+    """Return why a workflow, or the node that is named, is as it is."""
+    row = await call.services.workflows.row(call.namespace, call.name)
+    found = await call.services.explainer.of(row, call.query.text("node"))
+    document: JsonObject = msgspec.to_builtins(found)
+    return document
