@@ -92,6 +92,7 @@ def _services(home: Local, listening: Listening, health: Health) -> Services:
     from tiphys.api.audit import Audit
     from tiphys.api.metrics import Metrics
     from tiphys.api.services import Limits, Services
+    from tiphys.service.config_objects import ConfigObjects
     from tiphys.service.downloads import Downloads
     from tiphys.service.events import Dispatcher
     from tiphys.service.feed import Feed
@@ -131,6 +132,7 @@ def _services(home: Local, listening: Listening, health: Health) -> Services:
         archived=home.archived(),
         downloads=Downloads(home.drivers),
         sync_limits=home.sync_limits(),
+        config=ConfigObjects(objects),
         forget=home.forget,
         forget_archived=home.forget_archived,
         metrics=Metrics(store.catalogue, about.version, (partial(_custom, health.metrics),)),

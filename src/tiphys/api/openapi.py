@@ -16,6 +16,7 @@ from tiphys.model.base import Json, JsonObject
 from tiphys.model.cron import CronWorkflow
 from tiphys.model.events import WorkflowEventBinding
 from tiphys.model.workflow import ClusterWorkflowTemplate, Workflow, WorkflowTemplate
+from tiphys.service.config_objects import Applied, Kept, KeptList
 from tiphys.service.explain import Explanation
 
 _KINDS: Final = (
@@ -25,7 +26,7 @@ _KINDS: Final = (
     CronWorkflow,
     WorkflowEventBinding,
 )
-_OURS: Final = (Explanation,)
+_OURS: Final = (Explanation, Kept, KeptList, Applied)
 """What endpoints answer that Argo does not have."""
 _REF: Final = "#/components/schemas/{name}"
 _TYPES: Final[dict[str, JsonObject]] = {

@@ -14,6 +14,7 @@ from tiphys.ports_server import Auth, Catalogue, Listed, Logins
 from tiphys.service.again import Repeater
 from tiphys.service.archive import Archive
 from tiphys.service.archived import Archived
+from tiphys.service.config_objects import ConfigObjects
 from tiphys.service.create import Creator
 from tiphys.service.cron import CronWorkflows
 from tiphys.service.downloads import Downloads
@@ -87,6 +88,7 @@ class Services:
     archived: Archived
     downloads: Downloads
     sync_limits: SyncLimits
+    config: ConfigObjects
     forget: Callable[[RunRow, bool], Awaitable[None]]
     """Deletes a workflow; with the flag also if its artifacts cannot be deleted."""
     forget_archived: Callable[[Listed], Awaitable[None]]

@@ -8,6 +8,7 @@ from tiphys.api.routes import (
     again,
     archive,
     artifacts,
+    config_objects,
     crons,
     events,
     info,
@@ -27,7 +28,7 @@ def every_route(open_metrics: bool = False) -> Routes:
     routes = Routes()
     for part in (
         *(workflows, submit, actions, again, streams, archive, templates, crons),
-        *(events, sync, artifacts, info, accounts, ours),
+        *(events, sync, artifacts, info, accounts, ours, config_objects),
     ):
         part.register(routes)
     pages.register(routes, open_metrics)

@@ -16,6 +16,7 @@ from tiphys.client.workflows import Workflows
 from tiphys.errors import (
     Conflict,
     Forbidden,
+    Impossible,
     NotFound,
     Permanent,
     TooMuch,
@@ -122,7 +123,7 @@ def test_argos_server_does_not_know_our_paths_and_that_is_said(server, client):
         (404, b'{"code":5,"message":"no such node"}'),
     ]
     workflows = Workflows(client, "team")
-    with pytest.raises(UserError, match="it is Argo's server"):
+    with pytest.raises(Impossible, match="it is Argo's server"):
         workflows.explain("a", "b")
     assert server.asked[0][1] == "/argo/api/tiphys/v1/workflows/team/a/explain?node=b"
     with pytest.raises(NotFound, match="no such node"):
@@ -149,7 +150,7 @@ def test_requests_are_what_the_server_reads(server, client):
         (409, Conflict),
         (429, TooMuch),
         (500, Permanent),
-        (501, Permanent),
+        (501, Impossible),
         (503, Transient),
         (302, UserError),
     ],
