@@ -96,6 +96,7 @@ def _services(home: Local, listening: Listening, health: Health) -> Services:
     from tiphys.service.downloads import Downloads
     from tiphys.service.events import Dispatcher
     from tiphys.service.feed import Feed
+    from tiphys.service.moving import TransfersNow
     from tiphys.service.templates import Templates
     from tiphys.service.workflows import Workflows
 
@@ -125,6 +126,7 @@ def _services(home: Local, listening: Listening, health: Health) -> Services:
         repeater=home.repeater,
         logs=home.logs(),
         explainer=home.explainer,
+        transfers=TransfersNow(home.settings.home / "runs", store),
         templates=Templates(objects),
         crons=home.crons,
         dispatcher=Dispatcher(objects, home.submitter, clock, runtime),

@@ -18,6 +18,7 @@ from tiphys.model.events import WorkflowEventBinding
 from tiphys.model.workflow import ClusterWorkflowTemplate, Workflow, WorkflowTemplate
 from tiphys.service.config_objects import Applied, Kept, KeptList
 from tiphys.service.explain import Explanation
+from tiphys.service.moving import Transfers
 
 _KINDS: Final = (
     Workflow,
@@ -26,7 +27,7 @@ _KINDS: Final = (
     CronWorkflow,
     WorkflowEventBinding,
 )
-_OURS: Final = (Explanation, Kept, KeptList, Applied)
+_OURS: Final = (Explanation, Transfers, Kept, KeptList, Applied)
 """What endpoints answer that Argo does not have."""
 _REF: Final = "#/components/schemas/{name}"
 _TYPES: Final[dict[str, JsonObject]] = {

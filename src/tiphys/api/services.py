@@ -22,6 +22,7 @@ from tiphys.service.events import Dispatcher
 from tiphys.service.explain import Explainer
 from tiphys.service.feed import Feed
 from tiphys.service.logs import Logs
+from tiphys.service.moving import TransfersNow
 from tiphys.service.operations import Operator
 from tiphys.service.sync_limits import SyncLimits
 from tiphys.service.templates import Templates
@@ -81,6 +82,7 @@ class Services:
     repeater: Repeater
     logs: Logs
     explainer: Explainer
+    transfers: TransfersNow
     templates: Templates
     crons: CronWorkflows
     dispatcher: Dispatcher

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +13,9 @@ from tiphys.cli.options import explain_options, get_options, logs_options, wait_
 from tiphys.cli.remote.connecting import Remote, with_server
 from tiphys.cli.writing import write
 from tiphys.errors import NotFound
+
+if TYPE_CHECKING:
+    from tiphys.cli.remote.moving import Asked
 
 _FIELDS = "metadata,items.metadata,items.spec,items.status"
 _NO_NODES = f"{_FIELDS}.phase,items.status.message,items.status.startedAt,items.status.finishedAt"
@@ -130,20 +133,40 @@ def watch(remote: Remote, name: str) -> None:
 def watch_one(remote: Remote, name: str) -> None:
     """Show a workflow until it ends: a live tree on a terminal, lines in a pipe."""
     from tiphys.cli import printing
+    from tiphys.cli.moving import TREE_SECONDS
+    from tiphys.cli.remote.moving import Asked, asked_every
     from tiphys.cli.render import Style
     from tiphys.cli.render.live import LiveTree
-    from tiphys.cli.render.plain import PlainLog
 
     workflow: dict[str, Any] = {}
+    moves = Asked(remote.workflows)
     if not sys.stdout.isatty():
-        log = PlainLog()
-        for workflow in remote.workflows.changes(name):
-            write("".join(f"{line}\n" for line in log.workflow(workflow, time.time())))
+        _write_lines(remote, name, moves)
         return
-    with LiveTree(time.time, Style(colour=remote.colour)) as tree:
+    style = Style(colour=remote.colour)
+    with asked_every(TREE_SECONDS, moves), LiveTree(time.time, style, notes=moves.notes) as tree:
         for workflow in remote.workflows.changes(name):
+            moves.see(workflow)
             tree.update(workflow)
     printing.failures(workflow)
+
+
+def _write_lines(remote: Remote, name: str, moves: Asked) -> None:
+    """Write a line for each change of a node, and now and then one for each long transfer."""
+    from tiphys.cli.moving import LINE_SECONDS
+    from tiphys.cli.remote.moving import asked_every
+    from tiphys.cli.render.plain import PlainLog
+    from tiphys.cli.render.times import clock
+
+    def tell() -> None:
+        now = clock(time.time())
+        write("".join(f"{now}  {line}\n" for line in moves.lines()))
+
+    log = PlainLog()
+    with asked_every(LINE_SECONDS, moves, tell):
+        for workflow in remote.workflows.changes(name):
+            moves.see(workflow)
+            write("".join(f"{line}\n" for line in log.workflow(workflow, time.time())))
 
 
 @click.command()
