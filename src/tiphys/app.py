@@ -347,9 +347,12 @@ class Local:
 
     def archived(self) -> Archived:
         """Return what has archived workflows done once more."""
+        from tiphys.service.adopting import Adopter
         from tiphys.service.archived import Archived
 
-        return Archived(self.shelf(), self.repeater, self.creator(), self.store)
+        runtime = choose_runtime(self.settings).name
+        adopter = Adopter(self.submitter, self.store, self.objects, runtime)
+        return Archived(self.shelf(), self.repeater, self.creator(), self.store, adopter)
 
     def runtime(self, row: RunRow) -> Runtime:
         """Return the runtime of one run: the one it was submitted for."""

@@ -92,9 +92,11 @@ def _services(home: Local, listening: Listening, health: Health) -> Services:
     from tiphys.api.audit import Audit
     from tiphys.api.metrics import Metrics
     from tiphys.api.services import Limits, Services
+    from tiphys.service.config_objects import ConfigObjects
     from tiphys.service.downloads import Downloads
     from tiphys.service.events import Dispatcher
     from tiphys.service.feed import Feed
+    from tiphys.service.moving import TransfersNow
     from tiphys.service.templates import Templates
     from tiphys.service.workflows import Workflows
 
@@ -123,6 +125,8 @@ def _services(home: Local, listening: Listening, health: Health) -> Services:
         operator=home.operator,
         repeater=home.repeater,
         logs=home.logs(),
+        explainer=home.explainer,
+        transfers=TransfersNow(home.settings.home / "runs", store),
         templates=Templates(objects),
         crons=home.crons,
         dispatcher=Dispatcher(objects, home.submitter, clock, runtime),
@@ -130,6 +134,7 @@ def _services(home: Local, listening: Listening, health: Health) -> Services:
         archived=home.archived(),
         downloads=Downloads(home.drivers),
         sync_limits=home.sync_limits(),
+        config=ConfigObjects(objects),
         forget=home.forget,
         forget_archived=home.forget_archived,
         metrics=Metrics(store.catalogue, about.version, (partial(_custom, health.metrics),)),

@@ -383,6 +383,15 @@ class Journal(Protocol):
         """Add a run with its first events, unowned. Raises Conflict if its name is taken."""
         ...
 
+    async def adopt(
+        self, row: RunRow, events: Sequence[Event], nodes: Sequence[tuple[NodeId, bytes]]
+    ) -> None:
+        """Keep the journal and node rows of an ended run as those of a retired one.
+
+        For a run that only the archive knows. One that is kept already, or lives, is left alone.
+        """
+        ...
+
     async def claim(self, run: RunId, owner: str) -> int | None:
         """Become the owner and return the new epoch; None if a living owner has it."""
         ...

@@ -238,6 +238,13 @@ def leaky(**common: Any) -> Workflow:
     return made
 
 
+def one_line(**common: Any) -> Workflow:
+    """Writes one line: Hera's logs are those of one frame."""
+    with Workflow(name="one-line", entrypoint="main", **common) as made:
+        Container(name="main", image="busybox", command=["sh", "-c", "echo ahoy"])
+    return made
+
+
 def endless(**common: Any) -> Workflow:
     """Ends when it is told to."""
     with Workflow(name="endless", entrypoint="main", **common) as made:

@@ -70,6 +70,20 @@ def test_what_waits_is_held_answered_and_let_go(away: Away) -> None:
     assert away.ok("resume", "ask") == ended
 
 
+def test_a_workflow_is_explained_as_in_the_home(away: Away) -> None:
+    steps = {"name": "main", "steps": [[{"name": "asked", "template": "ask"}]]}
+    steps["steps"].append([{"name": "after", "template": "ask"}])
+    away.ok("submit", away.home.file("why.json", workflow("why", steps, ASK)))
+    until(lambda: "asked" in away.ok("get", "why"), "it asks")
+    for words in (("why",), ("why", "asked"), ("why", "after"), ("why", "after", "-o", "json")):
+        assert away.ok("explain", *words) == away.home.ok("explain", *words)
+    assert "waits now:\n" in away.ok("explain", "why")
+    assert json.loads(away.ok("explain", "why", "asked", "-o", "json"))["node"]["type"] == "Suspend"
+    assert "did you mean asked?" in away.refused("explain", "why", "askd")
+    assert 'workflows.argoproj.io "none" not found' in away.refused("explain", "none")
+    away.ok("terminate", "why")
+
+
 def test_what_failed_is_retried_and_what_runs_is_ended(away: Away) -> None:
     source = 'test "{{workflow.parameters.leak}}" = no'
     leaky = workflow("leaky", shell("main", source))
@@ -108,7 +122,6 @@ def test_what_cannot_be_done_is_said_in_a_line(away: Away) -> None:
     assert "no workflow found" in away.refused("submit")
     assert "not found" in away.refused("get", "none")
     assert "not found" in away.refused("stop", "none")
-    assert "through a server yet" in away.refused("explain", "none")
     assert "cannot be reached" in away.refused("list", ARGO_SERVER="127.0.0.1:1")
     assert "with TLS" not in away.refused("list", ARGO_SERVER="127.0.0.1:1")
     assert "without TLS" in away.refused("list", ARGO_SECURE="true")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 from tests.e2e.driver import Home
@@ -42,6 +46,46 @@ def calls(name: str, of: str, cluster: bool = False) -> dict[str, Any]:
     """A template whose one step is in another one."""
     reference = {"name": of, "template": "main", "clusterScope": cluster}
     return {"name": name, "steps": [[{"name": "s", "templateRef": reference}]]}
+
+
+class Argos(BaseHTTPRequestHandler):
+    """Stands between the command line and a server, and knows only what Argo's server does."""
+
+    def pass_on(self) -> None:
+        """Answer as the server behind, but for paths that Argo does not have."""
+        body = self.rfile.read(int(self.headers.get("content-length") or 0))
+        if self.path.startswith("/api/tiphys/"):
+            self.reply(501, b'{"code":12,"message":"Not Implemented"}')
+            return
+        address: str = self.server.behind  # type: ignore[attr-defined]
+        with urlopen(Request(address + self.path, body or None, method=self.command)) as answer:
+            self.reply(answer.status, answer.read())
+
+    do_GET = do_POST = do_PUT = pass_on
+
+    def reply(self, status: int, body: bytes) -> None:
+        """Send an answer."""
+        self.send_response(status)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@contextlib.contextmanager
+def argos(away: Away) -> Iterator[str]:
+    """Yield the address of a server that has Argo's endpoints only."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Argos) as made:
+        made.behind = away.server.address  # type: ignore[attr-defined]
+        thread = threading.Thread(target=made.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"127.0.0.1:{made.server_port}"
+        finally:
+            made.shutdown()
+            thread.join()
 
 
 def test_a_schedule_is_made_with_what_the_options_change(away: Away) -> None:
@@ -96,13 +140,68 @@ def test_templates_and_schedules_of_files_are_kept_in_any_order(away: Away) -> N
 
 def test_what_a_server_cannot_keep_is_refused_before_anything_is_sent(away: Away) -> None:
     kept = away.home.file("kept.json", template("never"))
-    map_ = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "m"}}
-    said = away.refused("apply", kept, away.home.file("map.json", map_))
+    claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "m"}}
+    said = away.refused("apply", kept, away.home.file("claim.json", claim))
     assert "no way to keep this kind" in said
     assert "is run, not kept" in away.refused("apply", away.home.file("w.json", hello()))
     wrong = template("wrong", "WorkflowTemplate", calls("main", "nowhere"))
     assert "nowhere" in away.refused("apply", away.home.file("wrong.json", wrong))
     assert away.ok("template", "list", "-o", "name", "-l", "!x").split().count("never") == 0
+
+
+SETTINGS = {
+    "apiVersion": "v1",
+    "kind": "ConfigMap",
+    "metadata": {"name": "settings"},
+    "data": {"greeting": "good morning"},
+}
+LOGIN = {
+    "apiVersion": "v1",
+    "kind": "Secret",
+    "metadata": {"name": "login"},
+    "stringData": {"password": "hunter2"},
+}
+
+
+def greeter(name: str) -> dict[str, Any]:
+    """A workflow that says what a ConfigMap and a Secret hold."""
+    refs = (
+        ("GREETING", {"configMapKeyRef": {"name": "settings", "key": "greeting"}}),
+        ("PASSWORD", {"secretKeyRef": {"name": "login", "key": "password"}}),
+    )
+    main = shell("main", 'echo "$GREETING, $PASSWORD"')
+    main["script"]["env"] = [{"name": key, "valueFrom": source} for key, source in refs]
+    return workflow(name, main)
+
+
+def test_config_maps_and_secrets_are_kept_and_used(away: Away) -> None:
+    files = (away.home.file("map.json", SETTINGS), away.home.file("secret.json", LOGIN))
+    for said in ("created\n", "unchanged\n"):
+        first, second = away.ok("apply", *files).splitlines(keepends=True)
+        assert first == f"configmap/settings {said}"
+        # Whether a Secret has changed is not told.
+        assert second == f"secret/login {said.replace('unchanged', 'configured')}"
+    greeted = away.run("submit", away.home.file("greet.json", greeter("greet")), "--log")
+    assert "greet: good morning, hunter2\n" in greeted.out
+    beside = {**SETTINGS, "data": {"greeting": "good night"}}
+    file = away.home.file("both.json", greeter("greeted"))
+    done = away.run("submit", file, away.home.file("night.json", beside), "--log")
+    assert done.err == "ConfigMap settings configured on the server\n"
+    assert "greeted: good night, hunter2\n" in done.out
+    broken = {**LOGIN, "data": {"password": "no base!"}}
+    said = away.refused("apply", away.home.file("broken.json", broken))
+    assert said == (
+        'Error: Secret login: Secret "login": data: the value of "password" is not in base 64\n'
+    )
+
+
+def test_what_argos_server_cannot_keep_is_said_and_a_workflow_sent_without(away: Away) -> None:
+    files = (away.home.file("lonely.json", hello("lonely")), away.home.file("m.json", SETTINGS))
+    with argos(away) as address:
+        done = away.run("submit", *files, "-o", "name", ARGO_SERVER=address)
+        assert done.out == "lonely\n"
+        assert "no way to keep them: ConfigMap settings" in done.err
+        assert "it is Argo's server" in away.refused("apply", files[1], ARGO_SERVER=address)
 
 
 def test_templates_beside_a_workflow_are_sent_before_it(away: Away) -> None:

@@ -375,6 +375,32 @@ def test_a_memoized_resubmit_does_not_repeat_what_succeeded():
     assert node.children == [node_id("w2", "w2[1]")]
 
 
+def test_a_memoized_resubmit_reads_what_a_loop_yielded_before():
+    yields = {"outputs": {"parameters": [{"name": "o", "valueFrom": {"path": "/o"}}]}}
+    given = {"parameters": [{"name": "every", "value": "{{steps.a.outputs.parameters.o}}"}]}
+    main = {
+        "steps": [
+            [{"name": "a", "template": "good", "withItems": ["x", "y"]}],
+            [{"name": "b", "template": "bad", "arguments": given}],
+        ]
+    }
+    bad = job("bad", inputs={"parameters": [{"name": "every"}]})
+    fickle = Fickle("bad")
+
+    def say(job: JobSpec) -> Outcome:
+        told = Fickle.say(fickle, job)
+        return Outcome(code=told.code, parameters={"o": job.node_name[-2:-1]})
+
+    driver = Driver(admitted(text_of(main, job("good", **yields), bad)), say)
+    driver.to_end()
+    fickle.failing.clear()
+    fresh = taken_over(driver, fickle)
+    assert fresh.run.state.phase == "Succeeded"
+    node = fresh.run.state.find("w2[1].b")
+    assert node is not None
+    assert node.inputs.parameters[0].value == '["x","y"]'
+
+
 @pytest.mark.parametrize("seed", range(60))
 def test_a_memoized_resubmit_of_any_program_ends(seed):
     program = make(seed)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 NOBODY: Final = Principal("", "token")
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_CORE: Final = frozenset({"configmaps", "secrets", "pods/log", "events"})
 _SAFE: Final = frozenset({"GET", "HEAD"})
 
 
@@ -79,7 +80,9 @@ def refusal(who: Principal, need: Need, namespace: str) -> str:
     """Return what is said to one who may not."""
     if need.refusal:
         return need.refusal.replace("{namespace}", namespace)
-    group = "" if need.resource in {"configmaps", "pods/log", "events"} else "argoproj.io"
+    group = (
+        "" if need.resource in {"configmaps", "secrets", "pods/log", "events"} else "argoproj.io"
+    )
     kind = f"{need.resource}.{group}" if group else need.resource
     where = f'in the namespace "{namespace}"' if namespace else "at the cluster scope"
     return (

@@ -16,6 +16,9 @@ from tiphys.model.base import Json, JsonObject
 from tiphys.model.cron import CronWorkflow
 from tiphys.model.events import WorkflowEventBinding
 from tiphys.model.workflow import ClusterWorkflowTemplate, Workflow, WorkflowTemplate
+from tiphys.service.config_objects import Applied, Kept, KeptList
+from tiphys.service.explain import Explanation
+from tiphys.service.moving import Transfers
 
 _KINDS: Final = (
     Workflow,
@@ -24,6 +27,8 @@ _KINDS: Final = (
     CronWorkflow,
     WorkflowEventBinding,
 )
+_OURS: Final = (Explanation, Transfers, Kept, KeptList, Applied)
+"""What endpoints answer that Argo does not have."""
 _REF: Final = "#/components/schemas/{name}"
 _TYPES: Final[dict[str, JsonObject]] = {
     "string": {"type": "string"},
@@ -156,7 +161,7 @@ def _responses(endpoint: Endpoint) -> JsonObject:
 
 
 def _schemas() -> JsonObject:
-    _, found = msgspec.json.schema_components(_KINDS, ref_template=_REF)
+    _, found = msgspec.json.schema_components((*_KINDS, *_OURS), ref_template=_REF)
     schemas: JsonObject = {name: _plain(item) for name, item in found.items()}
     for kind in _KINDS:
         name = kind.__name__
@@ -228,7 +233,7 @@ _SMALL: Final[JsonObject] = {
 _COMPONENTS: Final = frozenset(
     {
         *_SMALL,
-        *(kind.__name__ for kind in _KINDS),
+        *(kind.__name__ for kind in (*_KINDS, *_OURS)),
         *(f"{kind.__name__}List" for kind in _KINDS),
     }
 )

@@ -126,13 +126,11 @@ class Endpoint:
     def label(self) -> str:
         """Return what metrics call it: the resource, a slash, and what is done."""
         words = [part for part in self.segments if part and not part.startswith("{")]
-        resource = (
-            words[2]
-            if words[:2] == ["api", "v1"] and len(words) > 2
-            else words[0]
-            if words
-            else "root"
-        )
+        match words:
+            case ["api", "v1", resource, *_] | ["api", resource, "v1", *_] | [resource, *_]:
+                pass
+            case _:
+                resource = "root"
         return f"{resource}/{self.handler.__name__}"
 
 

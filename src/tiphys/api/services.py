@@ -14,12 +14,15 @@ from tiphys.ports_server import Auth, Catalogue, Listed, Logins
 from tiphys.service.again import Repeater
 from tiphys.service.archive import Archive
 from tiphys.service.archived import Archived
+from tiphys.service.config_objects import ConfigObjects
 from tiphys.service.create import Creator
 from tiphys.service.cron import CronWorkflows
 from tiphys.service.downloads import Downloads
 from tiphys.service.events import Dispatcher
+from tiphys.service.explain import Explainer
 from tiphys.service.feed import Feed
 from tiphys.service.logs import Logs
+from tiphys.service.moving import TransfersNow
 from tiphys.service.operations import Operator
 from tiphys.service.sync_limits import SyncLimits
 from tiphys.service.templates import Templates
@@ -78,6 +81,8 @@ class Services:
     operator: Operator
     repeater: Repeater
     logs: Logs
+    explainer: Explainer
+    transfers: TransfersNow
     templates: Templates
     crons: CronWorkflows
     dispatcher: Dispatcher
@@ -85,6 +90,7 @@ class Services:
     archived: Archived
     downloads: Downloads
     sync_limits: SyncLimits
+    config: ConfigObjects
     forget: Callable[[RunRow, bool], Awaitable[None]]
     """Deletes a workflow; with the flag also if its artifacts cannot be deleted."""
     forget_archived: Callable[[Listed], Awaitable[None]]

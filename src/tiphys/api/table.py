@@ -8,9 +8,11 @@ from tiphys.api.routes import (
     again,
     archive,
     artifacts,
+    config_objects,
     crons,
     events,
     info,
+    ours,
     pages,
     streams,
     submit,
@@ -26,7 +28,7 @@ def every_route(open_metrics: bool = False) -> Routes:
     routes = Routes()
     for part in (
         *(workflows, submit, actions, again, streams, archive, templates, crons),
-        *(events, sync, artifacts, info, accounts),
+        *(events, sync, artifacts, info, accounts, ours, config_objects),
     ):
         part.register(routes)
     pages.register(routes, open_metrics)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import click
 
+from tiphys.cli.options import explain_options
 from tiphys.cli.session import Session, is_asynchronous, with_session, write
 
 
 @click.command()
-@click.argument("name")
-@click.argument("node", default="")
-@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text")
+@explain_options
 @with_session
 @is_asynchronous
 async def explain(session: Session, name: str, node: str, output: str) -> None:
@@ -22,12 +21,8 @@ async def explain(session: Session, name: str, node: str, output: str) -> None:
     import msgspec
 
     from tiphys.app import local
-    from tiphys.cli.render.story import render_story
+    from tiphys.cli.printing import story
 
     with local(session.settings) as home:
         found = await home.explainer.explain(session.namespace, name, node)
-    document = msgspec.to_builtins(found)
-    if output == "json":
-        write(msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n")
-    else:
-        write(render_story(document))
+    write(story(msgspec.to_builtins(found), output))

@@ -18,7 +18,7 @@ import click
 
 import tiphys
 from tiphys.client.settings import is_remote
-from tiphys.errors import TiphysError, UserError
+from tiphys.errors import TiphysError
 
 _OBJECTS: Final = 50_000
 """New objects between two looks for garbage: the usual 700 cost a short command a tenth of it."""
@@ -67,6 +67,7 @@ REMOTE: Final[dict[str, str]] = {
     "cp": "tiphys.cli.remote.artifacts:cp",
     "cron": "tiphys.cli.remote.keeping:cron",
     "delete": "tiphys.cli.remote.changing:delete",
+    "explain": "tiphys.cli.remote.reading:explain",
     "get": "tiphys.cli.remote.reading:get",
     "lint": "tiphys.cli.remote.linting:lint",
     "list": "tiphys.cli.remote.reading:list_",
@@ -145,7 +146,7 @@ class Verbs(click.Group):
         if target is None:
             return None
         if cmd_name not in LOCAL and not context.resilient_parsing and is_remote(sys.argv[1:]):
-            target = _remote(cmd_name)
+            target = REMOTE[cmd_name]
         module, name = target.split(":")
         command: click.Command = getattr(importlib.import_module(module), name)
         return _completed(command) if context.resilient_parsing else command
@@ -187,16 +188,6 @@ def cli(context: click.Context) -> None:
     """Carry out one verb; without one, say which there are."""
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
-
-
-def _remote(verb: str) -> str:
-    """Return a verb's command where a server is named. Raises UserError if it has none."""
-    if verb not in REMOTE:
-        raise UserError(
-            f"`tiphys {verb}` cannot be done through a server yet; without ARGO_SERVER and "
-            "--argo-server it is done in the home"
-        )
-    return REMOTE[verb]
 
 
 def main() -> None:

@@ -10,14 +10,14 @@ import sys
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from tiphys.cli.render.sizes import transfer
 from tiphys.cli.render.times import clock
 from tiphys.cli.session import write
 
 if TYPE_CHECKING:
-    from tiphys.service.moving import Meter, Moves, Moving
+    from tiphys.service.moving import Meter, Moves
 
 TREE_SECONDS = 1.0
 LINE_SECONDS = 10.0
@@ -25,9 +25,33 @@ _FIRST_SECONDS = 0.5
 _DRAW_SECONDS = 0.2
 
 
-def said(moving: Moving) -> str:
+class Told(Protocol):
+    """A transfer, here or on a server: an artifact, and bytes so far and in all."""
+
+    @property
+    def artifact(self) -> str:
+        """Return the artifact's name."""
+        ...
+
+    @property
+    def action(self) -> str:
+        """Return `loading` or `saving`."""
+        ...
+
+    @property
+    def moved_bytes(self) -> int:
+        """Return how much has moved."""
+        ...
+
+    @property
+    def total_bytes(self) -> int | None:
+        """Return how much there is, None if that is not known."""
+        ...
+
+
+def transfer_text(told: Told) -> str:
     """Return what is told of a transfer."""
-    return transfer(f"{moving.action} {moving.artifact}", moving.moved_bytes, moving.total_bytes)
+    return transfer(f"{told.action} {told.artifact}", told.moved_bytes, told.total_bytes)
 
 
 class Notes:
@@ -44,7 +68,9 @@ class Notes:
         now = time.monotonic()
         if now - self._looked_at >= TREE_SECONDS:
             self._looked_at = now
-            self._known = {key: said(moving) for key, (_, moving) in self._moves.now().items()}
+            self._known = {
+                key: transfer_text(moving) for key, (_, moving) in self._moves.now().items()
+            }
         return self._known
 
 
@@ -57,7 +83,7 @@ async def lines(moves: Moves, every_seconds: float = LINE_SECONDS) -> AsyncItera
             await asyncio.sleep(every_seconds)
             now = clock(time.time())
             for name, moving in moves.now().values():
-                write(f"{now}  {name}  {said(moving)}\n")
+                write(f"{now}  {name}  {transfer_text(moving)}\n")
 
     async with _beside(asyncio.create_task(tell())):
         yield

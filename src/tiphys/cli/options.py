@@ -94,6 +94,11 @@ get_options: Final = stacked(
     click.option("--node-field-selector", "selector", default="", help="Only these nodes."),
     click.option("--no-utf8", is_flag=True, help="Plain ASCII."),
 )
+explain_options: Final = stacked(
+    click.argument("name"),
+    click.argument("node", default=""),
+    click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text"),
+)
 logs_options: Final = stacked(
     click.argument("name"),
     click.argument("pod", required=False),

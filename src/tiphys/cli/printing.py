@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from typing import Any
 from tiphys.cli.render import ListStyle, Style, render_get, render_list
 from tiphys.cli.render.failures import failure_lines
 from tiphys.cli.render.output import to_json, to_names, to_yaml
+from tiphys.cli.render.story import render_story
 
 
 def one(workflow: dict[str, Any], output: str | None, style: Style) -> str:
@@ -36,6 +38,13 @@ def several(workflows: Sequence[dict[str, Any]], output: str | None, style: List
             return to_yaml(list(workflows))
         case _:
             return render_list(workflows, time.time(), style)
+
+
+def story(found: dict[str, Any], output: str) -> str:
+    """Return an explanation as text, or as JSON."""
+    if output != "json":
+        return render_story(found)
+    return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
 
 
 def failures(workflow: dict[str, Any]) -> None:

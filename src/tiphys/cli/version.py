@@ -24,7 +24,9 @@ def version(short: bool) -> None:
     machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
     for name, value in {
         "Argo Workflows": "" if is_argo else _ARGO,
+        "BuildDate": "1970-01-01T00:00:00Z" if is_argo else "",
         "GitCommit": f"tiphys-{tiphys.__version__}" if is_argo else "",
+        "GitTreeState": "clean" if is_argo else "",
         "GitTag": _ARGO if is_argo else "",
         "GoVersion": f"python{platform.python_version()}",
         "Compiler": platform.python_implementation().lower(),

@@ -16,6 +16,7 @@ from tiphys.client.settings import Place
 from tiphys.errors import (
     Conflict,
     Forbidden,
+    Impossible,
     NotFound,
     Permanent,
     TiphysError,
@@ -37,7 +38,7 @@ _KINDS: dict[int, type[TiphysError]] = {
     404: NotFound,
     409: Conflict,
     429: TooMuch,
-    501: Permanent,
+    501: Impossible,
     503: Transient,
 }
 

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from tiphys.client.http import Client, JsonObject, Query, part
+from tiphys.client.ours import ask
 from tiphys.errors import NotFound, Transient
 
 _PAGE = 500
 _AGAIN_SECONDS = 0.5
 _MOST_LOSSES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """An artifact on its way to or from a node; bytes so far and in all (None: not known)."""
+
+    artifact: str
+    action: str
+    moved_bytes: int
+    total_bytes: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +56,26 @@ class Workflows:
     def get(self, name: str) -> JsonObject:
         """Return a workflow with its nodes; `@latest` is the newest. Raises NotFound."""
         return self.client.ask("GET", self._path(name))
+
+    def explain(self, name: str, node: str = "") -> JsonObject:
+        """Return why a workflow, or a node of it, is as it is. Raises NotFound, UserError."""
+        return ask(self.client, "GET", f"{self._path(name)}/explain", {"node": node})
+
+    def transfers(self, name: str, nodes: Sequence[str]) -> dict[str, Transfer]:
+        """Return what moves now for the nodes of these ids, by id. Raises Impossible, NotFound."""
+        query = {"nodes": ",".join(nodes)}
+        items = ask(self.client, "GET", f"{self._path(name)}/transfers", query).get("items")
+        found = {}
+        for item in items if isinstance(items, list) else []:
+            if isinstance(item, dict):
+                moved, total = item.get("movedBytes"), item.get("totalBytes")
+                found[str(item.get("id"))] = Transfer(
+                    str(item.get("artifact") or ""),
+                    str(item.get("action") or ""),
+                    moved if isinstance(moved, int) else 0,
+                    total if isinstance(total, int) else None,
+                )
+        return found
 
     def create(self, workflow: JsonObject, dry_run: bool = False) -> JsonObject:
         """Create a workflow, or only check it, and return it. Raises UserError."""

@@ -41,6 +41,35 @@ def rebuild(state: State, program: Program) -> None:
     recount(state)
 
 
+def remember(state: State) -> None:
+    """Fill the frames of copied nodes that are fulfilled: what others read of them later.
+
+    The items of loops give outputs together, a Retry node those of its last attempt.
+    """
+    for node in state.nodes.values():
+        owner = state.nodes[node.owner] if node.owner is not None else None
+        if owner is None or owner.frame is None or not owner.fulfilled:
+            continue
+        if node.attempt is not None:
+            owner.frame.attempts.append(node.id)
+        elif node.hooked:
+            continue
+        elif owner.kind == "Steps":
+            owner.frame.cursor = max(owner.frame.cursor, int(node.call[1]))
+        elif node.item is not None:
+            slot = 0 if owner.kind == "TaskGroup" else int(node.call[2])
+            owner.frame.made.setdefault(slot, []).append(node.id)
+    for node in state.nodes.values():
+        if node.frame is not None and node.fulfilled:
+            _in_order(state, node.frame)
+
+
+def _in_order(state: State, frame: Frame) -> None:
+    frame.attempts.sort(key=lambda key: state.nodes[key].attempt or 0)
+    for made in frame.made.values():
+        made.sort(key=lambda key: state.nodes[key].item or 0)
+
+
 # ----------------------------------------------------------------------------------- counters
 
 

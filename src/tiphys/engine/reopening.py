@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tiphys.engine.evolve_nodes import EXECUTABLE, FRAMES, JOBS, depth_of
 from tiphys.engine.phases import FULFILLED
-from tiphys.engine.rebuilding import rebuild, rebuilt
+from tiphys.engine.rebuilding import rebuild, rebuilt, remember
 from tiphys.engine.state import Frame, Node, State
 from tiphys.messages import CopiedNode, NodeRebound, RunImported, RunReopened
 from tiphys.program import Program
@@ -77,6 +77,7 @@ def copy_in(state: State, program: Program, event: RunImported) -> None:
         if node.phase not in FULFILLED:
             _unsettle(program, node, event.at)
     rebuild(state, program)
+    remember(state)
     state.outputs.update(event.outputs)
     state.output_artifacts.update(event.output_artifacts)
     state.rebind = event.rebind
@@ -97,7 +98,8 @@ def _add(state: State, copy: CopiedNode, at: float) -> None:
         kind=added.kind,
         phase=added.phase,
         started_at=added.at,
-        finished_at=at if is_over else 0.0,
+        finished_at=(copy.finished_at or at) if is_over else 0.0,
+        host=copy.host,
         owner=added.owner,
         boundary=added.boundary,
         call=added.call,

@@ -89,7 +89,7 @@ class NodeAdded(Message, frozen=True, kw_only=True):
 class CopiedNode(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A node of an earlier run, as it stands in the run that goes on from it.
 
-    `items` are those of expanded loops, by slot.
+    `items` are those of expanded loops, by slot. `finished_at` is 0 where it is when it was copied.
     """
 
     node: NodeAdded
@@ -97,6 +97,8 @@ class CopiedNode(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     items: dict[int, tuple[Json, ...]] = {}
     memo: Memo | None = None
     settled: bool = False
+    finished_at: float = 0.0
+    host: str = ""
 
 
 class RunImported(Message, frozen=True, kw_only=True, omit_defaults=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -21,7 +22,7 @@ from tiphys.errors import Corrupt, NotFound, UserError
 from tiphys.expr.explain import nearest
 from tiphys.messages import Event, RunAdmitted
 from tiphys.model.ids import NodeId
-from tiphys.ports import Journal, Queries
+from tiphys.ports import Journal, Queries, RunRow
 
 _MOST_NAMES = 5
 
@@ -98,8 +99,14 @@ class Explainer:
 
         Raises NotFound, and UserError if several nodes have the name.
         """
-        row = await self.queries.find(namespace, name)
-        return explain(await self.journal.history(row.run), node)
+        return await self.of(await self.queries.find(namespace, name), node)
+
+    async def of(self, row: RunRow, node: str = "") -> Explanation:
+        """Return the same of a workflow that has been found. Raises as above.
+
+        A long journal takes seconds to be told, in a thread: others are answered meanwhile.
+        """
+        return await asyncio.to_thread(explain, await self.journal.history(row.run), node)
 
 
 def explain(events: Sequence[Event], node: str = "") -> Explanation:

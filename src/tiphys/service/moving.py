@@ -1,21 +1,32 @@
 """What the jobs of a run are loading and saving right now, for those who look at it.
 
-Read from the job directories, where the engine notes it; nothing of it is in the journal.
+Read from the job directories, where the engine notes it; nothing of it is in the journal. So it is
+known only on the machine where the jobs run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
+import msgspec
+
+from tiphys.errors import UserError
 from tiphys.executor.meter import Meter
 from tiphys.executor.moving import Moving, read_moving
 from tiphys.model.base import JsonObject
 from tiphys.model.ids import RunId
+from tiphys.ports import Queries, RunRow
 
-__all__ = ["Meter", "Moves", "Moving"]  # clients may not import the executor
+__all__ = ["Meter", "Moves", "Moving", "Transfer", "Transfers", "TransfersNow"]
 
 _BUSY = ("Pending", "Running")
+_ID: Final = re.compile(r"[a-zA-Z0-9][-a-zA-Z0-9._]{0,300}\Z")
+_MOST_IDS: Final = 1000
 
 
 class Moves:
@@ -43,3 +54,54 @@ class Moves:
             if moving is not None:
                 found[key] = (name, moving)
         return found
+
+
+class Transfer(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """An artifact on its way to or from a node; bytes so far and in all (None: not known).
+
+    `node` is the node's name, left out where nodes were asked for by their ids.
+    """
+
+    id: str
+    artifact: str
+    action: str
+    moved_bytes: int
+    total_bytes: int | None = None
+    node: str = ""
+
+
+class Transfers(msgspec.Struct, frozen=True):
+    """The transfers of a workflow that take long, at one moment."""
+
+    items: tuple[Transfer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TransfersNow:
+    """Looks at the transfers of runs whose jobs have their directories below `runs`."""
+
+    runs: Path
+    queries: Queries
+
+    async def of(self, row: RunRow, ids: Sequence[str] = ()) -> Transfers:
+        """Return what moves for a run: for the nodes of these ids, else for any.
+
+        With ids nothing but their directories is looked at, whatever the size of the workflow.
+        Raises UserError for what cannot be an id.
+        """
+        if row.done:
+            return Transfers(())
+        if len(ids) > _MOST_IDS or not all(map(_ID.match, ids)):
+            raise UserError(f"nodes are up to {_MOST_IDS} ids of nodes, with commas between")
+        moves = Moves(self.runs, row.run)
+        if ids:
+            moves.see({"id": key, "type": "Pod", "phase": "Running", "name": ""} for key in ids)
+        else:
+            moves.see([msgspec.json.decode(data) for data in await self.queries.nodes(row.run)])
+        found = await asyncio.to_thread(moves.now)
+        return Transfers(
+            tuple(
+                Transfer(key, item.artifact, item.action, item.moved_bytes, item.total_bytes, name)
+                for key, (name, item) in found.items()
+            )
+        )

@@ -42,7 +42,10 @@ async def apply(objects: Objects, namespace: str, document: JsonObject) -> JsonO
 async def applied(
     objects: Objects, namespace: str, document: JsonObject
 ) -> tuple[JsonObject, Verb]:
-    """Create an object or bring the one of its name up to date; tell which."""
+    """Create an object or bring the one of its name up to date; tell which.
+
+    Raises Conflict if the document names a version or uid that is not the present one.
+    """
     metadata = document.get("metadata")
     own = metadata if isinstance(metadata, dict) else {}
     ref = ObjectRef.of({**document, "metadata": {"namespace": namespace, **own}})
@@ -54,6 +57,8 @@ async def applied(
         try:
             after = await apply(objects, namespace, document)
         except Conflict:  # somebody, such as the engine, wrote meanwhile
+            if own.get("resourceVersion") or own.get("uid"):
+                raise  # or the file says which version it changes, and that is another one
             continue
         return after, "unchanged" if after == before else "configured"
 

@@ -57,6 +57,8 @@ class Overrides:
     runtime: str = "process"
     uid: str = ""
     """The uid of the object that the workflow is, if there is one already."""
+    created_at: float | None = None
+    """When it was created, in seconds since the epoch, if it was not just now."""
 
 
 def parse_parameters(texts: Iterable[str]) -> list[tuple[str, str]]:
@@ -231,7 +233,7 @@ class Submitter:
 
         Raises InvalidDocument and Unsupported, with places if `origin` is known.
         """
-        now = self.clock.now()
+        now = self.clock.now() if options.created_at is None else options.created_at
         try:
             asked = apply_options(workflow, options, documents)
             ready = named(asked, options.namespace, now, options.uid)

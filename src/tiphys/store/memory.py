@@ -94,6 +94,20 @@ class MemoryStore:
         self._memory.runs[row.run] = _Stored(fresh, 1 + len(more), commits)
         self._memory.shelf.put(fresh)
 
+    async def adopt(
+        self, row: RunRow, events: Sequence[Event], nodes: Sequence[tuple[NodeId, bytes]]
+    ) -> None:
+        """Keep the journal of a run that only the archive knows, as that of a retired one."""
+        if row.run in self._memory.runs or row.run in self._memory.retired:
+            return
+        first, rest = events[:1], events[1:]
+        commits = [(1, _ENCODER.encode([*first]))]
+        if rest:
+            commits.append((len(events), _ENCODER.encode([*rest])))
+        kept = replace(row, done=True, owner="", epoch=0)
+        stored = _Stored(kept, len(events), commits, nodes=dict(nodes))
+        self._memory.retired[row.run] = stored
+
     def _check_free(self, row: RunRow) -> None:
         """Raise Conflict if a run's name is taken."""
         name = (row.namespace, row.name)

@@ -6,10 +6,11 @@ is found. Called inside transactions of others.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from tiphys.errors import Conflict
-from tiphys.model.ids import RunId
+from tiphys.model.ids import NodeId, RunId
 from tiphys.ports import RunRow
 from tiphys.ports_database import Transaction
 
@@ -57,6 +58,34 @@ def bring_back(db: Transaction, run: RunId) -> bool:
     )
     db.execute("DELETE FROM retired_runs WHERE uid = ?", (run,))
     return True
+
+
+def adopt(
+    db: Transaction,
+    row: RunRow,
+    commits: Sequence[tuple[int, bytes]],
+    nodes: Sequence[tuple[NodeId, bytes]],
+) -> None:
+    """Enter a run that only the archive knows; no effect if it lives or is retired already.
+
+    `commits` are events with the number of the last one of each.
+    """
+    for table in ("runs", "retired_runs"):
+        if db.execute(f"SELECT 1 FROM {table} WHERE uid = ?", (row.run,)).fetchone():  # noqa: S608
+            return
+    for table in PARTS:
+        db.execute(f"DELETE FROM {table} WHERE run = ?", (row.run,))  # noqa: S608
+    place = (row.run, row.namespace, row.name, row.created_at)
+    db.execute(
+        f"INSERT INTO retired_runs ({_COLUMNS}) VALUES (?, ?, ?, ?, 0, ?, ?, 0, ?)",  # noqa: S608
+        (*place, row.runtime, commits[-1][0], row.summary),
+    )
+    texts = (row.run, row.document, row.extras)
+    db.execute("INSERT INTO run_texts VALUES (?, ?, ?)", texts)
+    events = [(row.run, last, data) for last, data in commits]
+    db.executemany("INSERT INTO events VALUES (?, ?, ?)", events)
+    rows = [(row.run, key, data) for key, data in nodes]
+    db.executemany("INSERT INTO nodes (run, node, data) VALUES (?, ?, ?)", rows)
 
 
 def forget(db: Transaction, run: RunId) -> None:

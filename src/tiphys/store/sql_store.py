@@ -10,7 +10,7 @@ import msgspec
 
 from tiphys.errors import Conflict, Corrupt, LostOwnership, NotFound, Permanent
 from tiphys.messages import Event, Input
-from tiphys.model.ids import RunId
+from tiphys.model.ids import NodeId, RunId
 from tiphys.ports import Changes, Clock, EndedRow, RunRow
 from tiphys.ports_database import Database, Transaction
 from tiphys.store import retired
@@ -100,6 +100,16 @@ class SqlStore:
 
         await self._database.write(work)
         self.catalogue.ring()
+
+    async def adopt(
+        self, row: RunRow, events: Sequence[Event], nodes: Sequence[tuple[NodeId, bytes]]
+    ) -> None:
+        """Keep the journal of a run that only the archive knows, as that of a retired one."""
+        first, rest = events[:1], events[1:]
+        commits = [(1, _ENCODER.encode([*first]))]
+        if rest:
+            commits.append((len(events), _ENCODER.encode([*rest])))
+        await self._database.write(lambda db: retired.adopt(db, row, commits, nodes))
 
     async def claim(self, run: RunId, owner: str) -> int | None:
         """Become the owner and return the new epoch; None if a living owner has it."""

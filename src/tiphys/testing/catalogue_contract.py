@@ -16,7 +16,7 @@ import pytest
 
 from tiphys.errors import Conflict, NotFound
 from tiphys.expr.selectors import parse_labels
-from tiphys.messages import RetryRequested, RunStarted
+from tiphys.messages import Event, RetryRequested, RunStarted
 from tiphys.model.base import JsonObject
 from tiphys.model.ids import NodeId, RunId
 from tiphys.ports import Changes, RunRow
@@ -324,6 +324,22 @@ class CatalogueContract:
             await stock.store.reopen(row.run, RetryRequested(at=5.0), b"{}")
         assert await stock.store.retired(row.run) == row
         assert (await stock.store.find("team", "a")).run == "another"
+
+    async def test_a_run_that_only_the_archive_knows_is_adopted_once(self, stock: Stock) -> None:
+        row = replace(row_of("a", created_at=7.0), done=True, extras=b'{"big":1}')
+        events: list[Event] = [first_of(row.run), RunStarted(at=1.0), RunStarted(at=2.0)]
+        for given in (events, events[:1]):
+            await stock.store.adopt(row, given, [(NodeId("a"), b'{"id":"a"}')])
+        assert await stock.store.retired(row.run) == row
+        assert await stock.store.load(row.run) == (None, events, 3)
+        assert await stock.store.nodes(row.run) == [b'{"id":"a"}']
+        with pytest.raises(NotFound):
+            await stock.store.find("team", "a")
+        await add(stock, row_of("b"))
+        await stock.store.adopt(row_of("b"), events, [])
+        assert (await stock.store.load(RunId("team-b")))[2] == 1
+        with pytest.raises(NotFound):
+            await stock.store.retired(RunId("team-b"))
 
     async def test_what_the_archive_forgets_cannot_come_back(self, stock: Stock) -> None:
         row = await retire(stock)

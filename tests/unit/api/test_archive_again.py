@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 from tests.unit.api.driver import NAMESPACE, served
@@ -149,10 +150,58 @@ async def test_who_may_not_create_does_not_retry(place, tmp_path):
     assert (await place.client.get(f"{BASE}/w")).status == 404
 
 
-async def test_one_of_which_only_the_document_is_there_is_refused_by_name(place, tmp_path):
-    uid = await failed_and_gone(place, tmp_path)
-    database = place.serving.home.store.database  # as an archive that Argo wrote
+async def without_its_journal(place):
+    """Leave only the documents in the archive, as Argo does, or a Tiphys of old."""
+    database = place.serving.home.store.database
     await database.write(lambda db: db.execute("DELETE FROM retired_runs"))
+
+
+async def test_one_of_which_only_the_document_is_there_goes_on_as_well(place, tmp_path):
+    uid = await failed_and_gone(place, tmp_path)
+    await without_its_journal(place)
+    before = (await place.client.get(f"{ARCHIVE}/{uid}")).json
+    (tmp_path / "here").touch()
+    answer = await place.client.put(f"{ARCHIVE}/{uid}/retry", BODY)
+    assert answer.status == 200, answer.body
+    await is_archived(place, uid)
+    found = (await place.client.get(f"{BASE}/w")).json
+    assert found["status"]["phase"] == "Succeeded"
+    assert found["metadata"]["uid"] == uid
+    assert found["metadata"]["creationTimestamp"] == before["metadata"]["creationTimestamp"]
+    assert ran(tmp_path) == ["a", "b-made", "b-made"]
+    now, then = found["status"]["nodes"], before["status"]["nodes"]
+    (a,) = [key for key, node in then.items() if node["displayName"] == "a"]
+    for field in ("startedAt", "finishedAt", "inputs", "outputs", "phase", "type", "children"):
+        assert now[a].get(field) == then[a].get(field)
+
+
+async def test_one_of_which_only_the_document_is_there_is_resubmitted_in_memoized_mode(
+    place, tmp_path
+):
+    uid = await failed_and_gone(place, tmp_path)
+    await without_its_journal(place)
+    (tmp_path / "there").touch()
+    body = {**BODY, "memoized": True, "parameters": ["file=there"]}
+    answer = await place.client.put(f"{ARCHIVE}/{uid}/resubmit", body)
+    assert answer.status == 200, answer.body
+    made = answer.json["metadata"]
+    await is_archived(place, made["uid"])
+    found = (await place.client.get(f"{BASE}/{made['name']}")).json
+    assert found["status"]["phase"] == "Succeeded"
+    assert ran(tmp_path) == ["a", "b-made", "b-made"]
+    assert (await place.client.get(f"{BASE}/w")).status == 404
+
+
+async def test_a_document_that_does_not_tell_enough_is_refused_by_name(place, tmp_path):
+    uid = await failed_and_gone(place, tmp_path)
+    await without_its_journal(place)
+    catalogue = place.serving.home.store.catalogue
+    item, document = await catalogue.listed(uid), await catalogue.archived(uid)
+    del document["status"]["nodes"]
+    database = place.serving.home.store.database
+    text = json.dumps(document)
+    update = f"UPDATE argo_archived_workflows SET workflow = {database.archived_json} WHERE uid = ?"
+    await database.write(lambda db: db.execute(update, (text, item.row.run)))
     for verb, body, word in (
         ("retry", {}, "cannot be retried"),
         ("resubmit", {"memoized": True}, "cannot be resubmitted in memoized mode"),
@@ -160,6 +209,7 @@ async def test_one_of_which_only_the_document_is_there_is_refused_by_name(place,
         answer = await place.client.put(f"{ARCHIVE}/{uid}/{verb}", {**BODY, **body})
         assert answer.status == 400
         assert word in answer.json["message"]
+        assert "its document has no nodes" in answer.json["message"]
     answer = await place.client.put(f"{ARCHIVE}/{uid}/resubmit", BODY)
     assert answer.status == 200
     await is_archived(place, answer.json["metadata"]["uid"])

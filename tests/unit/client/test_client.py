@@ -16,6 +16,7 @@ from tiphys.client.workflows import Workflows
 from tiphys.errors import (
     Conflict,
     Forbidden,
+    Impossible,
     NotFound,
     Permanent,
     TooMuch,
@@ -116,6 +117,19 @@ def test_a_line_or_the_environment_names_a_server(monkeypatch):
     assert (namespace_of(None), namespace_of("a")) == ("b", "a")
 
 
+def test_argos_server_does_not_know_our_paths_and_that_is_said(server, client):
+    server.line += [
+        (501, b'{"code":12,"message":"Not Implemented"}'),
+        (404, b'{"code":5,"message":"no such node"}'),
+    ]
+    workflows = Workflows(client, "team")
+    with pytest.raises(Impossible, match="it is Argo's server"):
+        workflows.explain("a", "b")
+    assert server.asked[0][1] == "/argo/api/tiphys/v1/workflows/team/a/explain?node=b"
+    with pytest.raises(NotFound, match="no such node"):
+        workflows.explain("a")
+
+
 def test_requests_are_what_the_server_reads(server, client):
     server.line += [(200, b'{"a": 1}')] * 2
     assert client.ask("GET", f"workflows/{part('a/b')}", {"x": True, "y": "", "z": "é"}) == {"a": 1}
@@ -136,7 +150,7 @@ def test_requests_are_what_the_server_reads(server, client):
         (409, Conflict),
         (429, TooMuch),
         (500, Permanent),
-        (501, Permanent),
+        (501, Impossible),
         (503, Transient),
         (302, UserError),
     ],

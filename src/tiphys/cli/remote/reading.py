@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tiphys.cli.filtering import list_options, test_of
-from tiphys.cli.options import get_options, logs_options, wait_options
+from tiphys.cli.options import explain_options, get_options, logs_options, wait_options
 from tiphys.cli.remote.connecting import Remote, with_server
 from tiphys.cli.writing import write
 from tiphys.errors import NotFound
+
+if TYPE_CHECKING:
+    from tiphys.cli.remote.moving import Asked
 
 _FIELDS = "metadata,items.metadata,items.spec,items.status"
 _NO_NODES = f"{_FIELDS}.phase,items.status.message,items.status.startedAt,items.status.finishedAt"
@@ -48,6 +51,20 @@ def get(remote: Remote, names: tuple[str, ...], **options: Any) -> None:
     style = tree_style(remote.colour, **options)
     for name in names:
         write(printing.one(remote.workflows.get(name), options["output"], style))
+
+
+@click.command()
+@explain_options
+@with_server
+def explain(remote: Remote, name: str, node: str, output: str) -> None:
+    """Tell why a workflow is as it is; with NODE, the whole story of that node.
+
+    NODE is a name, a display name or an id, also of a step or task that has not begun; @latest is
+    the newest workflow. All times are UTC.
+    """
+    from tiphys.cli.printing import story
+
+    write(story(remote.workflows.explain(name, node), output))
 
 
 @click.command()
@@ -116,20 +133,40 @@ def watch(remote: Remote, name: str) -> None:
 def watch_one(remote: Remote, name: str) -> None:
     """Show a workflow until it ends: a live tree on a terminal, lines in a pipe."""
     from tiphys.cli import printing
+    from tiphys.cli.moving import TREE_SECONDS
+    from tiphys.cli.remote.moving import Asked, asked_every
     from tiphys.cli.render import Style
     from tiphys.cli.render.live import LiveTree
-    from tiphys.cli.render.plain import PlainLog
 
     workflow: dict[str, Any] = {}
+    moves = Asked(remote.workflows)
     if not sys.stdout.isatty():
-        log = PlainLog()
-        for workflow in remote.workflows.changes(name):
-            write("".join(f"{line}\n" for line in log.workflow(workflow, time.time())))
+        _write_lines(remote, name, moves)
         return
-    with LiveTree(time.time, Style(colour=remote.colour)) as tree:
+    style = Style(colour=remote.colour)
+    with asked_every(TREE_SECONDS, moves), LiveTree(time.time, style, notes=moves.notes) as tree:
         for workflow in remote.workflows.changes(name):
+            moves.see(workflow)
             tree.update(workflow)
     printing.failures(workflow)
+
+
+def _write_lines(remote: Remote, name: str, moves: Asked) -> None:
+    """Write a line for each change of a node, and now and then one for each long transfer."""
+    from tiphys.cli.moving import LINE_SECONDS
+    from tiphys.cli.remote.moving import asked_every
+    from tiphys.cli.render.plain import PlainLog
+    from tiphys.cli.render.times import clock
+
+    def tell() -> None:
+        now = clock(time.time())
+        write("".join(f"{now}  {line}\n" for line in moves.lines()))
+
+    log = PlainLog()
+    with asked_every(LINE_SECONDS, moves, tell):
+        for workflow in remote.workflows.changes(name):
+            moves.see(workflow)
+            write("".join(f"{line}\n" for line in log.workflow(workflow, time.time())))
 
 
 @click.command()

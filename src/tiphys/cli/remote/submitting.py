@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from tiphys.cli.options import resubmit_options, retry_options
-from tiphys.cli.remote.applying import sent, template_things
 from tiphys.cli.remote.changing import named
 from tiphys.cli.remote.connecting import Remote, with_server
 from tiphys.cli.remote.reading import follow_logs, wait_for, watch_one
+from tiphys.cli.remote.things import (
+    Thing,
+    config_things,
+    is_config,
+    sent,
+    template_things,
+)
 from tiphys.cli.submit import (
     background_options,
     check_combination,
@@ -20,7 +26,7 @@ from tiphys.cli.submit import (
     options_of,
 )
 from tiphys.cli.writing import write
-from tiphys.errors import UserError
+from tiphys.errors import Impossible, UserError
 
 if TYPE_CHECKING:
     from tiphys.client.http import JsonObject
@@ -34,8 +40,9 @@ if TYPE_CHECKING:
 def submit(remote: Remote, files: tuple[str, ...], output: str | None, **values: Any) -> int:
     """Run the workflows of FILES on the server.
 
-    FILES are paths, URLs or "-" for standard input. Templates beside a workflow are kept on the
-    server first, unless others of their names are there. What else it refers to must be there.
+    FILES are paths, URLs or "-" for standard input. ConfigMaps, Secrets and templates beside a
+    workflow are kept on the server first, templates unless others of their names are there. What
+    else it refers to must be there.
     Without FILES, --from names what is stored: cronwf/NAME, wftmpl/NAME, cwftmpl/NAME.
     """
     check_combination(output, values)
@@ -58,22 +65,31 @@ def _submit_files(
     loaded = load_files(files, bool(values["strict"]))
     workflows = workflows_of(loaded)
     options = options_of(remote.namespace, values)
-    _say_what_is_not_sent(loaded)
     if not values["dry_run"] and not values["server_dry_run"]:
-        for thing, verb in sent(template_things(remote, loaded), replaces=False):
-            sys.stderr.write(f"{thing.kind} {thing.name} {verb} on the server\n")
+        _send_beside(remote, loaded)
     asked = [encode(apply_options(item, options, loaded.beside())) for item, _ in workflows]
     if values["dry_run"]:
         return asked
     return [remote.workflows.create(item, bool(values["server_dry_run"])) for item in asked]
 
 
-def _say_what_is_not_sent(loaded: Loaded) -> None:
-    """Say that workflows and templates are sent: there is no way for ConfigMaps and others."""
-    others = [item.label for _, item in [*loaded.crons, *loaded.others]]
-    if others and loaded.workflows:
-        said = "only workflows and templates are sent to a server"
-        sys.stderr.write(f"{said}, not {', '.join(others)}\n")
+def _send_beside(remote: Remote, loaded: Loaded) -> None:
+    """Send what stands beside workflows; say what cannot be sent, and go on without it."""
+    left = [item for _, item in [*loaded.crons, *loaded.others] if not is_config(item)]
+    things = config_things(remote, loaded)
+    try:
+        _send(things)
+    except Impossible:  # Argo's server; what it needs may be in its cluster
+        left += [item for _, item in loaded.others if is_config(item)]
+    if left:
+        names = ", ".join(f"{item.kind} {item.label}" for item in left)
+        sys.stderr.write(f"not sent, since this server has no way to keep them: {names}\n")
+    _send(template_things(remote, loaded))
+
+
+def _send(things: Sequence[Thing]) -> None:
+    for thing, verb in sent(things, replaces=False):
+        sys.stderr.write(f"{thing.kind} {thing.name} {verb} on the server\n")
 
 
 def _submit_stored(remote: Remote, values: dict[str, Any]) -> JsonObject:

@@ -96,14 +96,15 @@ def _attempt(run: Run, node: Node) -> None:
         hooked=node.hooked,
         on_exit=node.on_exit,
     )
-    values = _last_values(run, node, number)
+    values = last_values(number, run.node(frame.attempts[-1]) if number else None)
     try:
         add_node(run, place, run.template(node), node.inputs, number, values)
     except CallError as exc:
         finish(run, node, "Error", exc.message)
 
 
-def _last_values(run: Run, node: Node, number: int) -> dict[str, str | None]:
+def last_values(number: int, last: Node | None) -> dict[str, str | None]:
+    """Return the variables of attempt `number` that tell of the one before it, if there is one."""
     values: dict[str, str | None] = {
         "retries": str(number),
         "lastRetry.exitCode": "0",
@@ -111,8 +112,7 @@ def _last_values(run: Run, node: Node, number: int) -> dict[str, str | None]:
         "lastRetry.duration": "0",
         "lastRetry.message": "",
     }
-    if number and node.frame is not None:
-        last = run.node(node.frame.attempts[-1])
+    if last is not None:
         code = last.outputs.exit_code if last.outputs else None
         values["lastRetry.exitCode"] = code if code is not None else "0"
         values["lastRetry.status"] = last.phase
