@@ -196,6 +196,7 @@ COMMANDS = {
     "nothing to stop": (["stop"], "requires either selector or workflow; see `tiphys stop --help`"),
     "nothing to delete": (["delete"], "requires either a workflow or other argument"),
     "both filters": (["list", "--completed", "--running"], "cannot be used together"),
+    "no phase": (["list", "--status", "Failed,failed"], "--status failed: the phases are Pending,"),
     "both waits": (["submit", "w.yaml", "--wait", "--watch"], "--wait cannot be combined with"),
     "kinds": (["lint", "w.yaml", "--kinds", "pods"], "unknown kind: pods"),
 }

@@ -49,6 +49,8 @@ def test_a_cron_is_kept_shown_changed_and_removed(home: Home) -> None:
     home.ok("cron", "update", home.file("d.yaml", cron("nightly", "0 3 * * *")))
     assert "0 3 * * *" in home.ok("cron", "list")
     assert home.ok("cron", "list", "-o", "name") == "nightly\n"
+    (listed,) = json.loads(home.ok("cron", "list", "-o", "json"))
+    assert listed["spec"]["schedules"] == ["0 3 * * *"]
     assert home.ok("cron", "delete", "nightly") == ""
     assert home.ok("cron", "list", "-o", "name") == ""
     until(lambda: not home.engines(), "the engine ends when there is nothing left to wait for")

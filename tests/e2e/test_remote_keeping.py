@@ -147,6 +147,10 @@ def test_what_a_server_cannot_keep_is_refused_before_anything_is_sent(away: Away
     wrong = template("wrong", "WorkflowTemplate", calls("main", "nowhere"))
     assert "nowhere" in away.refused("apply", away.home.file("wrong.json", wrong))
     assert away.ok("template", "list", "-o", "name", "-l", "!x").split().count("never") == 0
+    names = away.ok("template", "list", "-o", "name").split()
+    documents = json.loads(away.ok("template", "list", "-o", "json"))
+    assert [document["metadata"]["name"] for document in documents] == names
+    assert away.ok("template", "list", "-o", "yaml").startswith("- ")
 
 
 SETTINGS = {

@@ -160,7 +160,7 @@ async def list_(session: Session, everywhere: bool, selector: str, output: str |
     """List CronWorkflows."""
     from tiphys.app import local
     from tiphys.cli.render.crons import Cron, render_crons
-    from tiphys.cli.render.output import to_names
+    from tiphys.cli.render.output import documents
     from tiphys.compile.triggers.due import next_run
     from tiphys.expr.labels import parse_labels
     from tiphys.model.codec import encode
@@ -169,11 +169,12 @@ async def list_(session: Session, everywhere: bool, selector: str, output: str |
     with local(session.settings) as home:
         found = await home.crons.list(None if everywhere else session.namespace)
     kept = [item for item in found if wanted.matches(item.metadata.labels)]
-    if output == "name":
-        write(to_names([dict(encode(item)) for item in kept]))
-        return
-    crons = [Cron(encode(item), next_run(item, now)) for item in kept]
-    write(render_crons(crons, now, everywhere))
+    encoded = [dict(encode(item)) for item in kept]
+    text = documents(encoded, output)
+    if text is None:
+        crons = [Cron(one, next_run(item, now)) for one, item in zip(encoded, kept, strict=True)]
+        text = render_crons(crons, now, everywhere)
+    write(text)
 
 
 @cron.command()

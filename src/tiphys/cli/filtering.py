@@ -14,6 +14,7 @@ from tiphys.cli.selecting import matcher, selector_option
 from tiphys.errors import UserError
 
 _AGE = re.compile(r"^(\d+)([smhd])$")
+_PHASES = ("Pending", "Running", "Succeeded", "Failed", "Error")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -38,6 +39,9 @@ def test_of(filters: dict[str, Any]) -> Callable[[dict[str, Any]], bool]:
         raise UserError("--completed and --running cannot be used together")
     for text in filter(None, (filters["since"], filters["older"])):
         _seconds(text)
+    for phase in filter(None, filters["status"].split(",")):
+        if phase not in _PHASES:
+            raise UserError(f"--status {phase}: the phases are {', '.join(_PHASES)}")
     matches = matcher(filters["labels"]) if filters["labels"] else None
     return lambda workflow: _wanted(workflow, {**filters, "matches": matches})
 

@@ -187,6 +187,6 @@ resubmit_options: Final = stacked(
 kept_options: Final = stacked(
     click.option("-A", "--all-namespaces", "everywhere", is_flag=True, help="Of all namespaces."),
     click.option("-l", "--selector", default="", help="Only those with these labels."),
-    click.option("-o", "--output", type=click.Choice(["wide", "name"])),
+    click.option("-o", "--output", type=OUTPUT),
 )
 """For lists of what is kept: templates, schedules."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from tiphys.cli.render import ListStyle, Style, render_get, render_list
 from tiphys.cli.render.failures import failure_lines
-from tiphys.cli.render.output import to_json, to_names, to_yaml
+from tiphys.cli.render.output import documents, to_json, to_names, to_yaml
 from tiphys.cli.render.story import render_story
 
 
@@ -29,15 +29,8 @@ def one(workflow: dict[str, Any], output: str | None, style: Style) -> str:
 
 def several(workflows: Sequence[dict[str, Any]], output: str | None, style: ListStyle) -> str:
     """Return a list of workflows as text."""
-    match output:
-        case "name":
-            return to_names(list(workflows))
-        case "json":
-            return to_json(list(workflows))
-        case "yaml":
-            return to_yaml(list(workflows))
-        case _:
-            return render_list(workflows, time.time(), style)
+    text = documents(list(workflows), output)
+    return render_list(workflows, time.time(), style) if text is None else text
 
 
 def story(found: dict[str, Any], output: str) -> str:

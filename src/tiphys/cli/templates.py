@@ -184,7 +184,7 @@ def _list(is_cluster: bool, word: str) -> click.Command:
     @is_asynchronous
     async def list_(session: Session, everywhere: bool, selector: str, output: str | None) -> None:
         from tiphys.app import local
-        from tiphys.cli.render.output import to_names
+        from tiphys.cli.render.output import documents
         from tiphys.cli.render.templates import render_templates
         from tiphys.expr.labels import parse_labels
         from tiphys.service.metadata import labels_of
@@ -194,7 +194,8 @@ def _list(is_cluster: bool, word: str) -> click.Command:
             place = None if everywhere else session.namespace
             found = await _templates(home).list(_kind(is_cluster), place)
         kept = [dict(item) for item in found if wanted.matches(labels_of(item))]
-        write(to_names(kept) if output == "name" else render_templates(kept, not is_cluster))
+        text = documents(kept, output)
+        write(render_templates(kept, not is_cluster) if text is None else text)
 
     return list_
 

@@ -163,7 +163,10 @@ class Client:
         said = str(error) or type(error).__name__
         hint = "is it running there? ARGO_SERVER or --argo-server says where"
         if "CERTIFICATE_VERIFY" in said:
-            hint = "--certificate-authority names the file of who signed it, -k does not check"
+            hint = (
+                "--certificate-authority names the file of who signed it (of a server of Tiphys"
+                " the file server/tls.crt in its home), -k does not check"
+            )
         elif "WRONG_VERSION" in said or "RECORD_LAYER" in said:
             hint = "it may serve without TLS: ARGO_SECURE=false"
         elif not place.secure and isinstance(error, HTTPException | ConnectionResetError):
@@ -180,6 +183,14 @@ def _word(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def _message(found: Json) -> str:
+    """Return what an answer says is wrong: a stream that never began has it one level deeper."""
+    inner = found.get("error") if isinstance(found, dict) else None
+    said = (inner if isinstance(inner, dict) else found) if isinstance(found, dict) else None
+    message = said.get("message") if isinstance(said, dict) else None
+    return message if isinstance(message, str) else ""
+
+
 def _error(status: int, body: bytes, address: str) -> TiphysError:
     """Return what an answer that is no success means."""
     text = body.decode("utf-8", "replace").strip()[:_MOST_SAID]
@@ -187,8 +198,7 @@ def _error(status: int, body: bytes, address: str) -> TiphysError:
         found = json.loads(body)
     except ValueError:
         found = None
-    if isinstance(found, dict) and isinstance(found.get("message"), str):
-        text = found["message"]
+    text = _message(found) or text
     text = text or f"{address} answers with status {status}"
     kind = _KINDS.get(status) or (UserError if status < 500 else Permanent)
     if kind is Unauthenticated:

@@ -23,6 +23,7 @@ from tiphys.compile.triggers.outcome import Outcome, is_noted, noted, submission
 from tiphys.controller.cron_ports import CronPorts
 from tiphys.errors import Conflict, NotFound, TiphysError
 from tiphys.model.cron import CronWorkflow
+from tiphys.model.times import time_text
 from tiphys.ports import DueRow, ObjectRef
 
 _log = logging.getLogger(__name__)
@@ -70,7 +71,8 @@ class DueTimes:
 
     async def _decide(self, reference: ObjectRef, row: DueRow, outcome: Outcome) -> DueRow:
         name = f"{reference.namespace}/{reference.name}"
-        _log.info("CronWorkflow %s at %d: %s %s", name, row.at, outcome.kind, outcome.reason)
+        due = time_text(row.at)
+        _log.info("CronWorkflow %s, due at %s: %s %s", name, due, outcome.kind, outcome.reason)
         return await self._ports.ledger.decide(row, msgspec.json.encode(outcome))
 
     async def _prune(self, uid: str) -> None:

@@ -86,7 +86,8 @@ class Feed:
     async def watch(self, wanted: Wanted, version: str) -> AsyncIterator[Change]:
         """Yield what there is, if no version is given, and then every change after that.
 
-        Raises UserError for a version that is none, or is too old.
+        Raises UserError for a version that is none, is too old, or that nothing has yet: of a home
+        that was put back to an earlier state, say.
         """
         after = _number(version)
         known: set[str] = set()
@@ -94,6 +95,7 @@ class Feed:
         try:
             await self._follow()
             if after:
+                await self._check(after)
                 known |= await self._matching(wanted, after)
             else:
                 after = self._last
@@ -108,6 +110,12 @@ class Feed:
             if not self._watchers and self._reader is not None:
                 self._reader.cancel()
                 self._reader = None
+
+    async def _check(self, after: int) -> None:
+        """Raise UserError if a version is ahead of everything there is."""
+        last = self._last if after <= self._last else await self._catalogue.number()
+        if after > last:
+            raise UserError(f"Too large resource version: {after}, current: {last}")
 
     async def _follow(self) -> None:
         """Start following, from now on, if nobody does."""

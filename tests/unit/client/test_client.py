@@ -156,8 +156,10 @@ def test_requests_are_what_the_server_reads(server, client):
     ],
 )
 def test_errors_are_told_by_their_status(server, client, status, kind):
-    server.line += [(status, b'{"code": 3, "message": "why"}'), (status, b"<p>no"), (status, b"")]
-    for said in ("why", "<p>no", f"status {status}"):
+    deeper = b'{"error": {"grpc_code": 5, "message": "of a stream"}}'
+    server.line += [(status, b'{"code": 3, "message": "why"}'), (status, deeper)]
+    server.line += [(status, b"<p>no"), (status, b"")]
+    for said in ("^why", "^of a stream", "^<p>no", f"status {status}"):
         with pytest.raises(kind, match=said) as caught:
             client.ask("GET", "info")
         assert type(caught.value) is kind

@@ -112,6 +112,13 @@ async def test_numbers_of_which_nothing_is_left_do_not_hold_a_watcher_up(stock):
     await watch.aclose()
 
 
+async def test_a_version_that_nothing_has_yet_is_refused(stock):
+    number = await stock.catalogue.number()
+    for version in (number + 1, 99_999_999):
+        with pytest.raises(UserError, match=f"Too large resource version: {version}, current"):
+            await anext(feed_of(stock).watch(Wanted(), str(version)))
+
+
 async def test_a_version_that_is_too_old_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(recording, "_KEPT", 2)
     monkeypatch.setattr(recording, "_SWEEP_EVERY", 1)

@@ -108,10 +108,11 @@ def _list(kind: Kind) -> click.Command:
     @kept_options
     @with_server
     def list_(remote: Remote, everywhere: bool, selector: str, output: str | None) -> None:
-        from tiphys.cli.render.output import to_names
+        from tiphys.cli.render.output import documents
 
         found = kind.stored(remote, everywhere).list(selector)
-        write(to_names([*found]) if output == "name" else kind.several(found, everywhere))
+        text = documents([*found], output)
+        write(kind.several(found, everywhere) if text is None else text)
 
     return list_
 

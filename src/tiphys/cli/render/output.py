@@ -29,3 +29,16 @@ def to_yaml(value: Json) -> str:
 def to_names(workflows: list[dict[str, Any]]) -> str:
     """Return the names, one a line."""
     return "".join(f"{workflow['metadata'].get('name', '')}\n" for workflow in workflows)
+
+
+def documents(found: list[dict[str, Any]], output: str | None) -> str | None:
+    """Return a list of documents as names, JSON or YAML; None if none of these is asked for."""
+    match output:
+        case "name":
+            return to_names(found)
+        case "json":
+            return to_json(found)
+        case "yaml":
+            return to_yaml([*found])
+        case _:
+            return None
