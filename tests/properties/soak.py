@@ -48,10 +48,13 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=10_000, help="programs for each property")
     parser.add_argument("--faults", type=int, default=500, help="seeds of faults for each test")
     parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--only", default="", help="only cases with this in their names")
     options = parser.parse_args()
     failed = 0
     with Pool(initializer=frequent_snapshots) as pool:
         for index, case in enumerate(CASES):
+            if options.only not in case.__name__:
+                continue
             count = options.seeds if case in PROPERTIES else options.faults
             began = time.perf_counter()
             work = ((index, seed) for seed in range(options.first, options.first + count))
