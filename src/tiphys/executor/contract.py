@@ -20,6 +20,7 @@ has one (reference/executor.md 2). Who writes, what, and when:
 | `ctr/main/exitcode` | launcher, last, by rename | decimal, no newline |
 | `volumes/<name>/` | engine, before the start | a volume that lives as long as the pod |
 | `argo/progress` | a pod's programs (sandbox) | `progress` of all its containers |
+| `ctr/<container>/engine.log` | podman, while it runs | its output, a line for each piece |
 | `shm/` | a pod's programs (sandbox) | `/dev/shm` of all its containers |
 | `outputs/` | engine, while capturing | packed artifacts on their way to the repository |
 | `moving` | engine, while a transfer takes long | JSON: which artifact, bytes so far and in all |
@@ -76,6 +77,7 @@ REPORT: Final = "report"
 VOLUMES: Final = "volumes"
 SHARED: Final = "argo"
 SHM: Final = "shm"
+ENGINE_LOG: Final = "engine.log"
 EVENTS: Final = "events"
 BELL: Final = "bell"
 ENDED: Final = "ended"
