@@ -35,12 +35,11 @@ class Blanks:
         self._own: Path | None = None
         self._lock = -1
         self._ready: list[str] = []
-        self._taken = 0
+        self._times = 0
         self._making: asyncio.Task[None] | None = None
 
     def take(self, directory: str) -> bool:
         """Move a blank to where there is nothing yet; tell whether there was one."""
-        self._taken += 1
         if not self._ready or os.path.lexists(directory):
             return False
         try:
@@ -50,11 +49,12 @@ class Blanks:
         return True
 
     def refill(self) -> None:
-        """Begin to make more if few are left: as many as there were jobs, since no more may come.
+        """Begin to make more if few are left: as many as it was asked to, since no more may come.
 
         Seldom, and then many: another thread with the interpreter's lock may be in the way.
         """
-        wanted = min(_MOST, self._taken - 1)
+        self._times += 1
+        wanted = min(_MOST, self._times - 1)
         if 4 * len(self._ready) < wanted and self._making is None:
             count = wanted - len(self._ready)
             self._making = asyncio.get_running_loop().create_task(self._make(count))

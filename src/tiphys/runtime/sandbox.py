@@ -187,9 +187,9 @@ class SandboxRuntime(LocalRuntime):
         if self._needed_root and self._new_roots.take(entry.layout.root):
             self._used.note(entry)
 
-    def _launched(self, entry: Entry) -> None:
-        super()._launched(entry)
-        if self._needed_root:
+    def _prepare_next(self) -> None:
+        super()._prepare_next()
+        if self._needed_root and not self._waiting:
             self._new_roots.refill()
 
     def _finish(self, entry: Entry, report: JobFinished | JobLost) -> None:

@@ -301,12 +301,16 @@ class Starting(Ending):
     def _launched(self, entry: Entry) -> None:
         if not entry.is_pod:
             self._tell_started(entry, self._clock.now())
-            if self.uses_blanks:
-                self._blanks.refill()
+            self._prepare_next()
             return
         if entry.spec.template.init_containers:
             self._reports.put(JobWaiting(entry.spec.id, "PodInitializing"))
         self._listen(entry)
+
+    def _prepare_next(self) -> None:
+        """Make ready what a next job will need; where jobs wait, processors have enough to do."""
+        if self.uses_blanks and not self._waiting:
+            self._blanks.refill()
 
     def _fail_start(self, entry: Entry, cause: BaseException) -> None:
         self._give()

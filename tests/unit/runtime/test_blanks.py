@@ -13,13 +13,13 @@ from tiphys.runtime.blanks import FOLDER, Blanks
 pytestmark = pytest.mark.anyio
 
 
-async def stocked(runs, fill=contract.fill_blank, jobs=3):
-    """Return blanks of which some wait, since some jobs have come without finding any."""
+async def stocked(runs, fill=contract.fill_blank, times=3):
+    """Return blanks that were asked so many times to have some."""
     blanks = Blanks(runs, fill)
-    taken = [blanks.take(str(runs / "run" / f"early-{i}")) for i in range(jobs)]
-    assert not any(taken)
-    blanks.refill()
-    await blanks.wait_until_made()
+    assert not blanks.take(str(runs / "run" / "early"))
+    for _ in range(times):
+        blanks.refill()
+        await blanks.wait_until_made()
     return blanks
 
 
@@ -28,7 +28,7 @@ def waiting(runs):
 
 
 async def test_nothing_is_made_for_a_single_job(tmp_path):
-    blanks = await stocked(tmp_path, jobs=1)
+    blanks = await stocked(tmp_path, times=1)
     assert not (tmp_path / FOLDER).exists()
     await blanks.close()
 
@@ -63,7 +63,7 @@ async def test_a_directory_that_is_there_is_not_replaced(tmp_path):
 
 
 async def test_more_are_made_when_few_are_left(tmp_path):
-    blanks = await stocked(tmp_path, jobs=9)
+    blanks = await stocked(tmp_path, times=9)
     count = len(waiting(tmp_path))
     for number in range(count):
         assert blanks.take(str(tmp_path / "run" / f"job-{number}"))
