@@ -137,7 +137,9 @@ def saying(world, name, script):
 
 
 def without_times(listing):
-    return [line.split()[:4] + line.split()[8:] for line in listing.splitlines()]
+    """Return mode, user, group and name; /proc has as many links as there are processes."""
+    lines = [line.split() for line in listing.splitlines()]
+    return [words[:1] + words[2:4] + words[8:] for words in lines]
 
 
 @needs_sandbox
