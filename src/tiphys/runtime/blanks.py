@@ -69,6 +69,8 @@ class Blanks:
         await self.wait_until_made()
         if self._own is not None:
             await asyncio.to_thread(remove_tree, str(self._own))
+            with suppress(OSError):  # another runtime has some
+                self._parent.rmdir()
         self._forget()
 
     def _forget(self) -> None:

@@ -84,7 +84,7 @@ async def test_a_blank_that_somebody_removed_is_none(tmp_path):
 async def test_nothing_is_left_when_it_is_closed(tmp_path):
     blanks = await stocked(tmp_path)
     await blanks.close()
-    assert os.listdir(tmp_path / FOLDER) == []
+    assert not (tmp_path / FOLDER).exists()
 
 
 async def test_only_what_a_dead_engine_left_is_removed(tmp_path):
