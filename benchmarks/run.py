@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from benchmarks import workloads
+from benchmarks.bare import equal
 from benchmarks.engine import engine_costs
 from benchmarks.language import language_costs
 from benchmarks.locks import lock_costs
@@ -105,8 +106,10 @@ def workload(folder: Path, steps: int, is_chain: bool) -> Iterator[Measured]:
     file = workloads.makefile(folder, steps, is_chain)
     by_make = seconds(["make", "-j2", "-f", str(file)], 2)
     yield Measured(f"{steps:,} x true, {shape}, make -j2", by_make)
-    bare = seconds(workloads.bwrap_loop(steps)) if shutil.which("bwrap") else None
-    if bare is not None:
+    bare = None
+    if shutil.which("bwrap"):
+        alone = workloads.loop(steps, equal(folder / "bare", ["true"]))
+        bare = seconds(alone)
         yield Measured(f"{steps:,} x true, bwrap in a loop", bare)
     write = workloads.chain if is_chain else workloads.fan_out
     flow = write(folder, steps)

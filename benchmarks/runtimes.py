@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import resource
-import shlex
 import statistics
 import subprocess
 import time
@@ -18,13 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from benchmarks.bare import equal, job_of, least
 from benchmarks.measure import CommandError, Measured
-from benchmarks.workloads import BWRAP
 from tiphys.artifacts.registry import Drivers
 from tiphys.messages import JobFinished, JobSpec
-from tiphys.model.containers import Container
-from tiphys.model.ids import NodeId, RunId
-from tiphys.model.templates import Template
+from tiphys.model.ids import RunId
 from tiphys.runtime.local import LocalRuntime
 from tiphys.runtime.process import ProcessRuntime
 from tiphys.runtime.sandbox import SandboxRuntime, available
@@ -33,6 +30,8 @@ from tiphys.testing.runtime_contract import SystemClock
 PODS: Final = 100
 CONTAINERS: Final = 10
 AIM: Final = 1.3
+_UNCOUNTED: Final = 2
+"""The first ones make what is kept for the others."""
 _RUN: Final = RunId("bench")
 _DATE: Final = ("date", "+%s.%N")
 _UPTIME: Final = ("cat", "/proc/uptime")
@@ -41,13 +40,13 @@ _UPTIME: Final = ("cat", "/proc/uptime")
 
 @dataclass(frozen=True)
 class Rival:
-    """A runtime, and the command that starts the same program without it.
+    """A runtime, and the commands that start the same program without it; the first one counts.
 
     `program` prints the time of `clock`, in seconds, as the first word.
     """
 
     runtime: LocalRuntime
-    bare: Sequence[str]
+    bare: Mapping[str, Sequence[str]]
     program: Sequence[str] = _DATE
     clock: Callable[[], float] = time.time
     image: str = "busybox"
@@ -58,13 +57,13 @@ def runtime_costs(folder: Path) -> Iterator[Measured]:
     """Yield what each runtime takes from ready to running, and for the whole pod."""
     drivers, clock = Drivers({"local": {"root": folder / "artifacts"}}), SystemClock()
     process = ProcessRuntime(folder / "process", drivers, clock)
-    yield from _compared("process", "bare process", Rival(process, _DATE), PODS)
+    yield from _compared("process", Rival(process, {"bare process": _DATE}), PODS)
     if (problem := available()) is not None:
         raise CommandError(problem)
     sandbox = SandboxRuntime(folder / "sandbox", drivers, clock)
-    words = (*shlex.split(BWRAP.removesuffix(" true")), *_DATE)
-    yield from _compared("sandbox", "bare bwrap", Rival(sandbox, words), PODS)
-    yield from _compared("container", "podman run", _podman(folder, drivers), CONTAINERS)
+    bare = {"bare bwrap": equal(folder / "bare", _DATE), "the least bwrap": least(_DATE)}
+    yield from _compared("sandbox", Rival(sandbox, bare), PODS)
+    yield from _compared("container", _podman(folder, drivers), CONTAINERS)
 
 
 def _podman(folder: Path, drivers: Drivers) -> Rival:
@@ -81,21 +80,26 @@ def _podman(folder: Path, drivers: Drivers) -> Rival:
     setup = EngineSetup(found, environ())
     made = ContainerRuntime(folder / "container", drivers, SystemClock(), engine=setup)
     words = (*client(found), "run", "--rm", IMAGE, *_UPTIME)
-    return Rival(made, words, _UPTIME, _since_boot, IMAGE, environ())
+    return Rival(made, {"podman run": words}, _UPTIME, _since_boot, IMAGE, environ())
 
 
 def _since_boot() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-def _compared(name: str, baseline: str, rival: Rival, count: int) -> Iterator[Measured]:
-    ours, bare = asyncio.run(_in_turns(rival, count))
-    yield Measured(
-        f"{name}: ready to running", 1e3 * ours.start, "ms", 1e3 * bare.start, baseline, AIM
-    )
-    yield Measured(f"{name}: the whole pod", 1e3 * ours.whole, "ms", 1e3 * bare.whole, baseline)
-    if name == "process":  # bubblewrap and podman leave processes that nobody counts
-        yield Measured(f"{name}: processor time", 1e3 * ours.busy, "ms", 1e3 * bare.busy, baseline)
+def _compared(name: str, rival: Rival, count: int) -> Iterator[Measured]:
+    ours, *others = asyncio.run(_in_turns(rival, count))
+    for (baseline, _), bare, aim in zip(rival.bare.items(), others, (AIM, None), strict=False):
+        ratios = (
+            ("ready to running", ours.start, bare.start),
+            ("the whole pod", ours.whole, bare.whole),
+        )
+        for what, mine, yours in ratios:
+            goal = aim if what == "ready to running" else None
+            yield Measured(f"{name}: {what}", 1e3 * mine, "ms", 1e3 * yours, baseline, goal)
+        if name == "process":  # bubblewrap and podman leave processes that nobody counts
+            busy = f"{name}: processor time"
+            yield Measured(busy, 1e3 * ours.busy, "ms", 1e3 * bare.busy, baseline)
 
 
 @dataclass(frozen=True)
@@ -107,18 +111,19 @@ class _Cost:
     busy: float
 
 
-async def _in_turns(rival: Rival, count: int) -> tuple[_Cost, _Cost]:
-    """Return what the runtime and the bare tool cost, started in turns."""
-    samples: tuple[list[_Cost], list[_Cost]] = ([], [])
+async def _in_turns(rival: Rival, count: int) -> list[_Cost]:
+    """Return what the runtime and each bare tool cost, started in turns."""
+    samples: list[list[_Cost]] = [[] for _ in range(1 + len(rival.bare))]
     try:
-        for number in range(-1, count):  # the first makes what is kept for the others
-            pair = await _by_runtime(rival, number + 1), _bare(rival)
+        for number in range(-_UNCOUNTED, count):
+            turn = [await _by_runtime(rival, number + _UNCOUNTED)]
+            turn += [_bare(rival, words) for words in rival.bare.values()]
             if number >= 0:
-                samples[0].append(pair[0])
-                samples[1].append(pair[1])
+                for known, cost in zip(samples, turn, strict=True):
+                    known.append(cost)
     finally:
         await rival.runtime.close()
-    return _middle(samples[0]), _middle(samples[1])
+    return [_middle(known) for known in samples]
 
 
 def _middle(samples: list[_Cost]) -> _Cost:
@@ -130,7 +135,7 @@ def _middle(samples: list[_Cost]) -> _Cost:
 
 
 async def _by_runtime(rival: Rival, number: int) -> _Cost:
-    job, busy = _job(rival, number), _busy()
+    job, busy = job_of(rival.image, rival.program, number), _busy()
     began, at = time.perf_counter(), rival.clock()
     await rival.runtime.start(job)
     done = await _finished(rival.runtime, job)
@@ -148,12 +153,12 @@ async def _finished(runtime: LocalRuntime, job: JobSpec) -> JobFinished:
     raise CommandError(f"nothing was heard of a job of {runtime.name}")
 
 
-def _bare(rival: Rival) -> _Cost:
+def _bare(rival: Rival, words: Sequence[str]) -> _Cost:
     busy, began, at = _busy(), time.perf_counter(), rival.clock()
-    done = subprocess.run(rival.bare, capture_output=True, env=rival.environ, check=False)
+    done = subprocess.run(words, capture_output=True, env=rival.environ, check=False)
     whole = time.perf_counter() - began
     if done.returncode:
-        raise CommandError(f"{rival.bare[0]}: {done.stderr.decode(errors='replace')[-200:]}")
+        raise CommandError(f"{words[0]}: {done.stderr.decode(errors='replace')[-200:]}")
     return _Cost(float(done.stdout.split()[0]) - at, whole, _busy() - busy)
 
 
@@ -161,17 +166,3 @@ def _busy() -> float:
     """Return the processor's seconds for this process and those it has waited for."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(item.ru_utime + item.ru_stime for item in used)
-
-
-def _job(rival: Rival, number: int) -> JobSpec:
-    words = tuple(rival.program)
-    return JobSpec(
-        id=NodeId(f"bench-{number}"),
-        run=_RUN,
-        workflow="bench",
-        namespace="default",
-        node_name=f"bench-{number}",
-        pod_name=f"bench-{number}",
-        template=Template(name="date", container=Container(image=rival.image, command=words)),
-        key_prefix=f"bench/{number}",
-    )

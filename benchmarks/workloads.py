@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import json
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 STEP = "nothing"
-
-# What a private root for a step takes at least; the sandbox runtime does this and more.
-BWRAP = (
-    "bwrap --ro-bind /usr /usr --symlink usr/bin /bin --symlink usr/lib /lib"
-    " --symlink usr/lib64 /lib64 --tmpfs /tmp --proc /proc --dev /dev"
-    " --unshare-pid --unshare-ipc --unshare-uts --die-with-parent true"
-)
 
 
 def hello(folder: Path) -> Path:
@@ -45,9 +40,10 @@ def makefile(folder: Path, count: int, is_chain: bool) -> Path:
     return path
 
 
-def bwrap_loop(count: int) -> list[str]:
-    """Return a command that does it with bubblewrap alone, one after the other."""
-    return ["sh", "-c", f"i=0; while [ $i -lt {count} ]; do {BWRAP}; i=$((i + 1)); done"]
+def loop(count: int, words: Sequence[str]) -> list[str]:
+    """Return a command that runs another one so many times, one after the other."""
+    script = f"i=0; while [ $i -lt {count} ]; do {shlex.join(words)}; i=$((i + 1)); done"
+    return ["sh", "-c", script]
 
 
 def _container() -> dict[str, Any]:

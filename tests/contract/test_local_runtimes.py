@@ -341,6 +341,28 @@ async def test_many_jobs_that_cannot_start_all_fail(world):
             assert (await here.wait(JobFinished, job.id)).outputs.exit_code == "64"
 
 
+async def test_a_directory_of_which_an_engine_made_no_more_is_used(world):
+    job = job_of(world, "early", Act(says="ran"), capture_result=True)
+    place = contract.job_directory(world.root / "runs", job)
+    os.makedirs(place)
+    contract.fill_blank(place)
+    async with Session(world, world.open()) as here:
+        assert (await here.run(job)).outputs.result == "ran"
+    assert b"early" in Path(place, contract.TEMPLATE).read_bytes()
+
+
+async def test_jobs_that_begin_in_made_directories_are_told_apart(world):
+    async with Session(world, world.open(slots=2)) as here:
+        jobs = [job_of(world, f"n{i}", Act(says=str(i)), capture_result=True) for i in range(30)]
+        for job in jobs:
+            await here.runtime.start(job)
+        done = [await here.wait(JobFinished, job.id) for job in jobs]
+        logs = [b"".join([p async for p in here.runtime.logs(RUN, j.id, False)]) for j in jobs]
+    assert [item.outputs.result for item in done] == [text.decode() for text in logs]
+    assert logs == [str(number).encode() for number in range(30)]
+    assert not (world.root / "runs/.blank").exists()
+
+
 async def test_a_forgotten_job_can_run_again(world):
     async with Session(world, world.open()) as here:
         job = shell(world, "again", "echo x")

@@ -9,10 +9,12 @@ from msgspec.structs import replace
 from tests.contract.test_runtimes import RealWorld, left_over, needs_sandbox
 
 from tiphys.messages import JobFinished, JobWaiting
+from tiphys.runtime import used_roots
 from tiphys.runtime.placing import unmet
 from tiphys.runtime.process import ProcessRuntime
 from tiphys.runtime.sandbox import SandboxRuntime
 from tiphys.runtime.setup import Setup
+from tiphys.runtime.used_roots import UsedRoots
 from tiphys.testing.runtime_contract import Act, ManualClock, Session, job_of
 
 pytestmark = pytest.mark.anyio
@@ -122,6 +124,66 @@ async def test_an_untouched_root_goes_to_the_next_job(sandbox):
         assert (await here.run(second)).outputs.result == "b"
         assert not root_of(sandbox, first).exists()
         assert root_of(sandbox, second).stat().st_ino == number
+
+
+CHANGES = "echo secret > /tmp/left"
+LOOK = "cd / && ls -lan . home mnt root run srv tmp var var/* && cat /tmp/left; true"
+
+
+def saying(world, name, script):
+    job = job_of(world, name, Act(), capture_result=True)
+    main = replace(job.template.container, args=(script,))
+    return replace(job, template=replace(job.template, container=main))
+
+
+def without_times(listing):
+    """Return mode, user, group and name; /proc has as many links as there are processes."""
+    lines = [line.split() for line in listing.splitlines()]
+    return [words[:1] + words[2:4] + words[8:] for words in lines]
+
+
+@needs_sandbox
+async def test_a_root_made_in_advance_looks_as_if_bubblewrap_had_made_it(sandbox):
+    async with Session(sandbox, sandbox.open()) as here:
+        made = await here.run(saying(sandbox, "made", f"{LOOK}; {CHANGES}"))
+        for name in "bcd":
+            await here.run(saying(sandbox, name, CHANGES))
+            await here.runtime._new_roots.wait_until_made()
+        ready = {path.stat().st_ino for path in (sandbox.root / "runs/.blank").glob("*/*")}
+        job = saying(sandbox, "look", LOOK)
+        looked = await here.run(job)
+        assert root_of(sandbox, job).stat().st_ino in ready
+        assert without_times(looked.outputs.result) == without_times(made.outputs.result)
+        assert "srv" in looked.outputs.result
+
+
+@needs_sandbox
+async def test_a_root_that_nobody_touched_for_long_is_looked_at_in_short(sandbox, monkeypatch):
+    monkeypatch.setattr(used_roots, "_CLOCK_NS", -(10**12))  # all that is older than the end
+    long_looks = []
+    whole = UsedRoots._is_as_made
+    monkeypatch.setattr(
+        UsedRoots, "_is_as_made", lambda self, root: long_looks.append(root) or whole(self, root)
+    )
+    async with Session(sandbox, sandbox.open()) as here:
+        jobs = [job_of(sandbox, name, Act()) for name in "abcd"]
+        for job in jobs:
+            await here.run(job)
+        assert [root_of(sandbox, job).exists() for job in jobs] == [False, False, False, True]
+    assert long_looks == [str(root_of(sandbox, jobs[0]))]
+
+
+@needs_sandbox
+@pytest.mark.parametrize("trace", [CHANGES, "rm /bin && ln -s usr/bin /bin"])
+async def test_the_short_look_sees_every_change(sandbox, monkeypatch, trace):
+    monkeypatch.setattr(used_roots, "_CLOCK_NS", 0)
+    monkeypatch.setattr(UsedRoots, "_is_as_made", lambda _, root: root.endswith("wf-a/root"))
+    async with Session(sandbox, sandbox.open()) as here:
+        await here.run(job_of(sandbox, "a", Act()))
+        changed, after = saying(sandbox, "b", trace), job_of(sandbox, "c", Act())
+        await here.run(changed)
+        await here.run(after)
+        assert root_of(sandbox, changed).exists()
 
 
 @needs_sandbox

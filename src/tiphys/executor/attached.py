@@ -9,6 +9,10 @@ SIGTERM becomes SIGNAL, other signals stay what they are. A second process, the 
 container if this one is killed. FOLDER gets `up` when the container runs, and `oom` if it was ended
 for its memory; LOG gets a word on why it could not be started, where NAME is the command. ENGINE is
 podman's command if its service is ours to start again, else "-".
+
+FOLDER/engine.log, if there is one when the container has been started, is what podman keeps of the
+output. It is whole; podman's attached stream now and then lacks what a command said that ended at
+once (seen with 4.3). So with the file the stream only says when to look into it.
 """
 
 from __future__ import annotations
@@ -20,7 +24,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -34,6 +38,10 @@ _LOST_SECONDS: Final = 60.0
 _PAUSE_SECONDS: Final = 0.05
 _START_SECONDS: Final = 0.5
 _ENTER_SECONDS: Final = 5.0
+_SETTLE_SECONDS: Final = 10.0
+_LONGEST_PAUSE_SECONDS: Final = 1.0
+_UNSETTLED: Final = ("stopped", "stopping", "removing")
+_NOT_NOW: Final = "container state improper"
 _NO_COMMAND: Final = (b"ERROR (catatonit", b"[FATAL tini")
 _LAST_BYTES: Final = 4096
 _NOT_THERE: Final = ("not found", "no such file or directory")
@@ -133,11 +141,10 @@ def _joined(content: bytes) -> bytes:
     return done
 
 
-class Frames:
-    """Splits docker's stream into (1 for output or 2 for errors, bytes)."""
+class Output:
+    """Where a container's output goes; knows its last words."""
 
-    def __init__(self, rest: bytes) -> None:
-        self._rest = rest
+    def __init__(self) -> None:
         self._last = b""
 
     @property
@@ -145,25 +152,57 @@ class Frames:
         """Whether the last words are those of the container's init about a missing command."""
         return self._last.rstrip().rpartition(b"\n")[2].startswith(_NO_COMMAND)
 
-    def take(self, piece: bytes) -> Iterator[tuple[int, bytes]]:
-        """Yield the frames that are whole now."""
+    def put(self, target: int, text: bytes) -> None:
+        """Write to 1 for output or 2 for errors."""
+        # docker's tini says it in several pieces.
+        self._last = (self._last + text)[-_LAST_BYTES:] if target == 2 else b""
+        done = 0
+        while done < len(text):
+            done += os.write(target, text[done:])
+
+
+class Frames:
+    """Splits docker's stream: a head that says where to and how long, then bytes."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._rest = b""
+
+    def take(self, piece: bytes) -> None:
+        """Put the frames that are whole now."""
         self._rest += piece
         while len(self._rest) >= _HEAD_BYTES:
             end = _HEAD_BYTES + int.from_bytes(self._rest[4:_HEAD_BYTES], "big")
             if len(self._rest) < end:
                 return
-            target, text = (2 if self._rest[0] == 2 else 1), self._rest[_HEAD_BYTES:end]
+            self._output.put(2 if self._rest[0] == 2 else 1, self._rest[_HEAD_BYTES:end])
             self._rest = self._rest[end:]
-            # docker's tini says it in several pieces.
-            self._last = (self._last + text)[-_LAST_BYTES:] if target == 2 else b""
-            yield target, text
 
 
-def _put(frames: Frames, piece: bytes) -> None:
-    for target, text in frames.take(piece):
-        done = 0
-        while done < len(text):
-            done += os.write(target, text[done:])
+class LogFile:
+    """What podman keeps: a line for each piece, `<time> <stdout or stderr> <F or P> <text>`.
+
+    P says that the line in the output goes on. Source: conmon, src/ctr_logging.c; Kubernetes'
+    format of logs.
+    """
+
+    def __init__(self, path: str, output: Output) -> None:
+        """Open the file. Raises OSError if there is none."""
+        self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._output = output
+        self._rest = b""
+
+    def copy(self) -> bool:
+        """Put all that is new; tell whether anything was."""
+        is_new = False
+        while piece := os.read(self._fd, _PIECE_BYTES):
+            is_new = True
+            *lines, self._rest = (self._rest + piece).split(b"\n")
+            for line in lines:
+                _, stream, kind, text = line.split(b" ", 3)
+                ending = b"" if kind == b"P" else b"\n"
+                self._output.put(2 if stream == b"stderr" else 1, text + ending)
+        return is_new
 
 
 class Attached:
@@ -172,6 +211,9 @@ class Attached:
     def __init__(self, path: str, arguments: Sequence[str]) -> None:
         self.engine, self.socket = Engine(path), path
         self.container, self.folder, self.signal, self.log, self.command, self.name = arguments
+        self.output = Output()
+        self._log_path = f"{self.folder}/engine.log"
+        self._kept: LogFile | None = None
         self._is_up = False
         self._early: list[int] = []
         self._wake_fd, write_fd = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -183,23 +225,53 @@ class Attached:
 
     def run(self) -> int:
         """Start the container, wait for its end, return its exit code."""
-        for name in ("up", "oom"):
+        was_up = os.path.exists(f"{self.folder}/up")
+        for name in ("up", "oom", "engine.log"):
             with suppress(OSError):
                 os.unlink(f"{self.folder}/{name}")
         guard = Guard(self.engine, self.container)
         try:
-            stream, rest = self._attach()
-            self.engine.call("POST", f"/containers/{self.container}/start")
+            if was_up:
+                self._settle()
+            stream, rest = self._start()
         except (EngineError, OSError) as exc:
             guard.dismiss()
             return self._refuse(str(exc))
+        with suppress(OSError):
+            self._kept = LogFile(self._log_path, self.output)
         self._begin()
-        frames = self._copy(stream, rest)
+        self._copy(stream, rest)
         code = self._wait()
         guard.dismiss()
-        if code in (1, 127) and frames.is_refusal:
+        if self._kept is not None:
+            self._kept.copy()
+            with suppress(OSError):
+                os.unlink(self._log_path)
+        if code in (1, 127) and self.output.is_refusal:
             return self._refuse(f'exec: "{self.name}": executable file not found in $PATH')
         return code
+
+    def _settle(self) -> None:
+        """Wait until podman has cleaned up after the run before, or it would do so in this one."""
+        until = time.monotonic() + _SETTLE_SECONDS
+        while self._state().get("Status") in _UNSETTLED and time.monotonic() < until:
+            time.sleep(_PAUSE_SECONDS)
+
+    def _state(self) -> Any:
+        return self.engine.call("GET", f"/containers/{self.container}/json")["State"]
+
+    def _start(self) -> tuple[socket.socket, bytes]:
+        """Attach, then start. Podman may refuse both while it is still cleaning up."""
+        until = time.monotonic() + _SETTLE_SECONDS
+        while True:
+            try:
+                stream, rest = self._attach()
+                self.engine.call("POST", f"/containers/{self.container}/start")
+                return stream, rest
+            except EngineError as exc:
+                if _NOT_NOW not in str(exc) or time.monotonic() > until:
+                    raise
+            time.sleep(_PAUSE_SECONDS)
 
     def _attach(self) -> tuple[socket.socket, bytes]:
         return self.engine.stream(f"/containers/{self.container}/attach?stream=1&stdout=1&stderr=1")
@@ -222,15 +294,16 @@ class Attached:
             file.write(text)
         return _CANNOT_START
 
-    def _copy(self, stream: socket.socket, rest: bytes) -> Frames:
+    def _copy(self, stream: socket.socket, rest: bytes) -> None:
         """Copy output until the stream ends, and hand signals on."""
-        frames = Frames(b"")
-        _put(frames, rest)
+        frames = Frames(self.output)
+        self._take(frames, rest)
         poll = select.poll()
         poll.register(stream, select.POLLIN)
         poll.register(self._wake_fd, select.POLLIN)
+        pause = _PAUSE_SECONDS
         while True:
-            for fd, _ in poll.poll():
+            for fd, _ in poll.poll(None if self._kept is None else 1e3 * pause):
                 if fd == self._wake_fd:
                     self._on_signals()
                     continue
@@ -240,8 +313,15 @@ class Attached:
                     piece = b""
                 if not piece:
                     stream.close()
-                    return frames
-                _put(frames, piece)
+                    return
+                self._take(frames, piece)
+                pause = _PAUSE_SECONDS
+            if self._kept is not None and not self._kept.copy():
+                pause = min(pause * 1.5, _LONGEST_PAUSE_SECONDS)
+
+    def _take(self, frames: Frames, piece: bytes) -> None:
+        if self._kept is None:
+            frames.take(piece)
 
     def _wait(self) -> int:
         """Return the exit code when there is one; it may go on silently for long."""
@@ -249,7 +329,7 @@ class Attached:
         pause = _PAUSE_SECONDS
         while True:
             try:
-                state = self.engine.call("GET", f"/containers/{self.container}/json")["State"]
+                state = self._state()
             except EngineError:
                 return _ENGINE_LOST  # somebody has removed it
             except OSError:
@@ -264,12 +344,18 @@ class Attached:
                     lost_at = None
                     with suppress(EngineError, OSError):
                         self._copy(*self._attach())
-            if select.select([self._wake_fd], [], [], pause)[0]:
-                self._on_signals()
-            pause = min(pause * 1.5, 1.0)
+            self._rest_for(pause)
+            pause = min(pause * 1.5, _LONGEST_PAUSE_SECONDS)
         if state.get("OOMKilled"):
             _touch(f"{self.folder}/oom")
         return int(state.get("ExitCode", 0)) & 0xFF
+
+    def _rest_for(self, seconds: float) -> None:
+        """Do nothing for a while but hand on output and signals."""
+        if self._kept is not None:
+            self._kept.copy()
+        if select.select([self._wake_fd], [], [], seconds)[0]:
+            self._on_signals()
 
     def _lose(self) -> int:
         with suppress(OSError), open(self.log, "w", encoding="utf-8") as file:
@@ -356,11 +442,11 @@ def run_inside(engine: Engine, container: str, words: Sequence[str]) -> int:
             if time.monotonic() > until:
                 raise
             time.sleep(_PAUSE_SECONDS)
-    frames = Frames(b"")
-    _put(frames, rest)
+    frames = Frames(Output())
+    frames.take(rest)
     with stream:
         while piece := stream.recv(_PIECE_BYTES):
-            _put(frames, piece)
+            frames.take(piece)
     return int(engine.call("GET", f"/exec/{made}/json")["ExitCode"] or 0) & 0xFF
 
 

@@ -20,6 +20,7 @@ has one (reference/executor.md 2). Who writes, what, and when:
 | `ctr/main/exitcode` | launcher, last, by rename | decimal, no newline |
 | `volumes/<name>/` | engine, before the start | a volume that lives as long as the pod |
 | `argo/progress` | a pod's programs (sandbox) | `progress` of all its containers |
+| `ctr/<container>/engine.log` | podman, while it runs | its output, a line for each piece |
 | `shm/` | a pod's programs (sandbox) | `/dev/shm` of all its containers |
 | `outputs/` | engine, while capturing | packed artifacts on their way to the repository |
 | `moving` | engine, while a transfer takes long | JSON: which artifact, bytes so far and in all |
@@ -35,6 +36,9 @@ A pod of several containers has one pod launcher (`pod/`) instead. It holds the 
 | `bell` | engine, before the start | a pipe: a byte in it says that `events` has grown |
 | `events` | pod launcher | JSON lines: the pod runs, a daemon is ready, a container changed |
 | `ended` | pod launcher, last, by rename | JSON: how every container ended |
+
+A directory that was a blank (`runtime/blanks.py`) has the files of `_EARLY` from the beginning, all
+empty. Empty says the same as not there; `report` and `exitcode` are not among them.
 
 What follows from it, for an engine that finds the directory: `report` -> say it again; lock held
 -> a launcher lives, watch it; `exitcode` -> capture now; `pid` -> the launcher was killed, the
@@ -76,6 +80,7 @@ REPORT: Final = "report"
 VOLUMES: Final = "volumes"
 SHARED: Final = "argo"
 SHM: Final = "shm"
+ENGINE_LOG: Final = "engine.log"
 EVENTS: Final = "events"
 BELL: Final = "bell"
 ENDED: Final = "ended"
@@ -90,10 +95,11 @@ POD_TERMINATION_LOG: Final = "/dev/termination-log"
 
 _PIECE_BYTES: Final = 1 << 16
 _LARGE_PIECE_BYTES: Final = 1 << 20
+_EARLY: Final = (LOCK, PID, TEMPLATE, COMBINED, USAGE, f"{EXIT_CODE}.tmp", f"{REPORT}.tmp")
 FinalReport = JobFinished | JobLost
 _decode_report = msgspec.json.Decoder(FinalReport).decode
 _encode = msgspec.json.Encoder().encode
-_OWN_FILE: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+_OWN_FILE: Final = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
 
 
 class UsageFile(msgspec.Struct, frozen=True):
@@ -122,10 +128,22 @@ def job_directory(root: Path, job: JobSpec) -> str:
     return f"{root}/{job.run}/{job.id}"
 
 
+def fill_blank(directory: str) -> None:
+    """Make the files that every job of one container will have, empty, in a new directory."""
+    os.makedirs(os.path.dirname(f"{directory}/{EXIT_CODE}"), 0o755)
+    for name in _EARLY:
+        os.close(os.open(f"{directory}/{name}", _OWN_FILE, 0o600 if name == LOCK else 0o644))
+
+
 def write_file(path: str, content: bytes, mode: int = 0o644) -> None:
-    """Write a small file in as few calls as there are."""
+    """Write a small file in as few calls as there are.
+
+    An empty file is not truncated: ext4 would then write it to the disk when it is closed.
+    """
     fd = os.open(path, _OWN_FILE, mode)
     try:
+        if os.fstat(fd).st_size:
+            os.ftruncate(fd, 0)
         written = os.write(fd, content)
         while written < len(content):
             written += os.write(fd, content[written:])

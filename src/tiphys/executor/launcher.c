@@ -82,8 +82,10 @@ static void put(const char *name, const char *format, ...) {
     int length = vsnprintf(text, sizeof text, format, args);
     va_end(args);
     if (length >= (int)sizeof text) length = sizeof text - 1;
-    int fd = openat(job_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    int fd = openat(job_fd, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
     if (fd < 0) return;
+    /* An empty file is not truncated: ext4 would then write it to the disk when it is closed. */
+    if (lseek(fd, 0, SEEK_END) > 0 && ftruncate(fd, 0) == 0) lseek(fd, 0, SEEK_SET);
     write_all(fd, text, (size_t)length);
     close(fd);
 }

@@ -87,6 +87,8 @@ ssize_t read(int fd, void *to, size_t n) { return call(SYS_read, fd, (long)to, (
 ssize_t write(int fd, const void *from, size_t n) {
     return call(SYS_write, fd, (long)from, (long)n, 0, 0);
 }
+off_t lseek(int fd, off_t offset, int from) { return call(SYS_lseek, fd, offset, from, 0, 0); }
+int ftruncate(int fd, off_t size) { return (int)call(SYS_ftruncate, fd, size, 0, 0, 0); }
 int close(int fd) { return (int)call(SYS_close, fd, 0, 0, 0, 0); }
 int dup2(int from, int to) { return (int)call(SYS_dup3, from, to, 0, 0, 0); }
 int pipe2(int ends[2], int flags) { return (int)call(SYS_pipe2, (long)ends, flags, 0, 0, 0); }

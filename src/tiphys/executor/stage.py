@@ -50,12 +50,13 @@ def prepare(job: JobSpec, layout: Layout) -> None:
 
 
 def _write_template(path: str, content: bytes) -> None:
-    """Write the read-only template; an engine that was killed may have left one."""
+    """Write the template and make it read-only; an engine that was killed may have left one."""
     try:
-        contract.write_file(path, content, 0o444)
+        contract.write_file(path, content)
     except PermissionError:
         os.unlink(path)
-        contract.write_file(path, content, 0o444)
+        contract.write_file(path, content)
+    os.chmod(path, 0o444)
 
 
 def make_folder(path: str) -> None:

@@ -39,6 +39,7 @@ from tiphys.messages import (
 from tiphys.model.ids import NodeId
 from tiphys.ports import Clock
 from tiphys.runtime.bell import Bell
+from tiphys.runtime.blanks import Blanks
 from tiphys.runtime.cgroups import Groups, find_parent
 from tiphys.runtime.entry import Entry, Reports, kill_session
 from tiphys.runtime.files import last_progress
@@ -79,6 +80,7 @@ class Ending:
         self._ticking = False
         self._reports = Reports()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._blanks = Blanks(self._root, self._fill_blank)
 
     def layout(self, job: JobSpec, directory: str, values: Values = NOTHING) -> Layout:
         """Return where the paths of the job's main container are."""
@@ -87,6 +89,10 @@ class Ending:
     async def _learn(self, entry: Entry, is_over: bool) -> None:
         """Find out what a job refers to, if that is not known."""
         raise NotImplementedError
+
+    def _fill_blank(self, directory: str) -> None:
+        """Make what all job directories begin with; called in another thread."""
+        contract.fill_blank(directory)
 
     def _fill_slots(self) -> None:
         raise NotImplementedError

@@ -43,7 +43,7 @@ class LocalRuntime(Starting):
         try:
             directory = contract.job_directory(self._root, job)
             entry = self._new_entry(job, directory)
-            fresh = make_directory(directory)
+            fresh = self._make_directory(entry)
         except (OSError, ValueError) as exc:
             raise Permanent(f"its directory cannot be made: {exc}") from exc
         self._entries[job.id] = entry
@@ -156,6 +156,7 @@ class LocalRuntime(Starting):
             self._forget_launcher(entry)
         self._entries.clear()
         self._waiting.clear()
+        await self._blanks.close()
         self._slots.leave(self)
         self._slots.give(self._running)
         self._running = 0
@@ -168,6 +169,12 @@ class LocalRuntime(Starting):
         entry.is_pod = self._needs_pod(job)
         entry.values = None if refers(job) or self._lacks_image(job) else NOTHING
         return entry
+
+    def _make_directory(self, entry: Entry) -> bool:
+        """Make a job's directory; False if there is one. Raises OSError."""
+        if self.uses_blanks and not entry.is_pod and self._blanks.take(entry.directory):
+            return True
+        return make_directory(entry.directory)
 
     def _needs_pod(self, job: JobSpec) -> bool:
         """Tell whether a job needs the pod launcher."""

@@ -14,7 +14,7 @@ import os
 import shutil
 from typing import Final
 
-from tiphys.executor import env, run
+from tiphys.executor import contract, env, run
 from tiphys.executor.layout import Layout, MappedLayout, Mount
 from tiphys.executor.members import name_of
 from tiphys.messages import JobSpec
@@ -28,6 +28,7 @@ class ProcessRuntime(LocalRuntime):
     """Runs commands as they are, as the user who runs the engine."""
 
     name = "process"
+    uses_blanks = True
 
     def layout_of(
         self, job: JobSpec, directory: str, container: Container | None, mounts: tuple[Mount, ...]
@@ -52,6 +53,10 @@ class ProcessRuntime(LocalRuntime):
             self._working_directory(container.working_dir if container else "", layout),
             "r" if job.capture_result else "-",
         )
+
+    def _fill_blank(self, directory: str) -> None:
+        super()._fill_blank(directory)
+        os.mkdir(f"{directory}/{contract.ROOT}")
 
     def _base(self, layout: Layout, first: tuple[str, ...]) -> dict[str, str]:
         given = self._setup.environ

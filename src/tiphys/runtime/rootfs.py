@@ -140,3 +140,17 @@ def empty_folders() -> Iterable[str]:
     """Yield bubblewrap's arguments for the directories that any image has."""
     for path, mode in EMPTY_FOLDERS.items():
         yield from ("--perms", f"{mode:o}", "--dir", path)
+
+
+def make_root(root: str, shown: Rootfs) -> None:
+    """Make in a new root what bubblewrap would make: directories, mount points, links."""
+    made = {"": FOLDER_MODE}
+    mounted = [path for path, real in shown.readonly.items() if os.path.isdir(real)]
+    for path in (*MOUNTED, *mounted, *EMPTY_FOLDERS):
+        parts = path.split("/")
+        for depth in range(2, len(parts) + 1):
+            made.setdefault("/".join(parts[:depth]), FOLDER_MODE)
+    for path, mode in (made | EMPTY_FOLDERS).items():
+        os.makedirs(root + path, exist_ok=True)
+        os.chmod(root + path, mode)  # whatever the umask
+    shown.make_links(root)

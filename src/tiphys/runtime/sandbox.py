@@ -17,6 +17,7 @@ import posixpath
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -30,10 +31,11 @@ from tiphys.messages import JobFinished, JobLost, JobSpec
 from tiphys.model.containers import Container
 from tiphys.model.ids import NodeId, RunId
 from tiphys.ports import Clock
+from tiphys.runtime.blanks import Blanks
 from tiphys.runtime.entry import Entry
 from tiphys.runtime.images import HOST, ImageRule
 from tiphys.runtime.local import LocalRuntime
-from tiphys.runtime.rootfs import Rootfs, empty_folders, rootfs
+from tiphys.runtime.rootfs import Rootfs, empty_folders, make_root, rootfs
 from tiphys.runtime.roots import ImageRoots
 from tiphys.runtime.setup import Setup
 from tiphys.runtime.slots import Slots
@@ -84,11 +86,28 @@ def available(bwrap: str = "bwrap") -> str | None:
     return f"bubblewrap cannot make a sandbox ({said}): {_REMEDY}"
 
 
+class _Shown:
+    """What a container sees of the host, and bubblewrap's arguments that say so."""
+
+    def __init__(self, parts: Rootfs) -> None:
+        self.parts = parts
+
+    @cached_property
+    def arguments(self) -> tuple[str, ...]:
+        """The arguments for a root in which nothing is."""
+        return _arguments(self.parts)
+
+    @cached_property
+    def linked(self) -> tuple[str, ...]:
+        """The arguments for a root that has the links."""
+        return _arguments(self.parts, links=False)
+
+
 class SandboxRuntime(LocalRuntime):
     """Runs commands below a root of their own. Call `available` first."""
 
     name = "sandbox"
-
+    uses_blanks = True
     shares_namespaces = True
 
     def __init__(
@@ -102,9 +121,12 @@ class SandboxRuntime(LocalRuntime):
     ) -> None:
         super().__init__(root, drivers, clock, slots=slots, setup=setup)
         self._bwrap = shutil.which("bwrap") or "/usr/bin/bwrap"
-        self._bases: dict[ImageRule, tuple[Rootfs, tuple[str, ...]]] = {}
+        self._bases: dict[ImageRule, _Shown] = {}
         self._commands: set[tuple[ImageRule, str, str]] = set()
-        self._used = UsedRoots(rootfs(ImageRule()))
+        self._plain = rootfs(ImageRule())
+        self._used = UsedRoots(self._plain)
+        self._new_roots = Blanks(self._root, lambda path: make_root(path, self._plain))
+        self._needed_root = False
         self._has_roots = any(rule.root != HOST for rule in self._setup.images)
         self._roots = ImageRoots(self._setup.unpacked or self._root.parent / "images")
 
@@ -114,7 +136,7 @@ class SandboxRuntime(LocalRuntime):
         """Return a layout in which the container's paths lie below its root or in its volumes."""
         if is_pod(job):
             mounts = (*mounts, Mount(contract.POD_PROGRESS, _progress(directory)))
-        shown, _ = self._shown(job, container, mounts)
+        shown = self._shown(job, container, mounts).parts
         name = name_of(job, container)
         return RootedLayout(directory, shown.readonly, shown.links, mounts, name)
 
@@ -135,14 +157,14 @@ class SandboxRuntime(LocalRuntime):
         except run.CannotStart:
             if not member.waits:  # else it may be there when its turn comes
                 raise
-        shown, arguments = self._shown(job, container, layout.mounts)
-        if shown.has_links(layout.root):  # another job had it before
-            arguments = _arguments(shown, links=False)
+        shown = self._shown(job, container, layout.mounts)
+        # They are there if another job had the root before, or if it was made in advance.
+        arguments = shown.linked if shown.parts.has_links(layout.root) else shown.arguments
         isolation = (*run_as(job, container), *_ALONE, "--hostname", host)
         mounted = _mounted(layout.mounts)
         if is_pod(job):
-            shown.make_links(layout.root)
-            arguments = _arguments(shown, links=False)
+            shown.parts.make_links(layout.root)
+            arguments = shown.linked
             isolation = run_as(job, container)  # the rest is its launcher's, for all containers
             mounted = (*_shared(layout.directory), *mounted)
         return run.Launch(
@@ -157,14 +179,30 @@ class SandboxRuntime(LocalRuntime):
         )
 
     def _find_root(self, entry: Entry) -> None:
-        """Take the root of an earlier job that left it as it was."""
-        if self._is_plain(entry):
-            self._used.take(entry)
+        """Take the root of an earlier job that left it as it was, else one made in advance."""
+        self._needed_root = False
+        if not self._is_plain(entry) or os.path.lexists(entry.layout.root):
+            return
+        self._needed_root = not self._used.take(entry)
+        if self._needed_root and self._new_roots.take(entry.layout.root):
+            self._used.note(entry)
+
+    def _prepare_next(self) -> None:
+        super()._prepare_next()
+        if self._needed_root and not self._waiting:
+            self._new_roots.refill()
 
     def _finish(self, entry: Entry, report: JobFinished | JobLost) -> None:
         super()._finish(entry, report)
         if entry.state == "over" and isinstance(report, JobFinished) and self._is_plain(entry):
             self._used.leave(entry)
+        else:
+            self._used.forget(entry)
+
+    async def close(self) -> None:
+        """Release what the runtime holds; jobs go on running."""
+        await super().close()
+        await self._new_roots.close()
 
     async def forget(self, run: RunId, job: NodeId) -> None:
         """Remove all that remains of one job, so that another may be started under its id."""
@@ -178,7 +216,7 @@ class SandboxRuntime(LocalRuntime):
             return False
         main = main_container(entry.spec)
         rule = self._rule(main)
-        return rule.root == HOST and self._shown(entry.spec, main, ())[0] is self._bases[rule][0]
+        return rule.root == HOST and self._shown(entry.spec, main, ()) is self._bases[rule]
 
     def _rule(self, container: Container | None) -> ImageRule:
         rule = self._images.rule(container.image if container is not None else "")
@@ -197,28 +235,25 @@ class SandboxRuntime(LocalRuntime):
         for container in containers_of(job):
             yield self._images.rule(container.image)
 
-    def _shown(
-        self, job: JobSpec, container: Container | None, mounts: Sequence[Mount]
-    ) -> tuple[Rootfs, tuple[str, ...]]:
-        """Return what a container sees of the host, and the arguments that say so."""
+    def _shown(self, job: JobSpec, container: Container | None, mounts: Sequence[Mount]) -> _Shown:
+        """Return what a container sees of the host."""
         rule = self._rule(container)
         if self._has_roots and self._roots.lacks(rule):
-            return Rootfs(), ()  # until it is made
+            return _Shown(Rootfs())  # until it is made
         if rule not in self._bases:
-            made = rootfs(rule)
-            self._bases[rule] = made, _arguments(made)
-        base, arguments = self._bases[rule]
+            self._bases[rule] = _Shown(rootfs(rule))
+        base = self._bases[rule].parts
         own = [
             *(_own_paths(job) if container is main_container(job) else ()),
             *((mount.path, True) for mount in mounts),
         ]
         paths = [item for item in own if base.covers(base.canonical(item[0]))]
         if not paths:
-            return base, arguments
+            return self._bases[rule]
         made = base.copy()
         for path, replace in paths:
             made.open_up(path, replace)
-        return made, _arguments(made)
+        return _Shown(made)
 
     def _make_folders(self, layout: Layout, cwd: str) -> None:
         place = layout.follow(cwd)

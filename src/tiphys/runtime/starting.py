@@ -35,6 +35,8 @@ class Starting(Ending):
     """Brings jobs to the point where a launcher runs; subclasses say what it runs."""
 
     slots_needed = 1
+    uses_blanks = False
+    """Whether jobs of one container begin in directories that were made before."""
     shares_namespaces = False
     """Whether the containers of a pod get ipc and uts namespaces of their own, in common."""
 
@@ -299,10 +301,16 @@ class Starting(Ending):
     def _launched(self, entry: Entry) -> None:
         if not entry.is_pod:
             self._tell_started(entry, self._clock.now())
+            self._prepare_next()
             return
         if entry.spec.template.init_containers:
             self._reports.put(JobWaiting(entry.spec.id, "PodInitializing"))
         self._listen(entry)
+
+    def _prepare_next(self) -> None:
+        """Make ready what a next job will need; where jobs wait, processors have enough to do."""
+        if self.uses_blanks and not self._waiting:
+            self._blanks.refill()
 
     def _fail_start(self, entry: Entry, cause: BaseException) -> None:
         self._give()

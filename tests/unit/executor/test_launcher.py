@@ -69,6 +69,15 @@ def test_the_exit_code_comes_with_usage_pid_and_log(job):
     assert not (job.directory / "ctr/main/exitcode.tmp").exists()
 
 
+def test_what_was_in_a_file_before_does_not_remain(job):
+    contract.fill_blank(str(job.directory))
+    for name in (contract.USAGE, contract.PID, f"{contract.EXIT_CODE}.tmp"):
+        (job.directory / name).write_text("long before " * 99)
+    assert job.run("sh", "-c", "exit 3") == 3
+    assert contract.read_usage(str(job.directory)) is not None
+    assert contract.read_pid(str(job.directory)) is not None
+
+
 def test_a_captured_result_is_in_the_log_as_well(job):
     assert job.shell("echo out; echo err >&2", flags="r") == 0
     assert job.read("ctr/main/stdout") == "out\n"

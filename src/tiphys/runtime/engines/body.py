@@ -23,6 +23,7 @@ from tiphys.runtime.engines.layout import STAGING
 
 _NANO: Final = 1e9
 _SHARES: Final = 1024
+_NO_LIMIT: Final = "1000TB"
 _SELINUX: Final = "/sys/fs/selinux/enforce"
 RUN_LABEL: Final = "io.tiphys.run"
 NODE_LABEL: Final = "io.tiphys.node"
@@ -47,7 +48,7 @@ def words_of(member: Member, image: ImageConfig) -> list[str]:
 
 
 def body_of(member: Member, container: Container, image: ImageConfig, net: Net) -> JsonObject:
-    """Return the body of the request that makes the container. Raises Permanent."""
+    """Return the body of the request that makes the container, for docker. Raises Permanent."""
     job = member.job
     variables = env.environment(job, container, member.layout, member.values)
     context = context_of(member, container)
@@ -73,6 +74,13 @@ def body_of(member: Member, container: Container, image: ImageConfig, net: Net) 
     if user := user_of(context):
         body["User"] = user
     return body
+
+
+def with_log(body: JsonObject, path: str) -> JsonObject:
+    """Return the body for podman, which then keeps the output in a file of ours, all of it."""
+    host = body["HostConfig"]
+    kept: JsonObject = {"Type": "k8s-file", "Config": {"path": path, "max-size": _NO_LIMIT}}
+    return {**body, "HostConfig": {**(host if isinstance(host, dict) else {}), "LogConfig": kept}}
 
 
 def labels_of(run: str, node: str) -> JsonObject:

@@ -22,6 +22,7 @@ from tiphys.runtime.engines.body import (
     body_of,
     holder_body,
     make_places,
+    with_log,
 )
 from tiphys.runtime.engines.images import EngineImages
 
@@ -64,7 +65,7 @@ class EnginePods:
         self._images = images
         self._network = network
         self._has_pause = False
-        self._is_podman: bool | None = None
+        self._knows_podman: bool | None = None
         self._hides_pods = False
 
     async def make(self, members: Iterable[Member], is_pod: bool) -> None:
@@ -74,7 +75,8 @@ class EnginePods:
         for number, member in enumerate(members):
             if is_pod and number == 0 and mode != "host":
                 holder = await self._make_holder(member, mode)
-                net = Net(mode, holder, await self._names_each())
+                # A container in another's network needs a host name, but not with docker.
+                net = Net(mode, holder, await self._is_podman())
             if member.container is None:
                 continue
             if self._hides_pods and (field := _asked_from_outside(member.container)):
@@ -82,6 +84,10 @@ class EnginePods:
             make_places(member)
             image = self._images.config(member.container.image)
             body = body_of(member, member.container, image, net)
+            if await self._is_podman():
+                place = f"{member.layout.directory}/ctr/{member.name}"
+                os.makedirs(place, exist_ok=True)
+                body = with_log(body, f"{place}/{contract.ENGINE_LOG}")
             await self._create(container_name(member.layout.directory, member.name), body)
 
     async def _mode(self) -> str:
@@ -101,12 +107,11 @@ class EnginePods:
                     await self._api.post("/networks/create", {"Name": _OWN_NETWORK})
         return self._network
 
-    async def _names_each(self) -> bool:
-        """Tell whether a container in another's network needs a host name: not with docker."""
-        if self._is_podman is None:
+    async def _is_podman(self) -> bool:
+        if self._knows_podman is None:
             version = await self._api.get("/version")
-            self._is_podman = "podman" in str(version.get("Components")).lower()
-        return self._is_podman
+            self._knows_podman = "podman" in str(version.get("Components")).lower()
+        return self._knows_podman
 
     async def _make_holder(self, member: Member, mode: str) -> str:
         """Start the container that has the pod's network; write down where it is."""
