@@ -152,6 +152,7 @@ class Feed:
         self._window = Window(_KEPT)
         self._warm = Warm(_WARM)
         self._condition = asyncio.Condition()
+        self._turns = asyncio.Lock()
         self._reader: asyncio.Task[None] | None = None
         self._watchers = 0
         self._fault: TiphysError | None = None
@@ -284,6 +285,7 @@ class Feed:
         read = await self._read(watcher.at)
         together = 1 if watcher.wanted.nodes else _TOGETHER  # whole workflows are large
         told: list[Change] = []
+        await self._turn()
         for item in read.changes:
             change = await self._told(item, watcher) if watcher.needs(item) else None
             if change is not None:
@@ -291,9 +293,18 @@ class Feed:
             if len(told) == together:
                 yield told
                 told = []
+                await self._turn()
         if told:
             yield told
         watcher.advance(read)
+
+    async def _turn(self) -> None:
+        """Wait for one's turn: one watcher in each round of the event loop.
+
+        All are woken at once, and a request that takes several rounds would wait for all each time.
+        """
+        async with self._turns:
+            await asyncio.sleep(0)
 
     async def _read(self, after: int) -> _Read:
         """Return the first changes after a number. Raises UserError if it is too old."""
