@@ -515,8 +515,12 @@ class Queries(Protocol):
         """Return all runs, newest first."""
         ...
 
-    async def ended(self) -> Sequence[EndedRow]:
-        """Return all runs that have ended."""
+    async def ended(self, after: str = "", most: int = 0) -> Sequence[EndedRow]:
+        """Return the runs that have ended, by their uids, from after one on (0: all of them)."""
+        ...
+
+    async def ended_of(self, runs: Sequence[RunId]) -> Sequence[EndedRow]:
+        """Return those of some runs that have ended."""
         ...
 
     async def last_success(self, namespace: str, label: str, value: str) -> RunRow | None:

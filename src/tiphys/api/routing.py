@@ -26,10 +26,11 @@ Place: TypeAlias = Callable[[Call], Awaitable[str]]
 class Stream:
     """Frames to be sent as they come. What goes wrong before the first sets the status.
 
-    A frame that is bytes is JSON with the wanted fields already.
+    Frames that are bytes are JSON with the wanted fields already; those of a list are sent
+    together.
     """
 
-    frames: AsyncIterator[JsonObject] | AsyncIterator[bytes]
+    frames: AsyncIterator[JsonObject] | AsyncIterator[list[bytes]]
     fields: str = ""
 
 

@@ -18,7 +18,7 @@ from tiphys.api.fields import Fields, parse_fields
 from tiphys.api.routing import Stream
 from tiphys.model.base import JsonObject
 
-Frame: TypeAlias = JsonObject | bytes
+Frame: TypeAlias = JsonObject | list[bytes]
 _ALIVE_SECONDS: Final = 15.0
 _ALIVE: Final = b":\n"
 
@@ -35,9 +35,11 @@ class Framing:
         return "text/event-stream" if self.events else "application/json"
 
     def frame(self, value: Frame) -> bytes:
-        """Return one frame."""
-        data = value if isinstance(value, bytes) else to_bytes(value)
-        return b"data: " + data + b" \n\n\n" if self.events else data + b"\n"
+        """Return one frame, or several, one after the other."""
+        every = value if isinstance(value, list) else [to_bytes(value)]
+        if self.events:
+            return b"".join([b"data: " + data + b" \n\n\n" for data in every])
+        return b"".join([data + b"\n" for data in every])
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ async def _next(frames: AsyncGenerator[Frame, None]) -> Frame | None:
 
 
 async def _generator(
-    frames: AsyncIterator[JsonObject] | AsyncIterator[bytes],
+    frames: AsyncIterator[JsonObject] | AsyncIterator[list[bytes]],
 ) -> AsyncGenerator[Frame, None]:
     async for frame in frames:
         yield frame
@@ -107,7 +109,7 @@ async def frames_of(
 
 
 def _projected(frame: Frame, fields: Fields | None) -> Frame:
-    return frame if fields is None or isinstance(frame, bytes) else fields.project(frame)
+    return frame if fields is None or isinstance(frame, list) else fields.project(frame)
 
 
 def _settled(task: asyncio.Task[Frame | None]) -> tuple[Frame | None, bool]:

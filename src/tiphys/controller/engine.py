@@ -44,6 +44,7 @@ class Engine:
         self._refused: set[RunId] = set()
         self._retention = retention
         self._ended = asyncio.Event()
+        self._just_ended: set[RunId] = set()
         self._next_due = math.inf
         self._is_reached = True
 
@@ -108,16 +109,23 @@ class Engine:
 
     async def _tidy(self) -> None:
         """See to ended runs, for ever: when one has ended, when one is due, and now and then."""
+        again_at = -math.inf
         while self._retention is not None:
             self._ended.clear()
-            try:
-                due = await self._retention.sweep()
-            except TiphysError as exc:
-                due = None
-                _log.warning("ended runs cannot be looked at: %s", exc)
+            ended, self._just_ended = self._just_ended, set()
             now = self._clock.now()
+            try:
+                if now >= again_at:
+                    again_at = now + _SWEEP_SECONDS
+                    due = await self._retention.sweep()
+                else:
+                    due = await self._retention.follow(ended)
+            except TiphysError as exc:
+                due, again_at = None, now + _SWEEP_SECONDS
+                self._just_ended |= ended
+                _log.warning("ended runs cannot be looked at: %s", exc)
             self._next_due = math.inf if due is None else due
-            await self._until(min(self._next_due, now + _SWEEP_SECONDS))
+            await self._until(min(self._next_due, again_at))
 
     async def _until(self, at: float) -> None:
         """Return at that time, or when a run has ended."""
@@ -144,6 +152,7 @@ class Engine:
             self._loops.pop(row.run, None)
             if self._retention is not None:
                 self._next_due = min(self._next_due, self._clock.now())
+                self._just_ended.add(row.run)
             self._ended.set()
 
     async def _safely(self, run: RunId, loop: RunLoop) -> bool:

@@ -98,7 +98,7 @@ class RunLoop:
         self._runtime = runtime
         self._prompt = runtime if isinstance(runtime, PromptRuntime) else None
         self._mailbox = Mailbox(ports.clock)
-        self._timers = Timers(ports.clock, self._ring)
+        self._timers = Timers(ports.clock)
         self._commits = Commits(run, ports.journal, ports.observers, watched)
         self._brought = 0
         self._asked = asyncio.Event()
@@ -153,7 +153,7 @@ class RunLoop:
         async with asyncio.TaskGroup() as group:
             helpers = [
                 group.create_task(self._reports()),
-                group.create_task(self._timers.run()),
+                group.create_task(self._timers.run(self._ring)),
                 group.create_task(self._requests()),
                 group.create_task(self._answers()),
             ]

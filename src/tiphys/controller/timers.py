@@ -10,12 +10,11 @@ from tiphys.ports import Clock
 
 
 class Timers:
-    """Named timers of one run; `fire(name)` is called when the time of one has come."""
+    """Named timers of one run."""
 
-    def __init__(self, clock: Clock, fire: Callable[[str], None]) -> None:
+    def __init__(self, clock: Clock) -> None:
         """Start without timers."""
         self._clock = clock
-        self._fire = fire
         self._times: dict[str, float] = {}
         self._heap: list[tuple[float, str]] = []
         self._changed = asyncio.Event()
@@ -30,11 +29,14 @@ class Timers:
         """Forget a timer."""
         self._times.pop(name, None)
 
-    async def run(self) -> None:
-        """Ring, for ever."""
+    async def run(self, fire: Callable[[str], None]) -> None:
+        """Call `fire(name)` when the time of one has come, for ever.
+
+        It is not kept: whoever it belongs to has these timers, and would be in a cycle with them.
+        """
         while True:
             self._changed.clear()
-            self._ring()
+            self._ring(fire)
             if not self._heap:
                 await self._changed.wait()
                 continue
@@ -46,13 +48,13 @@ class Timers:
                 sleep.cancel()
                 change.cancel()
 
-    def _ring(self) -> None:
+    def _ring(self, fire: Callable[[str], None]) -> None:
         now = self._clock.now()
         while self._heap and (self._heap[0][0] <= now or not self._is_set(self._heap[0])):
             at, name = heapq.heappop(self._heap)
             if self._is_set((at, name)):
                 del self._times[name]
-                self._fire(name)
+                fire(name)
 
     def _is_set(self, item: tuple[float, str]) -> bool:
         return self._times.get(item[1]) == item[0]

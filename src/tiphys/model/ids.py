@@ -22,12 +22,12 @@ _FNV_PRIME = 16777619
 _POD_PREFIX_LENGTH = 242
 
 
-@lru_cache(maxsize=32_768)
+@lru_cache(maxsize=8_192)
 def fnv1a(text: str) -> int:
     """Return the 32-bit FNV-1a hash of the UTF-8 bytes of `text`.
 
     A node's name is hashed several times while it is made, and again when what was before it in a
-    wide DAG has had its turn: kept for that long.
+    wide DAG has had its turn: kept for that long, in 2.5 MB at most.
     """
     value = _FNV_OFFSET
     for byte in text.encode("utf-8", "surrogatepass"):

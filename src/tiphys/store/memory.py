@@ -228,9 +228,15 @@ class MemoryStore:
         wanted = [row for row in rows if namespace is None or row.namespace == namespace]
         return sorted(wanted, key=lambda row: row.created_at, reverse=True)
 
-    async def ended(self) -> Sequence[EndedRow]:
-        """Return all runs that have ended."""
-        rows = (stored.row for stored in self._memory.runs.values())
+    async def ended(self, after: str = "", most: int = 0) -> Sequence[EndedRow]:
+        """Return the runs that have ended, by their uids."""
+        return (await self.ended_of(sorted(run for run in self._memory.runs if run > after)))[
+            : most or None
+        ]
+
+    async def ended_of(self, runs: Sequence[RunId]) -> Sequence[EndedRow]:
+        """Return those of some runs that have ended."""
+        rows = (self._memory.runs[run].row for run in runs if run in self._memory.runs)
         return [
             EndedRow(row.run, row.namespace, row.name, row.created_at, row.summary)
             for row in rows

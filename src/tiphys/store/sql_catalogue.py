@@ -156,16 +156,20 @@ class SqlCatalogue:
         """Return which live workflows changed after that number; None if that is forgotten."""
         if after < int((await self._database.read("SELECT horizon FROM run_numbers", ()))[0][0]):
             return None
-        query = f"{_JOINED} WHERE i.version > ? AND i.live = 1 ORDER BY i.version LIMIT ?"
+        upto = await self.number()  # what is committed between the two queries comes the next time
+        query = (
+            f"{_JOINED} WHERE i.version > ? AND i.version <= ? AND i.live = 1"
+            " ORDER BY i.version LIMIT ?"
+        )
         found = [
             RunChange(item, False)
-            for row in await self._database.read(query, (after, most or _ALL))
+            for row in await self._database.read(query, (after, upto, most or _ALL))
             if (item := await self._entry(row))
         ]
         gone = await self._database.read(
             "SELECT born, version, run, namespace, name, created_at, document, summary"
-            " FROM gone_runs WHERE version > ? ORDER BY version LIMIT ?",
-            (after, most or _ALL),
+            " FROM gone_runs WHERE version > ? AND version <= ? ORDER BY version LIMIT ?",
+            (after, upto, most or _ALL),
         )
         found += [_gone(row) for row in gone]
         return sorted(found, key=lambda change: change.item.version)[: most or None]

@@ -33,6 +33,9 @@ _NAMES: Final = (
 _ROWS: Final = f"SELECT {', '.join(_NAMES)} FROM runs JOIN run_texts ON run = uid"  # noqa: S608
 _TEXTS: Final = ("document", "extras")
 _COLUMNS: Final = ", ".join(f"{'t' if name in _TEXTS else 'r'}.{name}" for name in _NAMES)
+_ENDED: Final = "SELECT uid, namespace, name, created_at, summary FROM runs WHERE done = 1"
+_ALL: Final = 1 << 62
+_MARKS: Final = 500
 _POLL_SECONDS = 2.0
 _SOME: Final = 20
 """How many rows are looked through at a time."""
@@ -322,12 +325,21 @@ class SqlStore:
         )
         return [_row(row) for row in rows]
 
-    async def ended(self) -> Sequence[EndedRow]:
-        """Return all runs that have ended."""
-        rows = await self._database.read(
-            "SELECT uid, namespace, name, created_at, summary FROM runs WHERE done = 1"
-        )
+    async def ended(self, after: str = "", most: int = 0) -> Sequence[EndedRow]:
+        """Return the runs that have ended, by their uids, from after one on (0: all of them)."""
+        query = f"{_ENDED} AND uid > ? ORDER BY uid LIMIT ?"
+        rows = await self._database.read(query, (after, most or _ALL))
         return [EndedRow(RunId(uid), *rest) for uid, *rest in rows]
+
+    async def ended_of(self, runs: Sequence[RunId]) -> Sequence[EndedRow]:
+        """Return those of some runs that have ended."""
+        found: list[EndedRow] = []
+        for start in range(0, len(runs), _MARKS):
+            some = runs[start : start + _MARKS]
+            query = f"{_ENDED} AND uid IN ({','.join('?' * len(some))})"
+            rows = await self._database.read(query, some)
+            found += [EndedRow(RunId(uid), *rest) for uid, *rest in rows]
+        return found
 
     async def last_success(self, namespace: str, label: str, value: str) -> RunRow | None:
         """Return the newest run with that label that succeeded, None if there is none."""

@@ -20,8 +20,12 @@ from tiphys.store.sql_store import SqlStore
 from tiphys.store.writer import Writer
 
 _LOCK_SECONDS: Final = 60
-_CACHE_KIB: Final = 65_536
-"""Of pages, while writing: what a commit of a large run touches is not read again for the next."""
+_CACHE_KIB: Final = 8_192
+"""Of pages, while writing. They stay once read, so it is what a server grows by whatever it does.
+
+Measured: 60,000 nodes, 20 or 4,000 a commit, read and write as much with 8 MiB as with 64; with 2
+they read four times as much.
+"""
 _Result = TypeVar("_Result")
 
 

@@ -376,6 +376,21 @@ class QueriesContract:
         row = row_of()
         ended = EndedRow(ONE, row.namespace, row.name, row.created_at, b'{"a":1}')
         assert await store.ended() == [ended]
+        assert await store.ended_of([ONE, OTHER, RunId("none")]) == [ended]
+        assert await store.ended_of([]) == []
+
+    async def test_ended_runs_are_read_some_at_a_time(self, home: Home) -> None:
+        store = home.open("a")
+        runs = [RunId(f"run-{number}") for number in (3, 1, 2, 0)]
+        for run in runs:
+            await store.create(row_of(run, run), first_of(run))
+            epoch = await store.claim(run, "a")
+            assert epoch is not None
+            await store.append(run, 1, epoch, changes_of(STARTED, done=True))
+        found = [row.run for row in await store.ended(most=3)]
+        assert found == ["run-0", "run-1", "run-2"]
+        assert [row.run for row in await store.ended(found[-1], 3)] == ["run-3"]
+        assert await store.ended("run-3", 3) == []
 
     async def test_the_last_success_is_the_newest_with_the_label_and_the_phase(
         self, home: Home

@@ -8,6 +8,9 @@ import json
 import pytest
 from tests.unit.api.driver import NAMESPACE, create, echo, served, workflow
 
+from tiphys.api.routes import streams
+from tiphys.api.watch import Framing
+
 pytestmark = pytest.mark.anyio
 BASE = f"/api/v1/workflows/{NAMESPACE}"
 WATCH = f"/api/v1/workflow-events/{NAMESPACE}"
@@ -318,3 +321,25 @@ async def test_of_one_who_acted_before_nothing_is_left(place):
     await home.operator.settled(row)
     answer = await place.client.get(f"{BASE}/a")
     assert (answer.json["spec"]["suspend"], actor(answer)) == (True, (None, None))
+
+
+def test_frames_that_come_together_are_sent_together():
+    events, lines = Framing(True), Framing(False)
+    assert events.frame([b"1", b"2"]) == events.frame([b"1"]) + events.frame([b"2"])
+    assert lines.frame([b"1", b"2"]) == b"1\n2\n"
+    assert lines.frame({"a": 1}) == b'{"a":1}\n'
+
+
+async def test_no_more_is_sent_together_than_is_bounded(place, monkeypatch):
+    monkeypatch.setattr(streams, "_TOGETHER_BYTES", 10)
+    version = (await place.client.get(BASE)).json["metadata"]["resourceVersion"]
+    await create(place, "a", "b", "c")
+    query = f"listOptions.resourceVersion={version}&fields=result.type,result.object.metadata.name"
+    async with place.client.open("GET", WATCH, query=query) as (_, pieces):
+        sizes = []
+        async with asyncio.timeout(60):
+            async for piece in pieces:
+                sizes.append(piece.count(b"\n"))
+                if len(sizes) == 3:
+                    break
+    assert sizes == [1, 1, 1]

@@ -255,3 +255,48 @@ def test_the_volumes_a_workflow_made_go_when_it_needs_them_no_more(
         assert claims_of(await house.store.find(None, "w")) == ["work"]
 
     run(play())
+
+
+def test_of_ended_runs_only_those_are_read_that_have_just_ended_or_are_due() -> None:
+    async def play() -> None:
+        house = House()
+        rows = [
+            await house.submit("old", "ttlStrategy: {secondsAfterCompletion: 100}"),
+            await house.submit("new", "ttlStrategy: {secondsAfterCompletion: 100}"),
+            await house.submit("stays"),
+        ]
+        retention = house.retention()
+        await house.engine().drive(rows[0])
+        assert await retention.sweep() == house.clock.now() + 101
+        house.store.ended = None  # type: ignore[assignment, method-assign]  # none is read again
+        await house.clock.sleep_until(house.clock.now() + 50)
+        for row in rows[1:]:
+            await house.engine().drive(row)
+        due = await retention.follow([row.run for row in rows[1:]])
+        assert due is not None
+        assert due > house.clock.now()
+        assert await house.names() == ["new", "old", "stays"]
+        await house.clock.sleep_until(due)
+        due = await retention.follow([])
+        assert await house.names() == ["new", "stays"]
+        assert due is not None
+        await house.clock.sleep_until(due)
+        assert await retention.follow([]) is None
+        assert await house.names() == ["stays"]
+
+    run(play())
+
+
+def test_what_is_remembered_of_a_run_goes_with_it() -> None:
+    async def play() -> None:
+        house = House()
+        row = await house.submit("w", "podGC: {strategy: OnPodCompletion, deleteDelayDuration: 0s}")
+        await house.engine().drive(row)
+        retention = house.retention()
+        await retention.sweep()
+        assert retention._cleared == {row.run}
+        await house.store.delete(row.run)
+        await retention.sweep()
+        assert not retention._cleared
+
+    run(play())

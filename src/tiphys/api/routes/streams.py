@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Final
 
 from tiphys.api import documents
 from tiphys.api.call import Call
 from tiphys.api.documents import to_bytes
-from tiphys.api.fields import parse_fields
+from tiphys.api.fields import Fields, parse_fields
 from tiphys.api.routes.asking import LIST, log_options
 from tiphys.api.routes.workflows import BASE
 from tiphys.api.routing import Answer, Routes, Says, Stream, all_of, needs
 from tiphys.errors import UserError
 from tiphys.model.base import JsonObject
 from tiphys.ports import RunRow
-from tiphys.service.feed import Wanted
+from tiphys.service.feed import Change, Wanted
 from tiphys.service.logs import LogOptions
 from tiphys.service.selection import requirements, watched
+
+_TOGETHER_BYTES: Final = 65_536
+"""Frames that are sent together; a larger one goes alone."""
 
 
 def register(routes: Routes) -> None:
@@ -66,16 +71,30 @@ async def watch_workflows(call: Call) -> Answer:
     return Stream(_frames(call, wanted, version))
 
 
-async def _frames(call: Call, wanted: Wanted, version: str) -> AsyncIterator[bytes]:
+async def _frames(call: Call, wanted: Wanted, version: str) -> AsyncIterator[list[bytes]]:
     """Yield frames as JSON; those who want the same fields share them."""
     text = call.query.text("fields")
     fields = parse_fields(text)
-    async for change in call.services.feed.watch(wanted, version):
-        if text not in change.shared:
-            document = documents.workflow(change.document)
-            frame: JsonObject = {"result": {"type": change.kind, "object": document}}
-            change.shared[text] = to_bytes(fields.project(frame) if fields else frame)
-        yield change.shared[text]
+    async with aclosing(call.services.feed.batches(wanted, version)) as batches:
+        async for changes in batches:
+            frames: list[bytes] = []
+            size = 0
+            for change in changes:
+                frames.append(_frame(change, text, fields))
+                size += len(frames[-1])
+                if size > _TOGETHER_BYTES:
+                    yield frames
+                    frames, size = [], 0
+            if frames:
+                yield frames
+
+
+def _frame(change: Change, text: str, fields: Fields | None) -> bytes:
+    if text not in change.shared:
+        document = documents.workflow(change.document)
+        frame: JsonObject = {"result": {"type": change.kind, "object": document}}
+        change.shared[text] = to_bytes(fields.project(frame) if fields else frame)
+    return change.shared[text]
 
 
 async def workflow_logs(call: Call) -> Answer:
