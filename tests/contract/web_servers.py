@@ -151,11 +151,15 @@ class TokenServer(FileServer):
 
 
 class WebHdfs(Served):
-    """A name node and, on paths below /data, its data node."""
+    """A name node and, on paths below /data, its data node.
 
-    def __init__(self, standby: bool = False) -> None:
+    `options`: it knows Hadoop's strict renames; a gateway does not.
+    """
+
+    def __init__(self, standby: bool = False, options: bool = True) -> None:
         super().__init__()
         self.standby = standby
+        self.options = options
         self.files: dict[str, bytes] = {}
         self.users: set[str] = set()
 
@@ -206,6 +210,16 @@ class WebHdfs(Served):
         }
         found = [{**(self._status(below + name) or {}), "pathSuffix": name} for name in names]
         return web.json_response({"FileStatuses": {"FileStatus": found}})
+
+    def rename(self, request: web.Request, path: str) -> web.Response:
+        destination, option = request.query["destination"], request.query.get("renameoptions", "")
+        strict = self.options and option
+        if destination in self.files and option != "OVERWRITE" and strict:
+            return _remote(403, "FileAlreadyExistsException", f"{destination} already exists")
+        if destination in self.files and not strict:
+            return web.json_response({"boolean": False})
+        self.files[destination] = self.files.pop(path)
+        return web.Response() if strict else web.json_response({"boolean": True})
 
     def delete(self, request: web.Request, path: str) -> web.Response:
         gone = [
