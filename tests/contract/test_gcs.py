@@ -7,11 +7,15 @@ fake-gcs-server, for all but the driver's uploads, which it does not know.
 
 from __future__ import annotations
 
+import base64
 import json
 from urllib.parse import quote
 
 import aiohttp
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from tests.contract.store_servers import fake_gcs, rclone
 from tests.contract.test_object_stores import IMPATIENT, credentials, secret
 from tests.contract.web_servers import GcsServer
@@ -25,8 +29,13 @@ from tiphys.testing.driver_contract import DriverContract, NetworkContract, Shel
 pytestmark = pytest.mark.anyio
 
 
-def make(port, seconds=30.0, driver=GcsDriver, **location):
-    account = {
+def decoded(text):
+    """Return the bytes of base64 as tokens have it, without its padding."""
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def make(port, seconds=30.0, driver=GcsDriver, account=None, **location):
+    account = account or {
         "gcs_base_url": f"http://127.0.0.1:{port}",
         "disable_oauth": True,
         **{"client_email": "", "private_key": "", "private_key_id": ""},
@@ -64,6 +73,29 @@ class TestProtocol(_Gcs):
     async def server(self):
         async with GcsServer("bkt") as found:
             yield found
+
+    async def test_a_key_file_signs_what_is_asked(self, server, tmp_path):
+        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        words = (Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        account = {
+            **{"type": "service_account", "client_email": "me@example.com", "private_key_id": "k1"},
+            "private_key": key.private_bytes(*words).decode(),
+            "gcs_base_url": f"http://127.0.0.1:{server.port}",
+        }
+        known = make(server.port, account=account)
+        await known.driver.put(a_file(tmp_path, b"1"), known.at("x"))
+        assert await read(known, "x") == b"1"
+        for token in server.tokens:
+            signed, _, signature = token.rpartition(".")
+            key.public_key().verify(
+                decoded(signature), signed.encode(), padding.PKCS1v15(), hashes.SHA256()
+            )
+            head, claims = (json.loads(decoded(part)) for part in signed.split("."))
+            assert (head["alg"], head["kid"]) == ("RS256", "k1")
+            assert claims["iss"] == claims["sub"] == "me@example.com"
+            assert claims["iat"] < claims["exp"] <= claims["iat"] + 3600
+            assert "devstorage" in claims["scope"] or "cloud-platform" in claims["scope"]
+        assert len(server.tokens) >= 2
 
     async def test_a_key_file_that_is_none_is_permanent(self, server, tmp_path):
         wrong = make(server.port, service_account_key_secret=secret("broken"))

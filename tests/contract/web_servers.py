@@ -52,8 +52,10 @@ class GcsServer(Served):
         self.bucket = bucket
         self.objects: dict[str, bytes] = {}
         self.uploads: dict[str, dict[int, bytes]] = defaultdict(dict)
+        self.tokens: list[str] = []
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
+        self.tokens.append(request.headers.get("Authorization", "").removeprefix("Bearer "))
         bucket, _, key = unquote(request.rel_url.raw_path.lstrip("/")).partition("/")
         if bucket != self.bucket:
             return web.Response(status=404, text=NOT_FOUND.format("NoSuchBucket"))
