@@ -14,6 +14,7 @@ READY := $(VENV)/.ready
 DEPENDENCIES := $(VENV)/.dependencies
 EMULATORS := build/emulators
 EMULATED := requirements/emulators
+MVN := mvn -B -q -C -f $(EMULATED)/pom.xml
 PRODUCT := $(wildcard tools/build_launcher.py src/tiphys/executor/launcher.c)
 PYTEST := $(BIN)/python -m pytest
 
@@ -61,9 +62,11 @@ fakegcs: $(VENV)/pyvenv.cfg
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --upgrade --target $(EMULATORS)/python -r $(EMULATED)/python.txt
 
 hadoop:
-	mvn -B -q -C -f $(EMULATED)/pom.xml dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/$(EMULATORS)/hadoop
-	cd $(EMULATORS)/hadoop && sha256sum --quiet --check $(CURDIR)/$(EMULATED)/hadoop.sha256
-	mvn -B -q -o -f $(EMULATED)/pom.xml dependency:unpack-dependencies -DincludeArtifactIds=hadoop-client-minicluster -Dmdep.unpack.includes='webapps/**' -DoutputDirectory=$(CURDIR)/$(EMULATORS)/hadoop
+	rm -rf $(EMULATORS)/hadoop $(EMULATORS)/unchecked $(EMULATORS)/maven
+	$(MVN) dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/$(EMULATORS)/unchecked
+	cd $(EMULATORS)/unchecked && sha256sum --quiet --check $(CURDIR)/$(EMULATED)/hadoop.sha256
+	$(MVN) -o dependency:unpack-dependencies -DincludeArtifactIds=hadoop-client-minicluster -Dmdep.unpack.includes='webapps/**' -DoutputDirectory=$(CURDIR)/$(EMULATORS)/unchecked
+	mv $(EMULATORS)/unchecked $(EMULATORS)/hadoop
 
 fuzz: $(READY) ## feed every language nonsense, ten minutes each (FUZZ_SECONDS)
 	$(BIN)/python -m tests.unit.expr.fuzzing --seconds $(FUZZ_SECONDS)

@@ -241,6 +241,14 @@ class TestHdfs(DriverContract, NetworkContract):
             await forceful.driver.put(a_file(tmp_path, b"3"), forceful.at("x"))
             assert server.files == {"/x": b"3"}
 
+    async def test_what_a_data_node_refuses_is_told_and_leaves_nothing(
+        self, server, shelf, tmp_path
+    ):
+        server.is_full = True
+        with pytest.raises(Permanent, match="DSQuotaExceededException: The DiskSpace quota"):
+            await shelf.driver.put(a_file(tmp_path, b"12"), shelf.at("wf/x"))
+        assert server.files == {}
+
     async def test_what_is_still_being_written_is_not_listed(self, server, shelf):
         server.files |= {"/wf/x": b"1", "/wf/.0123._COPYING_": b"half"}
         assert [entry.key async for entry in shelf.driver.list(shelf.at("wf"))] == ["/wf/x"]

@@ -1,16 +1,18 @@
-"""The contract of the HDFS driver, with Hadoop itself."""
+"""The contract of the drivers that reach HDFS (hdfs, and http by its URLs), with Hadoop itself."""
 
 from __future__ import annotations
 
 import asyncio
+from urllib.parse import quote
 
 import pytest
 from tests.contract.hadoop import Front, data_port, hdfs, rpc_address
 
 from tiphys.artifacts.credentials import Credentials
 from tiphys.artifacts.hdfs import HdfsDriver
+from tiphys.artifacts.http import HttpDriver
 from tiphys.errors import Permanent, Transient
-from tiphys.model.artifacts import Artifact, HDFSArtifact
+from tiphys.model.artifacts import Artifact, HDFSArtifact, HTTPArtifact
 from tiphys.ports import Stored
 from tiphys.testing.driver_contract import (
     LARGE_BYTES,
@@ -76,20 +78,22 @@ class TestHadoop(DriverContract, NetworkContract):
                 await unreachable.driver.get(unreachable.at("wf/there"), tmp_path / "back")
 
     @pytest.mark.parametrize("force", [True, None])
-    async def test_half_an_upload_leaves_nothing_and_may_be_tried_again(
+    async def test_half_an_upload_is_not_seen_and_may_be_tried_again(
         self, cluster, shelf, server_port, tmp_path, force
     ):
+        folder = f"half/{force}"
+        await shelf.driver.put(a_file(tmp_path, b"1"), shelf.at(f"{folder}/other"))
         source = a_file(tmp_path, noise(LARGE_BYTES))
         async with Front(cluster.port).running() as front, Proxy(server_port) as proxy:
             broken = make(front.port, cluster.user, force=force)
             front.data_port = proxy.port
             proxy.fault = Fault(request_bytes=1 << 20)
             with pytest.raises(Transient):
-                await broken.driver.put(source, broken.at(f"half/{force}/x"))
-            assert await listed(shelf, f"half/{force}") == []
+                await broken.driver.put(source, broken.at(f"{folder}/x"))
+            assert await listed(shelf, folder) == [(f"{folder}/other", 1)]
             proxy.fault = None
-            await broken.driver.put(source, broken.at(f"half/{force}/x"))
-        assert await listed(shelf, f"half/{force}") == [(f"half/{force}/x", LARGE_BYTES)]
+            await broken.driver.put(source, broken.at(f"{folder}/x"))
+        assert await listed(shelf, folder) == [(f"{folder}/other", 1), (f"{folder}/x", LARGE_BYTES)]
 
     async def test_without_force_what_is_there_stays(self, cluster, shelf, tmp_path):
         careful = make(cluster.port, cluster.user, force=None)
@@ -140,3 +144,65 @@ class TestHadoop(DriverContract, NetworkContract):
             await asyncio.to_thread(cluster.admin, address, "-safemode", "leave")
         await shelf.driver.put(a_file(tmp_path, b"1"), shelf.at("safe/x"))
         assert await read(shelf, "safe/x") == b"1"
+
+
+class _ByUrls:
+    """The http driver as workflows use it for WebHDFS: with one URL to load, another to store."""
+
+    def __init__(self, cluster, seconds, port=0):
+        self.driver = HttpDriver(Credentials(lambda *_: b""), read_seconds=seconds, trust_env=False)
+        self.root = f"http://127.0.0.1:{port or cluster.port}/webhdfs/v1"
+        self.user = cluster.user
+
+    def at(self, key):
+        return Artifact(name="a", http=HTTPArtifact(url=f"{self.root}/by-url/{quote(key)}"))
+
+    def asked(self, where, query):
+        url = f"{where.http.url}?{query}&user.name={self.user}"
+        return Artifact(name="a", http=HTTPArtifact(url=url))
+
+    async def get(self, where, to):
+        await self.driver.get(self.asked(where, "op=OPEN"), to)
+
+    def open(self, where):
+        return self.driver.open(self.asked(where, "op=OPEN"))
+
+    async def put(self, source, where, query="op=CREATE&overwrite=true"):
+        return await self.driver.put(source, self.asked(where, query))
+
+    def list(self, where):
+        return self.driver.list(where)
+
+    async def delete(self, where):
+        await self.driver.delete(where)
+
+
+class TestHttpArtifacts(DriverContract):
+    """`http` artifacts with URLs of WebHDFS; of its errors they see the status alone."""
+
+    def make(self, cluster, seconds=PATIENT, port=0):
+        driver = _ByUrls(cluster, seconds, port)
+        return Shelf(driver, driver.at, folders=False, lists=False, deletes=False)
+
+    @pytest.fixture
+    def shelf(self, cluster):
+        return self.make(cluster)
+
+    async def test_without_overwrite_what_is_there_stays(self, shelf, tmp_path):
+        await shelf.driver.put(a_file(tmp_path, b"1"), shelf.at("once"), "op=CREATE")
+        with pytest.raises(Permanent, match="failed with reason: 403 Forbidden"):
+            await shelf.driver.put(a_file(tmp_path, b"2"), shelf.at("once"), "op=CREATE")
+        assert await read(shelf, "once") == b"1"
+
+    async def test_a_data_node_that_breaks_off_is_transient(self, cluster, shelf, tmp_path):
+        await shelf.driver.put(a_file(tmp_path, noise(LARGE_BYTES)), shelf.at("cut"))
+        port = await data_port(cluster)
+        async with Front(cluster.port).running() as front, Proxy(port) as proxy:
+            broken = self.make(cluster, IMPATIENT, front.port)
+            front.data_port = proxy.port
+            proxy.fault = Fault(answer_bytes=LARGE_BYTES // 2)
+            with pytest.raises(Transient):
+                await broken.driver.get(broken.at("cut"), tmp_path / "back")
+            proxy.fault = Fault(request_bytes=1 << 20)
+            with pytest.raises(Transient):
+                await broken.driver.put(tmp_path / "source", broken.at("half"))

@@ -162,6 +162,8 @@ class WebHdfs(Served):
         super().__init__()
         self.standby = standby
         self.options = options
+        self.is_full = False
+        """Whether the data node keeps half of what it is sent, and refuses the rest."""
         self.files: dict[str, bytes] = {}
         self.users: set[str] = set()
 
@@ -180,6 +182,9 @@ class WebHdfs(Served):
     async def data(self, request: web.Request, path: str) -> web.StreamResponse:
         if request.method == "PUT":
             self.files[path] = await request.read()
+            if self.is_full:
+                self.files[path] = self.files[path][: len(self.files[path]) // 2]
+                return _remote(403, "DSQuotaExceededException", "The DiskSpace quota is exceeded")
             return web.Response(status=201)
         return web.Response(body=self.files[path])
 
