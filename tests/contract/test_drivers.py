@@ -231,6 +231,28 @@ class TestHdfs(DriverContract, NetworkContract):
         with pytest.raises(Permanent, match="FileAlreadyExistsException"):
             await shelf.driver.put(a_file(tmp_path, b"2"), shelf.at("x"))
 
+    @pytest.mark.parametrize("options", [True, False])
+    async def test_a_gateway_without_strict_renames_does_as_well(self, tmp_path, options):
+        async with WebHdfs(options=options) as server:
+            careful, forceful = (self.make(server.port, force=force) for force in (None, True))
+            await careful.driver.put(a_file(tmp_path, b"1"), careful.at("x"))
+            with pytest.raises(Permanent, match="FileAlreadyExistsException"):
+                await careful.driver.put(a_file(tmp_path, b"2"), careful.at("x"))
+            await forceful.driver.put(a_file(tmp_path, b"3"), forceful.at("x"))
+            assert server.files == {"/x": b"3"}
+
+    async def test_what_a_data_node_refuses_is_told_and_leaves_nothing(
+        self, server, shelf, tmp_path
+    ):
+        server.is_full = True
+        with pytest.raises(Permanent, match="DSQuotaExceededException: The DiskSpace quota"):
+            await shelf.driver.put(a_file(tmp_path, b"12"), shelf.at("wf/x"))
+        assert server.files == {}
+
+    async def test_what_is_still_being_written_is_not_listed(self, server, shelf):
+        server.files |= {"/wf/x": b"1", "/wf/.0123._COPYING_": b"half"}
+        assert [entry.key async for entry in shelf.driver.list(shelf.at("wf"))] == ["/wf/x"]
+
     async def test_directories_are_refused_in_argos_words(self, shelf, tmp_path):
         await shelf.driver.put(a_file(tmp_path, b"1"), shelf.at("d/x"))
         with pytest.raises(Permanent, match="HDFS artifact does not suppot directory copy"):

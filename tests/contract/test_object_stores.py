@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from tests.contract.store_servers import (
     ACCESS,
@@ -13,11 +11,9 @@ from tests.contract.store_servers import (
     azurite,
     rclone,
 )
-from tests.contract.web_servers import GcsServer
 
 from tiphys.artifacts.azure import AzureDriver
 from tiphys.artifacts.credentials import Credentials
-from tiphys.artifacts.gcs import GcsDriver
 from tiphys.artifacts.oss import OssDriver
 from tiphys.artifacts.s3 import S3Driver
 from tiphys.errors import NotFound, Permanent, UserError
@@ -25,7 +21,6 @@ from tiphys.model.artifacts import (
     Artifact,
     AzureArtifact,
     CreateS3BucketOptions,
-    GCSArtifact,
     OSSArtifact,
     S3Artifact,
 )
@@ -226,48 +221,3 @@ class TestAzure(DriverContract, NetworkContract):
         await shelf.driver.delete(shelf.at("tree"))
         with pytest.raises(NotFound):
             await read(shelf, "tree/x")
-
-
-class TestGcs(DriverContract, NetworkContract):
-    """Google's emulators lack the uploads that the client makes, so the protocol is served here."""
-
-    @pytest.fixture
-    async def server(self):
-        async with GcsServer("bkt") as found:
-            yield found
-
-    @pytest.fixture
-    def server_port(self, server):
-        return server.port
-
-    @pytest.fixture
-    def shelf(self, server):
-        return self.make(server.port)
-
-    @pytest.fixture
-    def through(self):
-        return lambda port: self.make(port, IMPATIENT)
-
-    def make(self, port, seconds=30.0, **location):
-        account = {
-            "gcs_base_url": f"http://127.0.0.1:{port}",
-            "disable_oauth": True,
-            **{"client_email": "", "private_key": "", "private_key_id": ""},
-        }
-        given = credentials(gcs=json.dumps(account), broken="{")
-
-        def at(key):
-            place = {"bucket": "bkt", "service_account_key_secret": secret("gcs"), **location}
-            return Artifact(name="a", gcs=GCSArtifact(key=key, **place))
-
-        return Shelf(GcsDriver(given, read_seconds=seconds), at)
-
-    async def test_a_key_file_that_is_none_is_permanent(self, server, tmp_path):
-        wrong = self.make(server.port, service_account_key_secret=secret("broken"))
-        with pytest.raises(Permanent, match="no key file"):
-            await wrong.driver.get(wrong.at("x"), tmp_path / "y")
-
-    async def test_a_directory_without_a_slash_is_not_deleted_as_in_argo(self, shelf, tmp_path):
-        await shelf.driver.put(a_file(tmp_path, b"1"), shelf.at("kept/x"))
-        await shelf.driver.delete(shelf.at("kept"))
-        assert await read(shelf, "kept/x") == b"1"

@@ -52,8 +52,10 @@ class GcsServer(Served):
         self.bucket = bucket
         self.objects: dict[str, bytes] = {}
         self.uploads: dict[str, dict[int, bytes]] = defaultdict(dict)
+        self.tokens: list[str] = []
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
+        self.tokens.append(request.headers.get("Authorization", "").removeprefix("Bearer "))
         bucket, _, key = unquote(request.rel_url.raw_path.lstrip("/")).partition("/")
         if bucket != self.bucket:
             return web.Response(status=404, text=NOT_FOUND.format("NoSuchBucket"))
@@ -151,11 +153,17 @@ class TokenServer(FileServer):
 
 
 class WebHdfs(Served):
-    """A name node and, on paths below /data, its data node."""
+    """A name node and, on paths below /data, its data node.
 
-    def __init__(self, standby: bool = False) -> None:
+    `options`: it knows Hadoop's strict renames; a gateway does not.
+    """
+
+    def __init__(self, standby: bool = False, options: bool = True) -> None:
         super().__init__()
         self.standby = standby
+        self.options = options
+        self.is_full = False
+        """Whether the data node keeps half of what it is sent, and refuses the rest."""
         self.files: dict[str, bytes] = {}
         self.users: set[str] = set()
 
@@ -174,6 +182,9 @@ class WebHdfs(Served):
     async def data(self, request: web.Request, path: str) -> web.StreamResponse:
         if request.method == "PUT":
             self.files[path] = await request.read()
+            if self.is_full:
+                self.files[path] = self.files[path][: len(self.files[path]) // 2]
+                return _remote(403, "DSQuotaExceededException", "The DiskSpace quota is exceeded")
             return web.Response(status=201)
         return web.Response(body=self.files[path])
 
@@ -206,6 +217,16 @@ class WebHdfs(Served):
         }
         found = [{**(self._status(below + name) or {}), "pathSuffix": name} for name in names]
         return web.json_response({"FileStatuses": {"FileStatus": found}})
+
+    def rename(self, request: web.Request, path: str) -> web.Response:
+        destination, option = request.query["destination"], request.query.get("renameoptions", "")
+        strict = self.options and option
+        if destination in self.files and option != "OVERWRITE" and strict:
+            return _remote(403, "FileAlreadyExistsException", f"{destination} already exists")
+        if destination in self.files and not strict:
+            return web.json_response({"boolean": False})
+        self.files[destination] = self.files.pop(path)
+        return web.Response() if strict else web.json_response({"boolean": True})
 
     def delete(self, request: web.Request, path: str) -> web.Response:
         gone = [

@@ -51,7 +51,7 @@ class Proxy:
         fault = self.fault or Fault()
         try:
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target_port)
-        except OSError:
+        except (OSError, asyncio.CancelledError):  # cancelled: the test is over
             writer.transport.abort()
             return
         asks = asyncio.create_task(_pump(reader, far_writer, fault.request_bytes))
@@ -61,11 +61,11 @@ class Proxy:
             if fault.hangs:
                 await asyncio.get_running_loop().create_future()
         finally:
+            for end in (writer, far_writer):  # before anything is awaited: that may be cancelled
+                end.transport.abort()
             for pump in (asks, answers):
                 pump.cancel()
             await asyncio.gather(asks, answers, return_exceptions=True)
-            for end in (writer, far_writer):
-                end.transport.abort()
 
 
 async def _pump(
