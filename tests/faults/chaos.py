@@ -395,8 +395,7 @@ def _only(group: BaseExceptionGroup[BaseException], *kinds: type[BaseException])
 
 def _ring_twice(loop: RunLoop, luck: Luck) -> None:
     """Have timers ring again, at once or a little later."""
-    timers = loop._timers
-    ring = timers._fire
+    ring = loop._ring
 
     def fire(name: str) -> None:
         ring(name)
@@ -405,7 +404,7 @@ def _ring_twice(loop: RunLoop, luck: Luck) -> None:
         if luck.has(0.3):
             asyncio.get_running_loop().call_later(luck.rng.random(), ring, name)
 
-    timers._fire = fire
+    loop._ring = fire  # type: ignore[method-assign]
 
 
 async def _folded(world: World, run_id: RunId) -> Run:

@@ -22,10 +22,12 @@ class Variables(Protocol):
 
 
 def _environment(source: str, variables: Variables) -> dict[str, Value]:
+    """Return what an expression may refer to: artifacts are there only if it names them."""
     flat: dict[str, Value] = {}
-    roots = {name.partition(".")[0] for name in compile_expression(source).identifiers}
-    for root in sorted(roots):
-        flat.update(variables.under(root))
+    named = compile_expression(source).identifiers
+    wanted = {name if ".artifacts." in name else name.partition(".")[0] for name in named}
+    for path in sorted(wanted):
+        flat.update(variables.under(path))
     return {**expand(flat), **ARGO_FUNCTIONS}
 
 
