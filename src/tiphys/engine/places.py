@@ -15,7 +15,7 @@ from tiphys.engine.scope import ConstantScope, Names
 from tiphys.engine.state import Node
 from tiphys.expr.template import STRICT
 from tiphys.model.artifacts import Artifact, ArtifactLocation, LocalArtifact, location_type
-from tiphys.model.ids import pod_name
+from tiphys.model.ids import pod_of_node
 from tiphys.model.locations import has_location, key_of, key_only, location_in, with_key
 from tiphys.model.repositories import ArtifactRepository
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 def pod_of(run: Run, node: Node) -> str:
     """Return the name of a node's pod."""
-    return str(pod_name(run.state.name, node.name, run.template(node).name))
+    return str(pod_of_node(run.state.name, node.id, run.template(node).name))
 
 
 def job_scope(run: Run, node: Node) -> Names:

@@ -23,7 +23,7 @@ from tiphys.expr.numbers import item_members, item_text
 from tiphys.expr.values import MISSING, Missing
 from tiphys.model.artifacts import Artifact
 from tiphys.model.base import Json
-from tiphys.model.ids import pod_name
+from tiphys.model.ids import pod_of_node
 from tiphys.program import Call, Program, Template
 
 VOLATILE = ("workflow.status", "workflow.duration", "workflow.failures")
@@ -139,7 +139,7 @@ def _failure(program: Program, state: State, node: Node) -> str:
         "message": node.message,
         "templateName": name,
         "phase": node.phase,
-        "podName": str(pod_name(state.name, node.name, name)),
+        "podName": str(pod_of_node(state.name, node.id, name)),
         "finishedAt": rfc3339(node.finished_at),
     }
     return "{" + ",".join(f'"{key}":{json_string(text)}' for key, text in fields.items()) + "}"
@@ -173,7 +173,7 @@ class NodeScope:
         plain = _without_attempt(node)
         derived: dict[str, object] = {"node.name": plain}
         if node.kind == "Pod":
-            derived["pod.name"] = str(pod_name(self._workflow, node.name, self._template.name))
+            derived["pod.name"] = str(pod_of_node(self._workflow, node.id, self._template.name))
         if node.call and node.call[0] in {"step", "task"}:
             name = node.display_name.removesuffix(f"({node.attempt})")
             derived[f"{node.call[0]}s.name"] = name

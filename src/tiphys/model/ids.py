@@ -49,7 +49,12 @@ def pod_name(workflow: str, node_name: str, template: str) -> PodName:
 
     Source: argo workflow/util/pod_name.go, GeneratePodName; reference/engine.md 1.7.
     """
-    if node_name == workflow:
+    return pod_of_node(workflow, node_id(workflow, node_name), template)
+
+
+def pod_of_node(workflow: str, key: NodeId, template: str) -> PodName:
+    """Return the pod name of a node by its id, which ends in the same hash."""
+    if key == workflow:
         return PodName(workflow)
     prefix = f"{workflow}-{template}" if template else workflow
-    return PodName(f"{prefix[:_POD_PREFIX_LENGTH]}-{fnv1a(node_name)}")
+    return PodName(f"{prefix[:_POD_PREFIX_LENGTH]}{key[len(workflow) :]}")
