@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from tiphys.cli import printing
+from tiphys.cli.kinds import OneOf
 from tiphys.cli.options import OUTPUT, after_options, parameter_option, stacked
 from tiphys.cli.render import ListStyle, sort_workflows
 from tiphys.cli.render.archive import render_alike, render_archived
@@ -42,7 +43,7 @@ list_options = stacked(
 )
 """The options of `list`."""
 get_output_option = click.option(
-    "-o", "--output", type=click.Choice(["json", "yaml", "wide"]), default="wide"
+    "-o", "--output", type=OneOf(["json", "yaml", "wide"]), default="wide"
 )
 key_option = click.option(
     "-l", "--selector", "key", required=True, metavar="KEY", help="The label whose values."

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tiphys.cli.kinds import OneOf
 from tiphys.cli.options import OUTPUT, group, kept_options, output_option, stacked, strict_option
 from tiphys.cli.session import (
     Session,
@@ -125,7 +126,7 @@ async def update(session: Session, files: tuple[str, ...], **values: Any) -> Non
 
 @cron.command()
 @click.argument("files", nargs=-1, required=True)
-@click.option("-o", "--output", type=click.Choice(["pretty", "simple"]), default="pretty")
+@click.option("-o", "--output", type=OneOf(["pretty", "simple"]), default="pretty")
 @strict_option
 @click.option("--no-color", is_flag=True, help="No colours.")
 @click.pass_context

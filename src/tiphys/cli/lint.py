@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tiphys.cli.kinds import OneOf
 from tiphys.cli.options import stacked, strict_option
 from tiphys.cli.session import Session, with_session, write
 from tiphys.library.files import read_sources
@@ -42,7 +43,7 @@ def _explain(context: click.Context, _: click.Parameter, number: str | None) -> 
 
 lint_options = stacked(
     click.argument("files", nargs=-1, required=True),
-    click.option("-o", "--output", type=click.Choice(_FORMATS), default="pretty"),
+    click.option("-o", "--output", type=OneOf(_FORMATS), default="pretty"),
     strict_option,
     click.option("--offline", is_flag=True, help="Do not ask a server."),
     click.option("--kinds", default="all", help="Only these kinds, comma-separated."),

@@ -10,9 +10,10 @@ from typing import Final, Protocol
 
 import click
 
+from tiphys.cli.kinds import DURATION, OneOf
 from tiphys.cli.selecting import selector_option
 
-OUTPUT: Final = click.Choice(["name", "json", "yaml", "wide"])
+OUTPUT: Final = OneOf(["name", "json", "yaml", "wide"])
 _PHASES: Final = ["Succeeded", "Failed", "Error"]
 
 
@@ -89,7 +90,7 @@ _dry_run: Final = click.option(
 
 get_options: Final = stacked(
     click.argument("names", nargs=-1, required=True),
-    click.option("-o", "--output", type=click.Choice(["name", "json", "yaml", "short", "wide"])),
+    click.option("-o", "--output", type=OneOf(["name", "json", "yaml", "short", "wide"])),
     click.option("--status", default="", help="Only nodes in this phase."),
     click.option("--node-field-selector", "selector", default="", help="Only these nodes."),
     click.option("--no-utf8", is_flag=True, help="Plain ASCII."),
@@ -97,15 +98,24 @@ get_options: Final = stacked(
 explain_options: Final = stacked(
     click.argument("name"),
     click.argument("node", default=""),
-    click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text"),
+    click.option("-o", "--output", type=OneOf(["text", "json"]), default="text"),
 )
 logs_options: Final = stacked(
     click.argument("name"),
     click.argument("pod", required=False),
+    click.option("-c", "--container", default="main", show_default=True, help="Which one's."),
     click.option("-f", "--follow", is_flag=True, help="Until the workflow ends."),
+    click.option(
+        "-p", "--previous", is_flag=True, help="Of the container's run before this one, if any."
+    ),
+    click.option(
+        "--since", type=DURATION, metavar="DURATION", help="Only newer ones, e.g. 5s, 2m, 3h."
+    ),
+    click.option("--since-time", default="", metavar="TIME", help="Only newer than this RFC 3339."),
     click.option("--tail", type=int, default=-1, help="Only the last lines of each step."),
-    click.option("--grep", default="", help="Only lines that match."),
-    click.option("-c", "--container", default="main", hidden=True),
+    click.option("--grep", default="", metavar="REGEX", help="Only lines that match."),
+    click.option("-l", "--selector", "labels", default="", help="Only of pods with these labels."),
+    click.option("--timestamps", is_flag=True, help="A time before each line."),
 )
 stop_options: Final = stacked(
     _names,

@@ -11,6 +11,7 @@ import click
 
 from tiphys.cli import cron as own_cron
 from tiphys.cli import templates as own_templates
+from tiphys.cli.kinds import OneOf
 from tiphys.cli.options import group, kept_options, output_option, strict_option
 from tiphys.cli.remote.connecting import Remote, with_server
 from tiphys.cli.submit import options_of, submit_options
@@ -22,7 +23,7 @@ from tiphys.errors import NotFound, UserError
 _NO_OUTPUT = click.option(
     "-o",
     "--output",
-    type=click.Choice(["name", "json", "yaml", "wide"]),
+    type=OneOf(["name", "json", "yaml", "wide"]),
     expose_value=False,
     help="Has no effect, as in Argo.",
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tiphys.cli.filtering import list_options, test_of
+from tiphys.cli.log_query import check_pod, line_of, query_of
 from tiphys.cli.options import explain_options, get_options, logs_options, wait_options
 from tiphys.cli.remote.connecting import Remote, with_server
 from tiphys.cli.writing import write
@@ -70,25 +71,24 @@ def explain(remote: Remote, name: str, node: str, output: str) -> None:
 @click.command()
 @logs_options
 @with_server
-def logs(remote: Remote, name: str, pod: str | None, **options: Any) -> None:
-    """Show what the steps of a workflow wrote; @latest is the newest."""
-    query = {
-        "logOptions.container": options["container"],
-        "logOptions.follow": options["follow"],
-        "logOptions.tailLines": "" if options["tail"] < 0 else str(options["tail"]),
-        "grep": options["grep"],
-    }
-    show_logs(remote, name, pod or "", query)
+def logs(remote: Remote, name: str, pod: str | None, **values: Any) -> None:
+    """Show what the steps of a workflow wrote; @latest is the newest.
+
+    POD is the name of a pod; a server of Tiphys takes the name or the id of its node as well.
+    """
+    written = show_logs(remote, name, pod or "", query_of(values))
+    if pod is not None and not written:
+        check_pod(remote.workflows.get(name), pod)
 
 
-def show_logs(remote: Remote, name: str, pod: str, query: dict[str, object]) -> None:
-    """Write the lines of a workflow's pods, each behind the pod's name."""
-    from tiphys.cli.render.colour import log_colour, paint
-
+def show_logs(remote: Remote, name: str, pod: str, query: dict[str, object]) -> bool:
+    """Write the lines of a workflow's pods, each behind the pod's name; tell if there were any."""
+    any_line = False
     for entry in remote.workflows.logs(name, pod, query):
-        owner = str(entry.get("podName") or "")
-        line = f"{owner}: {entry.get('content') or ''}"
-        write(f"{paint(line, log_colour(owner), remote.colour)}\n")
+        any_line = True
+        owner, content = str(entry.get("podName") or ""), str(entry.get("content") or "")
+        write(line_of(owner, content, remote.colour))
+    return any_line
 
 
 def follow_logs(remote: Remote, name: str) -> None:
