@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,6 +29,16 @@ def both(away: Away, *words: str) -> Result:
     assert (here.code, here.out) == (there.code, there.out), (here, there)
     assert bool(here.err) == bool(there.err), (here, there)
     return here
+
+
+def test_flags_stand_anywhere_and_logs_are_shown_where_asked_for(away: Away) -> None:
+    assert both(away, "-n", "nowhere", "list").out == "No workflows found\n"
+    assert both(away, "-k", "cron", "-n=nowhere", "list", "--all-namespaces=false").code == 0
+    asked = away.run("--loglevel=debug", "list", "-n", "nowhere", "--log-format", "json")
+    (line,) = asked.err.splitlines()
+    assert json.loads(line)["msg"].endswith("/api/v1/workflows/nowhere: 200")
+    assert away.run("list", ARGO_VERBOSE="true").err.count(" DEBUG ") == 1
+    assert away.run("list").err == ""
 
 
 # --------------------------------------------------------------------------------------- logs
