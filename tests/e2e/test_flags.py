@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -98,3 +99,102 @@ def test_the_last_lines_come_first_and_what_follows_after_them(away: Away) -> No
     assert not away.home.is_done("f")
     gate.touch()
     assert [finish(reader).out for reader in readers] == ["f: three\n", "f: three\n"]
+
+
+# ------------------------------------------------------------------------- which ones are meant
+
+
+@pytest.fixture
+def fleet(away: Away) -> Iterator[Away]:
+    """Some ended workflows: good and bad ones, one of them resubmitted, one elsewhere."""
+    home = away.home
+    good = home.file("good.json", workflow("good", shell("main", "true")))
+    bad = home.file("bad.json", workflow("bad", shell("main", "false")))
+    home.run("run", good, "-l", "fleet=1")
+    home.run("run", bad, "-l", "fleet=1")
+    home.run("run", good, "-l", "fleet=2", "-n", "far")
+    home.ok("resubmit", "good", "--wait")
+    yield away
+    for words in (("--all",), ("--all", "-n", "far")):
+        home.run("delete", *words)
+
+
+def test_list_and_delete_have_argos_filters(fleet: Away) -> None:
+    def listed(*words: str) -> list[str]:
+        return sorted(both(fleet, "list", "-o", "name", *words).out.split())
+
+    again = next(name for name in listed() if name.startswith("good-"))
+    assert listed("-l", "fleet") == ["bad", "good", again]
+    assert listed("-A", "-l", "fleet") == ["bad", "good", "good", again]
+    for words, found in {
+        ("--field-selector", "metadata.name=bad"): ["bad"],
+        ("--field-selector=metadata.name!=bad", "-l", "fleet=1"): ["good", again],
+        ("--status", "Failed", "--status", "Error,Running"): ["bad"],
+        ("--status=Succeeded", "--prefix=good"): ["good", again],
+        ("--resubmitted",): [again],
+        ("--resubmitted", "--completed", "--older", "1h"): [],
+        ("--older", "0s", "-l", "fleet=1"): ["bad", "good", again],
+    }.items():
+        assert listed(*words, "--chunk-size", "1") == found, words
+        dry = both(fleet, "delete", "--dry-run", "--query-chunk-size=1", *words).out
+        lines = [f"Workflow '{name}' deleted (dry-run)" for name in found]
+        assert sorted(dry.splitlines()) == sorted(lines or ["No resources found"]), words
+    both_added = both(fleet, "delete", "--dry-run", "bad", "nope", "--resubmitted").out
+    assert sorted(both_added.splitlines()) == [
+        "Workflow 'bad' deleted (dry-run)",
+        f"Workflow '{again}' deleted (dry-run)",
+        "Workflow 'nope' not found",
+    ]
+    assert both(fleet, "delete", "--dry-run", "-A").out.count("deleted (dry-run)") == 4
+    assert "requires either a workflow" in both(fleet, "delete").err
+    assert "expected format" in both(fleet, "delete", "--older", "soon").err
+    assert "unsupported requirement" in both(fleet, "delete", "--field-selector", "a=b").err
+    assert fleet.ok("delete", "--field-selector", "metadata.name=good") == (
+        "Workflow 'good' deleted\n"
+    )
+    assert fleet.ok("delete", "-A", "-l", "fleet=2") == "Workflow 'good' deleted\n"
+    left = fleet.home.ok("list", "-A", "-o", "name").split()
+    assert sorted(left) == ["bad", again]
+    # the server also lists what is only in its archive, and deletes none of that
+    assert fleet.ok("delete", "-A", "--dry-run").count("deleted") == 2
+
+
+def test_what_acts_takes_field_selectors(fleet: Away) -> None:
+    one = ("--field-selector", "metadata.name=bad")
+    assert both(fleet, "stop", *one, "--dry-run").out == "workflow bad stopped (dry-run)\n"
+    assert both(fleet, "terminate", *one, "--dry-run").out == "workflow bad terminated (dry-run)\n"
+    assert both(fleet, "stop", *one, "good", "--dry-run").out.count("\n") == 2
+    assert "cannot shutdown a completed workflow" in both(fleet, "terminate", *one).err
+    assert both(fleet, "resubmit", *one, "-l", "fleet=3").out == ""
+    assert fleet.ok("resubmit", *one, "-o", "name").startswith("bad-")
+    assert fleet.home.ok("resubmit", *one, "-o", "name").startswith("bad-")
+    for retry in (fleet.run, fleet.home.run):
+        done = retry("retry", *one, "-o", "name", "--wait")
+        assert (done.code, done.out) == (1, "bad\n")
+
+
+def test_watch_shows_the_nodes_that_are_wanted(away: Away) -> None:
+    steps = [[{"name": name, "template": "say"}] for name in ("a", "b")]
+    file = away.home.file("v.json", workflow("v", {"name": "m", "steps": steps}, shell("say", ":")))
+    submitted = away.home.run("submit", file, "--watch", "--node-field-selector", "displayName=a")
+    assert re.findall(r"  (v\S*)  Succeeded", submitted.out) == ["v[0].a"]
+    for words, names in {
+        ("--status", "Succeeded"): {"v", "v[0].a", "v[1].b"},
+        ("--node-field-selector=displayName=b",): {"v[1].b"},
+        ("--status", "Failed"): set(),
+    }.items():
+        for watch in (away.ok, away.home.ok):
+            said = watch("watch", "v", *words)
+            assert {*re.findall(r"  (v\S*)  Succeeded", said)} == names, words
+            assert said.endswith("workflow v  Succeeded\n")
+    both_ways = both(away, "watch", "v", "--status", "Failed", "--node-field-selector", "id=v")
+    assert "cannot use both --status and --node-field-selector" in both_ways.err
+    for way in (away.run, away.home.run):
+        assert "--watch\n" in way("submit", file, "--name", "v2", "--status", "Failed").err
+        way("delete", "v2")
+        two = way("submit", file, file, "--watch")
+        assert (two.code, two.err) == (2, "Error: cannot watch more than one workflow\n")
+    assert away.ok("submit", file, "--name", "v3", "--watch", "--status=Failed").count("\n") > 3
+
+
+# ------------------------------------------------------------------------- what a new user meets

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from tiphys.cli.filtering import delete_options, is_filtered, test_of
 from tiphys.cli.options import (
-    delete_options,
     group,
     need,
     node_set_options,
@@ -17,7 +17,7 @@ from tiphys.cli.options import (
     stop_options,
     terminate_options,
 )
-from tiphys.cli.selecting import selected
+from tiphys.cli.selecting import matching, selected
 from tiphys.cli.session import Session, is_asynchronous, settings_option, with_session, write
 from tiphys.errors import NotFound, UserError
 
@@ -29,13 +29,13 @@ _Act = Callable[["Local", "RunRow"], Awaitable[None]]
 
 
 async def _each(
-    session: Session, names: tuple[str, ...], act: _Act, said: str, labels: str = ""
+    session: Session, names: tuple[str, ...], act: _Act, said: str, **selectors: str
 ) -> None:
     from tiphys.app import local
     from tiphys.cli.background import ensure_engine
 
     with local(session.settings) as home:
-        for row in await selected(session, home, names, labels):
+        for row in await selected(session, home, names, **selectors):
             await act(home, row)
             write(f"workflow {row.name} {said}\n")
         ensure_engine(session)
@@ -55,8 +55,8 @@ async def stop(
     names: tuple[str, ...],
     selector: str,
     message: str,
-    labels: str,
     dry_run: bool,
+    **selectors: str,
 ) -> None:
     """End workflows; their exit handlers run. @latest is the newest."""
     from tiphys.service.operations import Answer
@@ -68,9 +68,9 @@ async def stop(
         else:
             await home.operator.stop(row, "Stop")
 
-    need(names or labels, "requires either selector or workflow")
+    need(names or any(selectors.values()), "requires either selector or workflow")
     said = "stopped (dry-run)" if dry_run else "stopped"
-    await _each(session, names, _nothing if dry_run else act, said, labels)
+    await _each(session, names, _nothing if dry_run else act, said, **selectors)
 
 
 @click.command()
@@ -78,15 +78,20 @@ async def stop(
 @settings_option
 @with_session
 @is_asynchronous
-async def terminate(session: Session, names: tuple[str, ...], labels: str, dry_run: bool) -> None:
-    """End workflows at once, without exit handlers; @latest is the newest."""
-    need(names or labels, "requires either selector or workflow")
+async def terminate(
+    session: Session, names: tuple[str, ...], dry_run: bool, **selectors: str
+) -> None:
+    """End workflows at once, without exit handlers; @latest is the newest.
+
+    Differs: with a selector Argo ignores names.
+    """
+    need(names or any(selectors.values()), "requires either selector or workflow")
 
     async def act(home: Local, row: RunRow) -> None:
         await home.operator.stop(row, "Terminate")
 
     said = "terminated (dry-run)" if dry_run else "terminated"
-    await _each(session, names, _nothing if dry_run else act, said, labels)
+    await _each(session, names, _nothing if dry_run else act, said, **selectors)
 
 
 @click.command()
@@ -111,7 +116,7 @@ async def resume(session: Session, names: tuple[str, ...], selector: str) -> Non
 
     need(names, "requires either node field selector or workflow")
     with local(session.settings) as home:
-        for row in await selected(session, home, names, ""):
+        for row in await selected(session, home, names):
             await home.operator.resume(row, selector)
             write(resumed(row.name, _ended_as(home, row)))
         ensure_engine(session)
@@ -164,10 +169,9 @@ async def node_set(
 async def delete(
     session: Session,
     names: tuple[str, ...],
-    every: bool,
-    completed: bool,
     dry_run: bool,
     force: bool,
+    **filters: Any,
 ) -> None:
     """Forget workflows and all that belongs to them: logs, job directories, artifacts.
 
@@ -176,20 +180,25 @@ async def delete(
     from tiphys.app import local
     from tiphys.cli.background import ensure_engine
 
-    if not names and not every and not completed:
-        raise click.UsageError("requires either a workflow or other argument")
+    filtered, is_wanted = is_filtered(names, filters), test_of(filters)
     with local(session.settings) as home:
-        rows = []
+        rows: list[RunRow] = []
         for name in names:
             try:
                 rows.append(await home.store.find(session.namespace, name))
             except NotFound:
                 write(f"Workflow '{name}' not found\n")
-        if every or completed:
-            listed = await home.store.list(session.namespace)
-            rows += [row for row in listed if every or row.done]
-        for row in rows:
-            await _delete(home, row, dry_run, force)
+                continue
+            await _delete(home, rows[-1], dry_run, force)
+        if filtered:
+            place = None if filters["everywhere"] else session.namespace
+            listed = await matching(home, place, filters["labels"], filters["fields"])
+            known = {row.run for row in rows}
+            more = [row for row in listed if row.run not in known]
+            for row in more:
+                if is_wanted(dict(home.viewer.bare(row))):
+                    rows.append(row)
+                    await _delete(home, row, dry_run, force)
         if not dry_run and rows and await home.has_objects_at_work():
             ensure_engine(session)  # what their objects have started is still to be stopped
     if not rows and not names:

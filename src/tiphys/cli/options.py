@@ -11,7 +11,7 @@ from typing import Final, Protocol
 import click
 
 from tiphys.cli.kinds import DURATION, OneOf
-from tiphys.cli.selecting import selector_option
+from tiphys.cli.selecting import field_selector_option, selector_option
 
 OUTPUT: Final = OneOf(["name", "json", "yaml", "wide"])
 _PHASES: Final = ["Succeeded", "Failed", "Error"]
@@ -88,11 +88,18 @@ _dry_run: Final = click.option(
     "--dry-run", is_flag=True, help="Only say which workflows would be ended."
 )
 
+shown_nodes_options: Final = stacked(
+    click.option("--status", default="", metavar="PHASE", help="Only nodes in this phase."),
+    click.option(
+        "--node-field-selector", "selector", default="", metavar="SELECTOR", help="Only these."
+    ),
+)
+"""Which nodes of a tree are shown: `styling.shown_nodes` reads them."""
+watch_options: Final = stacked(click.argument("name"), shown_nodes_options)
 get_options: Final = stacked(
     click.argument("names", nargs=-1, required=True),
     click.option("-o", "--output", type=OneOf(["name", "json", "yaml", "short", "wide"])),
-    click.option("--status", default="", help="Only nodes in this phase."),
-    click.option("--node-field-selector", "selector", default="", help="Only these nodes."),
+    shown_nodes_options,
     click.option("--no-utf8", is_flag=True, help="Plain ASCII."),
 )
 explain_options: Final = stacked(
@@ -124,9 +131,10 @@ stop_options: Final = stacked(
     ),
     click.option("--message", default="", help="The message of the nodes."),
     selector_option,
+    field_selector_option,
     _dry_run,
 )
-terminate_options: Final = stacked(_names, selector_option, _dry_run)
+terminate_options: Final = stacked(_names, selector_option, field_selector_option, _dry_run)
 resume_options: Final = stacked(
     _names,
     click.option("--node-field-selector", "selector", default="", help="Only these suspend nodes."),
@@ -149,13 +157,6 @@ node_set_options: Final = stacked(
     ),
     click.option("-m", "--message", default="", help="The message of the nodes."),
     click.option("--phase", type=click.Choice(_PHASES), help="End the nodes with it."),
-)
-delete_options: Final = stacked(
-    _names,
-    click.option("--all", "every", is_flag=True, help="All workflows of the namespace."),
-    click.option("--completed", is_flag=True, help="All that have ended."),
-    click.option("--dry-run", is_flag=True, help="Only say what would be deleted."),
-    click.option("--force", is_flag=True, help="Delete even if artifacts cannot be deleted."),
 )
 wait_options: Final = stacked(
     _names,
@@ -181,7 +182,12 @@ restart_options: Final = stacked(
     click.option("--restart-successful", is_flag=True, help="Run the selected nodes again, too."),
 )
 retry_options: Final = stacked(
-    _names, parameter_option, selector_option, restart_options, after_options
+    _names,
+    parameter_option,
+    selector_option,
+    field_selector_option,
+    restart_options,
+    after_options,
 )
 memoized_option: Final = click.option(
     "--memoized", is_flag=True, help="Do not repeat what succeeded."
@@ -190,6 +196,7 @@ resubmit_options: Final = stacked(
     _names,
     parameter_option,
     selector_option,
+    field_selector_option,
     memoized_option,
     click.option("--priority", type=int, expose_value=False, hidden=True),
     after_options,

@@ -12,6 +12,7 @@ from tiphys.cli.options import (
     after_options,
     parameter_file_option,
     parameter_option,
+    shown_nodes_options,
     stacked,
     strict_option,
 )
@@ -25,6 +26,7 @@ from tiphys.cli.session import (
     with_session,
     write,
 )
+from tiphys.cli.styling import watched_nodes
 from tiphys.errors import UserError
 from tiphys.library.files import read_sources
 
@@ -66,6 +68,7 @@ background_options = stacked(
     click.option("--from", "stored", default="", metavar="KIND/NAME", help="Run what is stored."),
     click.option("--scheduled-time", default="", metavar="TIME", help="With --from: its due time."),
     after_options,
+    shown_nodes_options,
     click.option("--dry-run", is_flag=True, help="Only show what would be submitted; needs -o."),
     click.option(
         "--server-dry-run", is_flag=True, help="Only show what would be stored; needs -o."
@@ -108,6 +111,7 @@ async def submit_files(
     submit.
     """
     checked = await check_files(session, home, files, values)
+    check_watched(len(checked.prepared), values)
     return await checked.keep(home, session.namespace), checked.choice
 
 
@@ -183,6 +187,7 @@ async def submit(
     from tiphys.cli.wait import wait_for, watch_one
 
     check_combination(output, values)
+    keep = watched_nodes(values)
     stored, time = str(values.pop("stored")), str(values.pop("scheduled_time"))
     if stored and files:
         raise click.UsageError("cannot combine --from with file arguments")
@@ -203,9 +208,7 @@ async def submit(
             for row in rows:
                 await follow_logs(session, home, row)
         if values["watches"]:
-            if len(names) > 1:
-                raise UserError("cannot watch more than one workflow")
-            await watch_one(session, home, names[0])
+            await watch_one(session, home, names[0], keep)
         if values["waits"]:
             return await wait_for(session, home, names, quiet=output is not None)
     return 0
@@ -225,6 +228,12 @@ def check_combination(output: str | None, values: dict[str, object]) -> None:
             raise UserError(f"{flag} should have an output option")
     if all(flags.values()):
         raise UserError("--dry-run cannot be combined with --server-dry-run")
+
+
+def check_watched(count: int, values: dict[str, object]) -> None:
+    """Refuse to watch several workflows, before any of them is made."""
+    if count > 1 and values.get("watches"):
+        raise UserError("cannot watch more than one workflow")
 
 
 async def _show_only(

@@ -33,14 +33,21 @@ class Workflows:
     client: Client
     namespace: str
 
-    def list(self, selector: str = "", fields: str = "") -> list[JsonObject]:
-        """Return all workflows that a label selector matches. Raises TiphysError."""
+    def list(
+        self, selector: str = "", fields: str = "", where: str = "", chunk: int = 0
+    ) -> list[JsonObject]:
+        """Return all workflows that a label selector and a field selector match, newest first.
+
+        `fields` says what is wanted of them; they are asked for `chunk` at a time (0: many).
+        Raises TiphysError.
+        """
         found: list[JsonObject] = []
         after = ""
         while True:
             query = {
                 "listOptions.labelSelector": selector,
-                "listOptions.limit": _PAGE,
+                "listOptions.fieldSelector": where,
+                "listOptions.limit": chunk or _PAGE,
                 "listOptions.continue": after,
                 "fields": fields,
             }

@@ -10,13 +10,21 @@ import click
 
 from tiphys.cli.filtering import list_options, test_of
 from tiphys.cli.log_query import check_pod, line_of, query_of
-from tiphys.cli.options import explain_options, get_options, logs_options, wait_options
+from tiphys.cli.options import (
+    explain_options,
+    get_options,
+    logs_options,
+    wait_options,
+    watch_options,
+)
 from tiphys.cli.remote.connecting import Remote, with_server
+from tiphys.cli.styling import shown_nodes, tree_style
 from tiphys.cli.writing import write
 from tiphys.errors import NotFound
 
 if TYPE_CHECKING:
     from tiphys.cli.remote.moving import Asked
+    from tiphys.cli.render.style import Keep
 
 _FIELDS = "metadata,items.metadata,items.spec,items.status"
 _NO_NODES = f"{_FIELDS}.phase,items.status.message,items.status.startedAt,items.status.finishedAt"
@@ -36,7 +44,8 @@ def list_(
     is_wanted = test_of(filters)
     asked = Workflows(remote.client, "") if everywhere else remote.workflows
     fields = "" if output in {"wide", "json", "yaml"} else _NO_NODES
-    found = [item for item in asked.list(filters["labels"], fields) if is_wanted(item)]
+    listed = asked.list(filters["labels"], fields, filters["fields"], filters["chunk"])
+    found = [item for item in listed if is_wanted(item)]
     style = ListStyle(wide=output == "wide", namespaces=everywhere, headers=not no_headers)
     write(printing.several([dict(item) for item in sort_workflows(found)], output, style))
 
@@ -47,7 +56,6 @@ def list_(
 def get(remote: Remote, names: tuple[str, ...], **options: Any) -> None:
     """Show workflows of the server and their trees; @latest is the newest."""
     from tiphys.cli import printing
-    from tiphys.cli.styling import tree_style
 
     style = tree_style(remote.colour, **options)
     for name in names:
@@ -123,27 +131,31 @@ def wait_for(remote: Remote, name: str, quiet: bool = False, lenient: bool = Fal
 
 
 @click.command()
-@click.argument("name")
+@watch_options
 @with_server
-def watch(remote: Remote, name: str) -> None:
+def watch(remote: Remote, name: str, status: str, selector: str) -> None:
     """Show a workflow until it ends; @latest is the newest."""
-    watch_one(remote, name)
+    watch_one(remote, name, shown_nodes(status, selector))
 
 
-def watch_one(remote: Remote, name: str) -> None:
-    """Show a workflow until it ends: a live tree on a terminal, lines in a pipe."""
+def watch_one(remote: Remote, name: str, keep: Keep | None = None) -> None:
+    """Show a workflow until it ends: a live tree on a terminal, lines in a pipe.
+
+    `keep` says which nodes are shown, None for all.
+    """
     from tiphys.cli import printing
     from tiphys.cli.moving import TREE_SECONDS
     from tiphys.cli.remote.moving import Asked, asked_every
     from tiphys.cli.render import Style
     from tiphys.cli.render.live import LiveTree
+    from tiphys.cli.render.style import keep_all
 
     workflow: dict[str, Any] = {}
     moves = Asked(remote.workflows)
     if not sys.stdout.isatty():
-        _write_lines(remote, name, moves)
+        _write_lines(remote, name, moves, keep or keep_all)
         return
-    style = Style(colour=remote.colour)
+    style = Style(colour=remote.colour, keep=keep or keep_all)
     with asked_every(TREE_SECONDS, moves), LiveTree(time.time, style, notes=moves.notes) as tree:
         for workflow in remote.workflows.changes(name):
             moves.see(workflow)
@@ -151,7 +163,7 @@ def watch_one(remote: Remote, name: str) -> None:
     printing.failures(workflow)
 
 
-def _write_lines(remote: Remote, name: str, moves: Asked) -> None:
+def _write_lines(remote: Remote, name: str, moves: Asked, keep: Keep) -> None:
     """Write a line for each change of a node, and now and then one for each long transfer."""
     from tiphys.cli.moving import LINE_SECONDS
     from tiphys.cli.remote.moving import asked_every
@@ -162,7 +174,7 @@ def _write_lines(remote: Remote, name: str, moves: Asked) -> None:
         now = clock(time.time())
         write("".join(f"{now}  {line}\n" for line in moves.lines()))
 
-    log = PlainLog()
+    log = PlainLog(keep=keep)
     with asked_every(LINE_SECONDS, moves, tell):
         for workflow in remote.workflows.changes(name):
             moves.see(workflow)
