@@ -105,18 +105,16 @@ def test_the_last_lines_come_first_and_what_follows_after_them(away: Away) -> No
 
 
 @pytest.fixture
-def fleet(away: Away) -> Iterator[Away]:
+def fleet(home: Home) -> Iterator[Away]:
     """Some ended workflows: good and bad ones, one of them resubmitted, one elsewhere."""
-    home = away.home
     good = home.file("good.json", workflow("good", shell("main", "true")))
     bad = home.file("bad.json", workflow("bad", shell("main", "false")))
     home.run("run", good, "-l", "fleet=1")
     home.run("run", bad, "-l", "fleet=1")
     home.run("run", good, "-l", "fleet=2", "-n", "far")
     home.ok("resubmit", "good", "--wait")
-    yield away
-    for words in (("--all",), ("--all", "-n", "far")):
-        home.run("delete", *words)
+    with serving(home, "--auth-mode", "server", "--no-secure") as server:
+        yield Away(home, server)
 
 
 def test_list_and_delete_have_argos_filters(fleet: Away) -> None:
@@ -198,3 +196,46 @@ def test_watch_shows_the_nodes_that_are_wanted(away: Away) -> None:
 
 
 # ------------------------------------------------------------------------- what a new user meets
+
+
+def test_what_is_not_there_is_said_alike(away: Away) -> None:
+    for verb in ("get", "stop", "terminate", "retry", "resubmit", "watch", "logs", "explain"):
+        for name in ("nosuch", "@latest"):
+            words = (verb, name, "-n", "nowhere")
+            said = both(away, *words).err
+            text = "no workflows found" if name == "@latest" else '"nosuch" not found'
+            assert f"{text} in namespace nowhere of " in said, words
+            assert away.run(*words).err.endswith("; `tiphys list -A` lists what is there\n")
+    gone = both(away, "wait", "nosuch")
+    assert (gone.code, gone.out) == (1, "")
+    assert both(away, "wait", "nosuch", "other", "--ignore-not-found").code == 0
+    assert both(away, "delete", "nosuch").out == "Workflow 'nosuch' not found\n"
+    assert both(away, "delete", "nosuch").code == 0
+    for verb in ("suspend", "resume"):
+        assert both(away, verb, "nosuch").err.startswith(f"Error: failed to {verb} nosuch: ")
+    for verb, name in {"template": "t", "cluster-template": "c", "cron": "n"}.items():
+        assert f'"{name}" not found' in both(away, verb, "get", name).err
+
+
+def test_an_ended_workflow_is_neither_suspended_nor_resumed(away: Away) -> None:
+    away.home.run("run", away.home.file("e.json", workflow("e", shell("main", "true"))))
+    said = "Error: failed to suspend e: cannot suspend completed workflows\n"
+    assert both(away, "suspend", "e").err == said
+    said = "workflow e has ended (Succeeded): there is nothing to resume\n"
+    assert both(away, "resume", "e").out == said
+    assert both(away, "suspend").code == both(away, "wait").code == 0
+    assert both(away, "resubmit").code == 0
+    usage = "requires either node field selector or workflow"
+    assert usage in both(away, "resume", "--node-field-selector", "id=a").err
+    assert usage in both(away, "retry").err
+    assert both(away, "node", "sat", "e").err == "Error: unknown action 'sat'\n"
+
+
+def test_several_are_waited_for_at_once(away: Away) -> None:
+    for name, seconds in (("slow", 2), ("fast", 0)):
+        steps = workflow(name, shell("main", f"sleep {seconds}"))
+        away.ok("submit", away.home.file(f"{name}.json", steps))
+    assert [line.split()[0] for line in away.ok("wait", "slow", "fast").splitlines()] == [
+        "fast",
+        "slow",
+    ]

@@ -93,7 +93,13 @@ async def create(session: Session, files: tuple[str, ...], schedule: str, **valu
         ensure_engine(session)
 
 
-@cron.command()
+UPDATE = (
+    "Put the CronWorkflows of FILES in the place of those of the same name.\n\n"
+    "As in Argo the other options have no effect."
+)
+
+
+@cron.command(help=UPDATE)
 @click.argument("files", nargs=-1)
 @submit_options
 @click.option("-o", "--output", type=OUTPUT, expose_value=False, help="Has no effect, as in Argo.")
@@ -101,10 +107,7 @@ async def create(session: Session, files: tuple[str, ...], schedule: str, **valu
 @with_session
 @is_asynchronous
 async def update(session: Session, files: tuple[str, ...], **values: Any) -> None:
-    """Put the CronWorkflows of FILES in the place of those of the same name.
-
-    As in Argo the other options have no effect.
-    """
+    """Say what UPDATE says."""
     from tiphys.app import local
     from tiphys.cli.background import ensure_engine
     from tiphys.errors import NotFound

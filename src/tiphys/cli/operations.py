@@ -9,9 +9,11 @@ import click
 
 from tiphys.cli.filtering import delete_options, is_filtered, test_of
 from tiphys.cli.options import (
-    group,
+    failing,
     need,
+    node_group,
     node_set_options,
+    output_values,
     resume_options,
     resumed,
     stop_options,
@@ -101,7 +103,16 @@ async def terminate(
 @is_asynchronous
 async def suspend(session: Session, names: tuple[str, ...]) -> None:
     """Start no new steps; what runs goes on. @latest is the newest."""
-    await _each(session, names, lambda home, row: home.operator.suspend(row), "suspended")
+    from tiphys.app import local
+    from tiphys.cli.background import ensure_engine
+
+    with local(session.settings) as home:
+        for name in names:
+            with failing("suspend", name):
+                row = await home.store.find(session.namespace, name)
+                await home.operator.suspend(row)
+            write(f"workflow {row.name} suspended\n")
+        ensure_engine(session)
 
 
 @click.command()
@@ -110,14 +121,19 @@ async def suspend(session: Session, names: tuple[str, ...]) -> None:
 @with_session
 @is_asynchronous
 async def resume(session: Session, names: tuple[str, ...], selector: str) -> None:
-    """Let suspended workflows go on; @latest is the newest."""
+    """Let suspended workflows go on; @latest is the newest.
+
+    Differs: with a selector and no name Argo does nothing, and says nothing.
+    """
     from tiphys.app import local
     from tiphys.cli.background import ensure_engine
 
     need(names, "requires either node field selector or workflow")
     with local(session.settings) as home:
-        for row in await selected(session, home, names):
-            await home.operator.resume(row, selector)
+        for name in names:
+            with failing("resume", name):
+                row = await home.store.find(session.namespace, name)
+                await home.operator.resume(row, selector)
             write(resumed(row.name, _ended_as(home, row)))
         ensure_engine(session)
 
@@ -128,7 +144,7 @@ def _ended_as(home: Local, row: RunRow) -> str:
     return str(status.get("phase") or "") if row.done and isinstance(status, dict) else ""
 
 
-node = group("node", "Answer the suspend nodes of a workflow.")
+node = node_group()
 
 
 @node.command(name="set")
@@ -151,11 +167,10 @@ async def node_set(
     from tiphys.app import local
     from tiphys.cli.background import ensure_engine
     from tiphys.service.operations import answer
-    from tiphys.service.submit import parse_parameters
 
     with local(session.settings) as home:
         row = await home.store.find(session.namespace, name)
-        given = answer(phase or "", message, dict(parse_parameters(parameters)))
+        given = answer(phase or "", message, output_values(parameters))
         await home.operator.set(row, selector, given)
         ensure_engine(session)
     write("workflow values set\n")

@@ -6,12 +6,15 @@ and cp are with what reads them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Final, Protocol
 
 import click
 
 from tiphys.cli.kinds import DURATION, OneOf
 from tiphys.cli.selecting import field_selector_option, selector_option
+from tiphys.errors import TiphysError, UserError
 
 OUTPUT: Final = OneOf(["name", "json", "yaml", "wide"])
 _PHASES: Final = ["Succeeded", "Failed", "Error"]
@@ -45,6 +48,42 @@ def group(name: str, text: str) -> click.Group:
 def _say_verbs(context: click.Context) -> None:
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
+
+
+class _Actions(click.Group):
+    """`node`, whose verbs Argo calls actions."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Refuse another action in Argo's words."""
+        if args and args[0] not in self.commands and not args[0].startswith("-"):
+            raise UserError(f"unknown action '{args[0]}'")
+        return super().resolve_command(ctx, args)
+
+
+def node_group() -> click.Group:
+    """Return the command `node`."""
+    callback = click.pass_context(_say_verbs)
+    text = "Answer the suspend nodes of a workflow."
+    return _Actions("node", help=text, invoke_without_command=True, callback=callback)
+
+
+@contextmanager
+def failing(verb: str, name: str) -> Iterator[None]:
+    """Say of what goes wrong which verb failed, and for which workflow."""
+    try:
+        yield
+    except TiphysError as exc:
+        raise UserError(f"failed to {verb} {name}: {exc}") from exc
+
+
+def output_values(texts: Iterable[str]) -> dict[str, str]:
+    """Return the values of `node set -p`, which may be quoted as in Go. Raises UserError."""
+    from tiphys.expr.gounquote import unquoted
+    from tiphys.service.submit import parse_parameters
+
+    return {name: unquoted(value) for name, value in parse_parameters(texts)}
 
 
 def need(given: object, text: str) -> None:

@@ -9,9 +9,11 @@ import click
 
 from tiphys.cli.filtering import delete_options, is_filtered, test_of
 from tiphys.cli.options import (
-    group,
+    failing,
     need,
+    node_group,
     node_set_options,
+    output_values,
     resume_options,
     resumed,
     stop_options,
@@ -90,7 +92,9 @@ def terminate(
 def suspend(remote: Remote, names: tuple[str, ...]) -> None:
     """Start no new steps; what runs goes on. @latest is the newest."""
     for name in names:
-        write(f"workflow {_metadata(remote.workflows.act(name, 'suspend'))['name']} suspended\n")
+        with failing("suspend", name):
+            found = remote.workflows.act(name, "suspend")
+        write(f"workflow {_metadata(found)['name']} suspended\n")
 
 
 @click.command()
@@ -100,8 +104,9 @@ def resume(remote: Remote, names: tuple[str, ...], selector: str) -> None:
     """Let suspended workflows go on; @latest is the newest."""
     need(names, "requires either node field selector or workflow")
     for name in names:
-        found = remote.workflows.get(name)
-        remote.workflows.act(name, "resume", {"nodeFieldSelector": selector})
+        with failing("resume", name):
+            found = remote.workflows.get(name)
+            remote.workflows.act(name, "resume", {"nodeFieldSelector": selector})
         write(resumed(str(_metadata(found)["name"]), _ended_as(found)))
 
 
@@ -113,7 +118,7 @@ def _ended_as(workflow: JsonObject) -> str:
     return str(status.get("phase") or "")
 
 
-node = group("node", "Answer the suspend nodes of a workflow.")
+node = node_group()
 
 
 @node.command(name="set")
@@ -121,9 +126,7 @@ node = group("node", "Answer the suspend nodes of a workflow.")
 @with_server
 def node_set(remote: Remote, name: str, selector: str, **given: Any) -> None:
     """Set the outputs, the message or the phase of suspend nodes; @latest is the newest."""
-    from tiphys.service.submit import parse_parameters
-
-    values = dict(parse_parameters(given["parameters"]))
+    values = output_values(given["parameters"])
     body: JsonObject = {
         "nodeFieldSelector": selector,
         "message": given["message"],

@@ -20,7 +20,7 @@ from tiphys.cli.options import (
 from tiphys.cli.remote.connecting import Remote, with_server
 from tiphys.cli.styling import shown_nodes, tree_style
 from tiphys.cli.writing import write
-from tiphys.errors import NotFound
+from tiphys.errors import NotFound, TiphysError
 
 if TYPE_CHECKING:
     from tiphys.cli.remote.moving import Asked
@@ -109,7 +109,32 @@ def follow_logs(remote: Remote, name: str) -> None:
 @with_server
 def wait(remote: Remote, names: tuple[str, ...], lenient: bool) -> int:
     """Wait for workflows to end; exit 1 if one of them failed. @latest is the newest."""
-    return max([wait_for(remote, name, lenient=lenient) for name in names], default=0)
+    if len(names) == 1:
+        return wait_for(remote, names[0], lenient=lenient)
+    return _wait_for_all(remote, names, lenient)
+
+
+def _wait_for_all(remote: Remote, names: tuple[str, ...], lenient: bool) -> int:
+    """Wait for several workflows at once, each in a thread that dies with the command."""
+    from threading import Thread
+
+    codes: list[int] = []
+    errors: list[TiphysError] = []
+
+    def wait_on(name: str) -> None:
+        try:
+            codes.append(wait_for(remote, name, lenient=lenient))
+        except TiphysError as exc:
+            errors.append(exc)
+
+    threads = [Thread(target=wait_on, args=(name,), daemon=True) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for error in errors:
+        raise error
+    return max(codes, default=0)
 
 
 def wait_for(remote: Remote, name: str, quiet: bool = False, lenient: bool = False) -> int:
