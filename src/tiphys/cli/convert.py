@@ -13,6 +13,9 @@ from tiphys.library.files import read_sources
 @click.command()
 @click.argument("files", nargs=-1, required=True)
 @click.option("-o", "--output", type=OneOf(["yaml", "json"]), default="yaml")
+@click.option(
+    "--no-color", is_flag=True, expose_value=False, hidden=True, help="Nothing has any, as in Argo."
+)
 def convert(files: tuple[str, ...], output: str) -> None:
     """Rewrite files of Argo 3 with the fields of Argo 4, on standard output.
 

@@ -80,7 +80,7 @@ def is_filtered(names: tuple[str, ...], filters: dict[str, Any]) -> bool:
 def test_of(filters: dict[str, Any]) -> Callable[[dict[str, Any]], bool]:
     """Return the test for workflows that the options stand for, but for selectors.
 
-    Raises UserError.
+    Differs: a phase that there is not is refused; Argo finds nothing. Raises UserError.
     """
     if filters["completed"] and filters.get("running"):
         raise UserError("--completed and --running cannot be used together")

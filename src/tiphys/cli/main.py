@@ -2,6 +2,8 @@
 
 Exit codes: 0 all well; 1 a workflow failed; 2 the request cannot be carried out. Called as
 `argo`, it behaves the same.
+Differs: Argo has 1 for both, writes `rpc error: code = ... desc = ` before what a server said, and
+all of a verb's usage after what is wrong with its words.
 """
 
 from __future__ import annotations

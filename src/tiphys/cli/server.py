@@ -42,7 +42,7 @@ def _option(name: str, *names: str, **words: Any) -> Callable[[_Command], _Comma
 @_option("--port", "-p", type=click.IntRange(0, 65535), default=2746, show_default=True)
 @_option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @_option("--auth-mode", "modes", type=_MODES, multiple=True, help="How people are known (client).")
-@_option("--secure/--no-secure", default=True, help="TLS; without it only loopback.")
+@_option("--secure/--no-secure", "-e/ ", default=True, help="TLS; without it only loopback.")
 @_option("--tls-certificate", default="", metavar="FILE", help="A certificate, not one made here.")
 @_option("--tls-key", default="", metavar="FILE", help="The key of the certificate.")
 @_option("--base-href", default="/", metavar="PATH", help="Where a proxy puts the server.")

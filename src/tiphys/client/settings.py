@@ -69,12 +69,12 @@ def place_of(given: Mapping[str, object]) -> Place:
     """Return the server that flags and environment name. Raises UserError.
 
     `given` are the flags: "argo_server", "secure", "insecure", "authority", "base_href", "headers",
-    "certificate", "key", "bearer", "username", "password".
+    "client_certificate", "client_key", "bearer", "username", "password".
     """
     environ = os.environ
     certificate, key = (
-        str(given.get(name) or environ.get(f"ARGO_CLIENT_{name.upper()}", ""))
-        for name in ("certificate", "key")
+        str(given.get(name) or environ.get(f"ARGO_{name.upper()}", ""))
+        for name in ("client_certificate", "client_key")
     )
     if bool(certificate) != bool(key):
         raise UserError("--client-certificate and --client-key must be provided together")

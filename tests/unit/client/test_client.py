@@ -99,7 +99,7 @@ def test_flags_go_before_the_environment(monkeypatch, given, environ, address):
         ({"argo_server": "a", "headers": ("x",)}, "colon"),
         ({"argo_server": "a", "headers": ("x: 1,y",)}, "colon"),
         (
-            {"argo_server": "a", "certificate": "x.crt"},
+            {"argo_server": "a", "client_certificate": "x.crt"},
             "--client-certificate and --client-key must be provided together",
         ),
         ({"argo_server": "a", "headers": ("x: a\r\nb: c",)}, "cannot be sent"),

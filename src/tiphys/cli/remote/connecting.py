@@ -18,7 +18,7 @@ from tiphys.client.workflows import Workflows
 _R = TypeVar("_R")
 _PLACE = (
     *("argo_server", "secure", "insecure", "authority", "base_href", "headers"),
-    *("certificate", "key", "bearer", "username", "password"),
+    *("client_certificate", "client_key", "bearer", "username", "password"),
 )
 
 
@@ -43,8 +43,8 @@ def with_server(command: Callable[..., _R]) -> Callable[..., _R]:
     @click.option("-e/ ", "--secure/--no-secure", default=None, help="TLS (ARGO_SECURE).")
     @click.option("-k", "--insecure-skip-verify", "insecure", is_flag=True, help="Trust anybody.")
     @click.option("--certificate-authority", "authority", metavar="FILE", help="Whom to trust.")
-    @click.option("--client-certificate", "certificate", metavar="FILE", help="Who asks.")
-    @click.option("--client-key", "key", metavar="FILE", help="The key of the certificate.")
+    @click.option("--client-certificate", metavar="FILE", help="Who asks.")
+    @click.option("--client-key", metavar="FILE", help="The key of the certificate.")
     @click.option("--token", "bearer", metavar="TOKEN", help="Who asks; ARGO_TOKEN is better.")
     @click.option("--username", metavar="NAME", help="Who asks, with a password.")
     @click.option("--password", metavar="TEXT", help="With --username.")
