@@ -12,6 +12,12 @@ from tests.e2e.driver import Home, Result, finish, until
 from tests.e2e.serving import Away, serving
 from tests.e2e.workflows import shell, workflow
 
+TEMPLATE = {
+    "apiVersion": "argoproj.io/v1alpha1",
+    "kind": "WorkflowTemplate",
+    "metadata": {"name": "k"},
+}
+
 
 @pytest.fixture(scope="module")
 def away(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[Away]:
@@ -239,3 +245,31 @@ def test_several_are_waited_for_at_once(away: Away) -> None:
         "fast",
         "slow",
     ]
+
+
+def test_what_is_stored_is_shown_before_it_is_run(away: Away) -> None:
+    spec = workflow("x", shell("main", "true"))["spec"]
+    away.home.ok("template", "create", away.home.file("k.json", TEMPLATE | {"spec": spec}))
+    for way in (away.ok, away.home.ok):
+        asked = json.loads(way("submit", "--from", "wftmpl/k", "--dry-run", "-o", "json"))
+        assert asked["metadata"].get("name", "") == ""
+        assert asked["spec"]["workflowTemplateRef"]["name"] == "k"
+        words = ("--from=wftmpl/k", "--server-dry-run", "-o=name", "--generate-name", "shown-")
+        assert way("submit", *words).startswith("shown-")
+    assert "shown-" not in away.ok("list", "-o", "name")
+    for words, text in {
+        ("--from", "k"): "resource identifier 'k' is malformed. Should be `kind/name`, e.g. cronwf",
+        ("--from", "wftmpl/k", "--scheduled-time", "noon"): (
+            "scheduled-time contains invalid time.RFC3339 format. (e.g.: "
+        ),
+        ("--from", "wftmpl/k", "a.yaml"): "cannot combine --from with file arguments",
+        ("--from", "wftmpl/none"): '"none" not found',
+    }.items():
+        assert text in both(away, "submit", *words).err
+
+
+def test_version_has_a_block_for_the_server(away: Away) -> None:
+    said = away.ok("version").splitlines()
+    assert said.index("argo-server: v4.1.2") > 0
+    block = said[said.index("argo-server: v4.1.2") + 1 :]
+    assert [line.split(":")[0] for line in block][:2] == ["  BuildDate", "  GitCommit"]

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tiphys.cli.render.style import Keep
 
 _FIELDS = "metadata,items.metadata,items.spec,items.status"
+_VERSION = ("BuildDate", "GitCommit", "GitTreeState", "GitTag", "GoVersion", "Compiler", "Platform")
 _NO_NODES = f"{_FIELDS}.phase,items.status.message,items.status.startedAt,items.status.finishedAt"
 
 
@@ -214,6 +215,10 @@ def version(remote: Remote, short: bool) -> None:
     from tiphys.cli.version import version as own
 
     click.get_current_context().invoke(own, short=short)
-    if not short:
-        found = remote.client.ask("GET", "version")
-        write(f"{remote.client.place.address}: {found.get('version')} {found.get('gitCommit')}\n")
+    if short:
+        return
+    found = remote.client.ask("GET", "version")
+    write(f"argo-server: {found.get('version') or ''}\n")
+    for name in _VERSION:
+        if value := found.get(name[0].lower() + name[1:]):
+            write(f"  {name}: {value}\n")

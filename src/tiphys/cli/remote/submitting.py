@@ -97,6 +97,8 @@ def _send(things: Sequence[Thing]) -> None:
 
 
 def _submit_stored(remote: Remote, values: dict[str, Any]) -> JsonObject:
+    from tiphys.service.from_stored import check_time
+
     kind, slash, name = str(values["stored"]).partition("/")
     if not slash:
         raise UserError(
@@ -105,6 +107,7 @@ def _submit_stored(remote: Remote, values: dict[str, Any]) -> JsonObject:
         )
     options = _submit_options(options_of(remote.namespace, {**values, "priority": None}))
     if values["scheduled_time"]:
+        check_time(values["scheduled_time"])
         annotation = f"workflows.argoproj.io/scheduled-time={values['scheduled_time']}"
         options["annotations"] = ",".join(filter(None, [str(options["annotations"]), annotation]))
     options["dryRun"] = values["dry_run"]
