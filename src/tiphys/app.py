@@ -372,7 +372,7 @@ class Local:
         """Return what reads the logs of this home's workflows."""
         from tiphys.service.logs import Logs
 
-        return Logs(self.store, self.store.catalogue, self.clock, self._read_log)
+        return Logs(self.store, self.store, self.store.catalogue, self.clock, self._read_log)
 
     async def _read_log(
         self, row: RunRow, job: NodeId, container: str, follow: bool

@@ -124,7 +124,7 @@ def test_selectors_and_dry_runs_say_what_would_be_ended(home: Home) -> None:
     assert home.ok("terminate", *words) == "workflow w terminated (dry-run)\n"
     assert home.ok("stop", "-l", "team=b") == ""
     broken = home.run("stop", "-l", "team in a")
-    assert (broken.code, "unable to parse label selector" in broken.err) == (2, True)
+    assert (broken.code, "unable to parse requirement" in broken.err) == (2, True)
 
 
 def test_a_dry_run_shows_the_workflow_and_keeps_nothing(home: Home) -> None:

@@ -184,7 +184,10 @@ COMMANDS = {
     "label": (["run", "w.yaml", "-l", "x"], "expected labels of the form"),
     "settings": (["run", "w.yaml", "--settings", "nope"], "nope: the settings cannot be read"),
     "setting": (["run", "w.yaml", "--settings", "s.yaml"], 's.yaml:1:9: unknown setting "slosts"'),
-    "output": (["get", "x", "-o", "xml"], "'xml' is not one of"),
+    "output": (
+        ["get", "x", "-o", "xml"],
+        'invalid argument "xml" for "-o, --output" flag: One of: name|json',
+    ),
     "workflow": (["get", "nope"], '"nope" not found in namespace default of'),
     "latest": (["logs", "@latest"], "`tiphys list -A` lists what is there"),
     "selector": (
@@ -192,7 +195,7 @@ COMMANDS = {
         "unable to parse node field selector 'y'",
     ),
     "age": (["list", "--since", "5x"], "expected format <duration><unit> (e.g. 3h)"),
-    "pattern": (["logs", "x", "--grep", "("], "--grep (: missing )"),
+    "span": (["logs", "x", "--since", "5x"], 'invalid argument "5x" for "--since" flag: time: '),
     "nothing to stop": (["stop"], "requires either selector or workflow; see `tiphys stop --help`"),
     "nothing to delete": (["delete"], "requires either a workflow or other argument"),
     "both filters": (["list", "--completed", "--running"], "cannot be used together"),

@@ -399,7 +399,7 @@ def test_delete_leaves_nothing_behind(each_home: Home) -> None:
     assert list(home.home.glob("artifacts/two/*")) != []
     assert home.ok("delete", "two", "--dry-run") == "Workflow 'two' deleted (dry-run)\n"
     assert home.ok("delete", "two", "nope") == (
-        "Workflow 'nope' not found\nWorkflow 'two' deleted\n"
+        "Workflow 'two' deleted\nWorkflow 'nope' not found\n"
     )
     left = [
         path for path in home.home.rglob("*") if uid in str(path) or "artifacts/two" in str(path)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tiphys.cli.options import resubmit_options, retry_options
+from tiphys.cli.options import need, resubmit_options, retry_options
 from tiphys.cli.selecting import selected
 from tiphys.cli.session import (
     Session,
@@ -39,7 +39,6 @@ async def retry(
     session: Session,
     names: tuple[str, ...],
     parameters: tuple[str, ...],
-    labels: str,
     selector: str,
     restart_successful: bool,
     **after: Any,
@@ -53,11 +52,11 @@ async def retry(
     from tiphys.service.submit import parse_parameters
 
     _check(after)
-    if not names and not labels:
-        raise click.UsageError("requires either node field selector or workflow")
+    labels, fields = after["labels"], after["fields"]
+    need(names or labels or fields, "requires either node field selector or workflow")
     options = RetryOptions(restart_successful, selector, parse_parameters(parameters))
     with local(session.settings) as home:
-        rows = await selected(session, home, names, labels)
+        rows = await selected(session, home, names, labels, fields)
         for row in rows:
             await home.repeater.retry(row, options)
         return await afterwards(session, home, rows, after)
@@ -73,7 +72,6 @@ async def resubmit(
     session: Session,
     names: tuple[str, ...],
     parameters: tuple[str, ...],
-    labels: str,
     memoized: bool,
     **after: Any,
 ) -> int:
@@ -89,7 +87,7 @@ async def resubmit(
     options = ResubmitOptions(memoized, parse_parameters(parameters))
     with local(session.settings) as home:
         rows = []
-        for row in await selected(session, home, names, labels):
+        for row in await selected(session, home, names, after["labels"], after["fields"]):
             runtime = session.settings.runtime
             wanted = row if runtime == "auto" else dataclasses.replace(row, runtime=runtime)
             rows.append(await home.repeater.resubmit(wanted, options))

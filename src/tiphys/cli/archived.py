@@ -15,11 +15,12 @@ from typing import Any
 import click
 
 from tiphys.cli import printing
+from tiphys.cli.kinds import OneOf
 from tiphys.cli.options import OUTPUT, after_options, parameter_option, stacked
 from tiphys.cli.render import ListStyle, sort_workflows
 from tiphys.cli.render.archive import render_alike, render_archived
 from tiphys.cli.render.output import to_yaml
-from tiphys.cli.selecting import selector_option
+from tiphys.cli.selecting import field_selector_option, selector_option
 from tiphys.errors import NotFound, UserError
 
 _UID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
@@ -42,7 +43,7 @@ list_options = stacked(
 )
 """The options of `list`."""
 get_output_option = click.option(
-    "-o", "--output", type=click.Choice(["json", "yaml", "wide"]), default="wide"
+    "-o", "--output", type=OneOf(["json", "yaml", "wide"]), default="wide"
 )
 key_option = click.option(
     "-l", "--selector", "key", required=True, metavar="KEY", help="The label whose values."
@@ -54,13 +55,7 @@ again_options = stacked(
     parameter_option,
     click.option("--priority", type=int, expose_value=False, hidden=True),
     selector_option,
-    click.option(
-        "--field-selector",
-        "fields",
-        default="",
-        metavar="SELECTOR",
-        help="All with these fields, e.g. metadata.name=a.",
-    ),
+    field_selector_option,
     identity_options,
     after_options,
 )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tiphys.cli.kinds import OneOf
 from tiphys.cli.session import Session, is_asynchronous, with_session, write
 from tiphys.errors import UserError
 
@@ -60,7 +61,7 @@ async def token(
 
 
 @auth.command(name="list")
-@click.option("-o", "--output", type=click.Choice(["name", "json", "yaml"]))
+@click.option("-o", "--output", type=OneOf(["name", "json", "yaml"]))
 @with_session
 @is_asynchronous
 async def list_(session: Session, output: str | None) -> None:

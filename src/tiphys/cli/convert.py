@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from tiphys.cli.kinds import OneOf
 from tiphys.cli.writing import write
 from tiphys.errors import Finding, InvalidDocument
 from tiphys.library.files import read_sources
@@ -11,7 +12,10 @@ from tiphys.library.files import read_sources
 
 @click.command()
 @click.argument("files", nargs=-1, required=True)
-@click.option("-o", "--output", type=click.Choice(["yaml", "json"]), default="yaml")
+@click.option("-o", "--output", type=OneOf(["yaml", "json"]), default="yaml")
+@click.option(
+    "--no-color", is_flag=True, expose_value=False, hidden=True, help="Nothing has any, as in Argo."
+)
 def convert(files: tuple[str, ...], output: str) -> None:
     """Rewrite files of Argo 3 with the fields of Argo 4, on standard output.
 

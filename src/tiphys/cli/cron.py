@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tiphys.cli.kinds import OneOf
 from tiphys.cli.options import OUTPUT, group, kept_options, output_option, stacked, strict_option
 from tiphys.cli.session import (
     Session,
@@ -92,7 +93,13 @@ async def create(session: Session, files: tuple[str, ...], schedule: str, **valu
         ensure_engine(session)
 
 
-@cron.command()
+UPDATE = (
+    "Put the CronWorkflows of FILES in the place of those of the same name.\n\n"
+    "As in Argo the other options have no effect."
+)
+
+
+@cron.command(help=UPDATE)
 @click.argument("files", nargs=-1)
 @submit_options
 @click.option("-o", "--output", type=OUTPUT, expose_value=False, help="Has no effect, as in Argo.")
@@ -100,10 +107,7 @@ async def create(session: Session, files: tuple[str, ...], schedule: str, **valu
 @with_session
 @is_asynchronous
 async def update(session: Session, files: tuple[str, ...], **values: Any) -> None:
-    """Put the CronWorkflows of FILES in the place of those of the same name.
-
-    As in Argo the other options have no effect.
-    """
+    """Say what UPDATE says."""
     from tiphys.app import local
     from tiphys.cli.background import ensure_engine
     from tiphys.errors import NotFound
@@ -125,7 +129,7 @@ async def update(session: Session, files: tuple[str, ...], **values: Any) -> Non
 
 @cron.command()
 @click.argument("files", nargs=-1, required=True)
-@click.option("-o", "--output", type=click.Choice(["pretty", "simple"]), default="pretty")
+@click.option("-o", "--output", type=OneOf(["pretty", "simple"]), default="pretty")
 @strict_option
 @click.option("--no-color", is_flag=True, help="No colours.")
 @click.pass_context

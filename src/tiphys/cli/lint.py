@@ -1,4 +1,7 @@
-"""`tiphys lint`."""
+"""`tiphys lint`.
+
+Differs: Argo asks the cluster without `--offline`; here only a server that is named is asked.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tiphys.cli.kinds import OneOf, strings
 from tiphys.cli.options import stacked, strict_option
 from tiphys.cli.session import Session, with_session, write
 from tiphys.library.files import read_sources
@@ -42,10 +46,10 @@ def _explain(context: click.Context, _: click.Parameter, number: str | None) -> 
 
 lint_options = stacked(
     click.argument("files", nargs=-1, required=True),
-    click.option("-o", "--output", type=click.Choice(_FORMATS), default="pretty"),
+    click.option("-o", "--output", type=OneOf(_FORMATS), default="pretty"),
     strict_option,
     click.option("--offline", is_flag=True, help="Do not ask a server."),
-    click.option("--kinds", default="all", help="Only these kinds, comma-separated."),
+    strings("--kinds", default=("all",), metavar="KIND,...", help="Only these kinds."),
     click.option("--warnings/--no-warnings", default=True, help="Also say what is odd."),
     click.option("--warnings-as-errors", is_flag=True, help="Exit 1 for warnings too."),
     click.option(
@@ -66,7 +70,8 @@ lint_options = stacked(
 def lint(session: Session, files: tuple[str, ...], **options: bool | str) -> int:
     """Check files and directories without running them; exit 1 if something is wrong.
 
-    FILES are paths, URLs or "-" for standard input; templates are found in all of them. With
+    FILES are paths, URLs or "-" for standard input; templates are found in all of them, and nowhere
+    else: without a server every check is `--offline`. With
     `-o simple` standard output has Argo's lines only; everything else goes to standard error.
     """
     return checked(files, options, session.colour)

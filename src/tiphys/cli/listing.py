@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from tiphys.cli.filtering import list_options, test_of
+from tiphys.cli.selecting import matching
 from tiphys.cli.session import Session, is_asynchronous, with_session, write
 
 
@@ -24,7 +25,8 @@ async def list_(
 
     is_wanted = test_of(filters)
     with local(session.settings) as home:
-        rows = await home.store.list(None if everywhere else session.namespace)
+        place = None if everywhere else session.namespace
+        rows = await matching(home, place, filters["labels"], filters["fields"])
         wide = output in {"wide", "json", "yaml"}
         found = []
         for row in rows:

@@ -2,6 +2,8 @@
 
 Exit codes: 0 all well; 1 a workflow failed; 2 the request cannot be carried out. Called as
 `argo`, it behaves the same.
+Differs: Argo has 1 for both, writes `rpc error: code = ... desc = ` before what a server said, and
+all of a verb's usage after what is wrong with its words.
 """
 
 from __future__ import annotations
@@ -11,17 +13,23 @@ import gc
 import importlib
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final, NoReturn
 
 import click
 
 import tiphys
-from tiphys.client.settings import is_remote
+from tiphys.client.settings import environment, is_remote
 from tiphys.errors import TiphysError
 
 _OBJECTS: Final = 50_000
 """New objects between two looks for garbage: the usual 700 cost a short command a tenth of it."""
+_LOGS: Final = (
+    ("--loglevel", "ARGO_LOGLEVEL"),
+    ("--log-format", "ARGO_LOG_FORMAT"),
+    ("--verbose", "ARGO_VERBOSE"),
+)
 COMMANDS: Final[dict[str, str]] = {
     "apply": "tiphys.cli.apply:apply",
     "archive": "tiphys.cli.archive:archive",
@@ -140,6 +148,25 @@ class Verbs(click.Group):
         """Return the verbs, without importing them."""
         return list(HELP)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read a command line as Argo's flags are written; what is said of logs is done first."""
+        if ctx.resilient_parsing:
+            return super().parse_args(ctx, args)
+        from tiphys.cli.words import arranged
+
+        def verb(path: Sequence[str]) -> click.Command | None:
+            command: click.Command | None = self
+            for name in path:
+                if not isinstance(command, click.Group):
+                    return None
+                command = command.get_command(ctx, name)
+            return command
+
+        line = arranged(args, verb, is_remote(args))
+        if line.words[:1] != ["server"]:  # which has flags of its own about logs
+            _set_up_logs(line.logging)
+        return super().parse_args(ctx, line.words)
+
     def get_command(self, context: click.Context, cmd_name: str) -> click.Command | None:
         """Return a verb's command, None if there is none."""
         target = COMMANDS.get(cmd_name)
@@ -167,6 +194,17 @@ class Verbs(click.Group):
         """List the verbs from the table."""
         with formatter.section("Commands"):
             formatter.write_dl(list(HELP.items()))
+
+
+def _set_up_logs(given: dict[str, str]) -> None:
+    """Have logs shown, if flags or the environment ask for it."""
+    said = {name: given.get(name) or environment().get(variable, "") for name, variable in _LOGS}
+    if any(said.values()):
+        from tiphys.cli.server_logs import show_logs
+
+        is_verbose = given.get("-v", said["--verbose"]) in {"true", "1"}
+        level = "debug" if is_verbose else said["--loglevel"] or "info"
+        show_logs(level, said["--log-format"] or "text")
 
 
 def _completed(command: click.Command) -> click.Command:

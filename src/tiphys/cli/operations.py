@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from tiphys.cli.filtering import delete_options, is_filtered, test_of
 from tiphys.cli.options import (
-    delete_options,
-    group,
+    failing,
     need,
+    node_group,
     node_set_options,
+    output_values,
     resume_options,
     resumed,
     stop_options,
     terminate_options,
 )
-from tiphys.cli.selecting import selected
+from tiphys.cli.selecting import matching, selected
 from tiphys.cli.session import Session, is_asynchronous, settings_option, with_session, write
 from tiphys.errors import NotFound, UserError
 
@@ -29,13 +31,13 @@ _Act = Callable[["Local", "RunRow"], Awaitable[None]]
 
 
 async def _each(
-    session: Session, names: tuple[str, ...], act: _Act, said: str, labels: str = ""
+    session: Session, names: tuple[str, ...], act: _Act, said: str, **selectors: str
 ) -> None:
     from tiphys.app import local
     from tiphys.cli.background import ensure_engine
 
     with local(session.settings) as home:
-        for row in await selected(session, home, names, labels):
+        for row in await selected(session, home, names, **selectors):
             await act(home, row)
             write(f"workflow {row.name} {said}\n")
         ensure_engine(session)
@@ -55,8 +57,8 @@ async def stop(
     names: tuple[str, ...],
     selector: str,
     message: str,
-    labels: str,
     dry_run: bool,
+    **selectors: str,
 ) -> None:
     """End workflows; their exit handlers run. @latest is the newest."""
     from tiphys.service.operations import Answer
@@ -68,9 +70,9 @@ async def stop(
         else:
             await home.operator.stop(row, "Stop")
 
-    need(names or labels, "requires either selector or workflow")
+    need(names or any(selectors.values()), "requires either selector or workflow")
     said = "stopped (dry-run)" if dry_run else "stopped"
-    await _each(session, names, _nothing if dry_run else act, said, labels)
+    await _each(session, names, _nothing if dry_run else act, said, **selectors)
 
 
 @click.command()
@@ -78,15 +80,20 @@ async def stop(
 @settings_option
 @with_session
 @is_asynchronous
-async def terminate(session: Session, names: tuple[str, ...], labels: str, dry_run: bool) -> None:
-    """End workflows at once, without exit handlers; @latest is the newest."""
-    need(names or labels, "requires either selector or workflow")
+async def terminate(
+    session: Session, names: tuple[str, ...], dry_run: bool, **selectors: str
+) -> None:
+    """End workflows at once, without exit handlers; @latest is the newest.
+
+    Differs: with a selector Argo ignores names.
+    """
+    need(names or any(selectors.values()), "requires either selector or workflow")
 
     async def act(home: Local, row: RunRow) -> None:
         await home.operator.stop(row, "Terminate")
 
     said = "terminated (dry-run)" if dry_run else "terminated"
-    await _each(session, names, _nothing if dry_run else act, said, labels)
+    await _each(session, names, _nothing if dry_run else act, said, **selectors)
 
 
 @click.command()
@@ -96,7 +103,16 @@ async def terminate(session: Session, names: tuple[str, ...], labels: str, dry_r
 @is_asynchronous
 async def suspend(session: Session, names: tuple[str, ...]) -> None:
     """Start no new steps; what runs goes on. @latest is the newest."""
-    await _each(session, names, lambda home, row: home.operator.suspend(row), "suspended")
+    from tiphys.app import local
+    from tiphys.cli.background import ensure_engine
+
+    with local(session.settings) as home:
+        for name in names:
+            with failing("suspend", name):
+                row = await home.store.find(session.namespace, name)
+                await home.operator.suspend(row)
+            write(f"workflow {row.name} suspended\n")
+        ensure_engine(session)
 
 
 @click.command()
@@ -105,14 +121,19 @@ async def suspend(session: Session, names: tuple[str, ...]) -> None:
 @with_session
 @is_asynchronous
 async def resume(session: Session, names: tuple[str, ...], selector: str) -> None:
-    """Let suspended workflows go on; @latest is the newest."""
+    """Let suspended workflows go on; @latest is the newest.
+
+    Differs: with a selector and no name Argo does nothing, and says nothing.
+    """
     from tiphys.app import local
     from tiphys.cli.background import ensure_engine
 
     need(names, "requires either node field selector or workflow")
     with local(session.settings) as home:
-        for row in await selected(session, home, names, ""):
-            await home.operator.resume(row, selector)
+        for name in names:
+            with failing("resume", name):
+                row = await home.store.find(session.namespace, name)
+                await home.operator.resume(row, selector)
             write(resumed(row.name, _ended_as(home, row)))
         ensure_engine(session)
 
@@ -123,7 +144,7 @@ def _ended_as(home: Local, row: RunRow) -> str:
     return str(status.get("phase") or "") if row.done and isinstance(status, dict) else ""
 
 
-node = group("node", "Answer the suspend nodes of a workflow.")
+node = node_group()
 
 
 @node.command(name="set")
@@ -146,11 +167,10 @@ async def node_set(
     from tiphys.app import local
     from tiphys.cli.background import ensure_engine
     from tiphys.service.operations import answer
-    from tiphys.service.submit import parse_parameters
 
     with local(session.settings) as home:
         row = await home.store.find(session.namespace, name)
-        given = answer(phase or "", message, dict(parse_parameters(parameters)))
+        given = answer(phase or "", message, output_values(parameters))
         await home.operator.set(row, selector, given)
         ensure_engine(session)
     write("workflow values set\n")
@@ -164,10 +184,9 @@ async def node_set(
 async def delete(
     session: Session,
     names: tuple[str, ...],
-    every: bool,
-    completed: bool,
     dry_run: bool,
     force: bool,
+    **filters: Any,
 ) -> None:
     """Forget workflows and all that belongs to them: logs, job directories, artifacts.
 
@@ -176,20 +195,25 @@ async def delete(
     from tiphys.app import local
     from tiphys.cli.background import ensure_engine
 
-    if not names and not every and not completed:
-        raise click.UsageError("requires either a workflow or other argument")
+    filtered, is_wanted = is_filtered(names, filters), test_of(filters)
     with local(session.settings) as home:
-        rows = []
+        rows: list[RunRow] = []
         for name in names:
             try:
                 rows.append(await home.store.find(session.namespace, name))
             except NotFound:
                 write(f"Workflow '{name}' not found\n")
-        if every or completed:
-            listed = await home.store.list(session.namespace)
-            rows += [row for row in listed if every or row.done]
-        for row in rows:
-            await _delete(home, row, dry_run, force)
+                continue
+            await _delete(home, rows[-1], dry_run, force)
+        if filtered:
+            place = None if filters["everywhere"] else session.namespace
+            listed = await matching(home, place, filters["labels"], filters["fields"])
+            known = {row.run for row in rows}
+            more = [row for row in listed if row.run not in known]
+            for row in more:
+                if is_wanted(dict(home.viewer.bare(row))):
+                    rows.append(row)
+                    await _delete(home, row, dry_run, force)
         if not dry_run and rows and await home.has_objects_at_work():
             ensure_engine(session)  # what their objects have started is still to be stopped
     if not rows and not names:

@@ -6,13 +6,17 @@ and cp are with what reads them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Final, Protocol
 
 import click
 
-from tiphys.cli.selecting import selector_option
+from tiphys.cli.kinds import DURATION, OneOf
+from tiphys.cli.selecting import field_selector_option, selector_option
+from tiphys.errors import TiphysError, UserError
 
-OUTPUT: Final = click.Choice(["name", "json", "yaml", "wide"])
+OUTPUT: Final = OneOf(["name", "json", "yaml", "wide"])
 _PHASES: Final = ["Succeeded", "Failed", "Error"]
 
 
@@ -44,6 +48,42 @@ def group(name: str, text: str) -> click.Group:
 def _say_verbs(context: click.Context) -> None:
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
+
+
+class _Actions(click.Group):
+    """`node`, whose verbs Argo calls actions."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Refuse another action in Argo's words."""
+        if args and args[0] not in self.commands and not args[0].startswith("-"):
+            raise UserError(f"unknown action '{args[0]}'")
+        return super().resolve_command(ctx, args)
+
+
+def node_group() -> click.Group:
+    """Return the command `node`."""
+    callback = click.pass_context(_say_verbs)
+    text = "Answer the suspend nodes of a workflow."
+    return _Actions("node", help=text, invoke_without_command=True, callback=callback)
+
+
+@contextmanager
+def failing(verb: str, name: str) -> Iterator[None]:
+    """Say of what goes wrong which verb failed, and for which workflow."""
+    try:
+        yield
+    except TiphysError as exc:
+        raise UserError(f"failed to {verb} {name}: {exc}") from exc
+
+
+def output_values(texts: Iterable[str]) -> dict[str, str]:
+    """Return the values of `node set -p`, which may be quoted as in Go. Raises UserError."""
+    from tiphys.expr.gounquote import unquoted
+    from tiphys.service.submit import parse_parameters
+
+    return {name: unquoted(value) for name, value in parse_parameters(texts)}
 
 
 def need(given: object, text: str) -> None:
@@ -87,25 +127,41 @@ _dry_run: Final = click.option(
     "--dry-run", is_flag=True, help="Only say which workflows would be ended."
 )
 
+shown_nodes_options: Final = stacked(
+    click.option("--status", default="", metavar="PHASE", help="Only nodes in this phase."),
+    click.option(
+        "--node-field-selector", "selector", default="", metavar="SELECTOR", help="Only these."
+    ),
+)
+"""Which nodes of a tree are shown: `styling.shown_nodes` reads them."""
+watch_options: Final = stacked(click.argument("name"), shown_nodes_options)
 get_options: Final = stacked(
     click.argument("names", nargs=-1, required=True),
-    click.option("-o", "--output", type=click.Choice(["name", "json", "yaml", "short", "wide"])),
-    click.option("--status", default="", help="Only nodes in this phase."),
-    click.option("--node-field-selector", "selector", default="", help="Only these nodes."),
+    click.option("-o", "--output", type=OneOf(["name", "json", "yaml", "short", "wide"])),
+    shown_nodes_options,
     click.option("--no-utf8", is_flag=True, help="Plain ASCII."),
 )
 explain_options: Final = stacked(
     click.argument("name"),
     click.argument("node", default=""),
-    click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text"),
+    click.option("-o", "--output", type=OneOf(["text", "json"]), default="text"),
 )
 logs_options: Final = stacked(
     click.argument("name"),
     click.argument("pod", required=False),
+    click.option("-c", "--container", default="main", show_default=True, help="Which one's."),
     click.option("-f", "--follow", is_flag=True, help="Until the workflow ends."),
+    click.option(
+        "-p", "--previous", is_flag=True, help="Of the container's run before this one, if any."
+    ),
+    click.option(
+        "--since", type=DURATION, metavar="DURATION", help="Only newer ones, e.g. 5s, 2m, 3h."
+    ),
+    click.option("--since-time", default="", metavar="TIME", help="Only newer than this RFC 3339."),
     click.option("--tail", type=int, default=-1, help="Only the last lines of each step."),
-    click.option("--grep", default="", help="Only lines that match."),
-    click.option("-c", "--container", default="main", hidden=True),
+    click.option("--grep", default="", metavar="REGEX", help="Only lines that match."),
+    click.option("-l", "--selector", "labels", default="", help="Only of pods with these labels."),
+    click.option("--timestamps", is_flag=True, help="A time before each line."),
 )
 stop_options: Final = stacked(
     _names,
@@ -114,9 +170,10 @@ stop_options: Final = stacked(
     ),
     click.option("--message", default="", help="The message of the nodes."),
     selector_option,
+    field_selector_option,
     _dry_run,
 )
-terminate_options: Final = stacked(_names, selector_option, _dry_run)
+terminate_options: Final = stacked(_names, selector_option, field_selector_option, _dry_run)
 resume_options: Final = stacked(
     _names,
     click.option("--node-field-selector", "selector", default="", help="Only these suspend nodes."),
@@ -139,13 +196,6 @@ node_set_options: Final = stacked(
     ),
     click.option("-m", "--message", default="", help="The message of the nodes."),
     click.option("--phase", type=click.Choice(_PHASES), help="End the nodes with it."),
-)
-delete_options: Final = stacked(
-    _names,
-    click.option("--all", "every", is_flag=True, help="All workflows of the namespace."),
-    click.option("--completed", is_flag=True, help="All that have ended."),
-    click.option("--dry-run", is_flag=True, help="Only say what would be deleted."),
-    click.option("--force", is_flag=True, help="Delete even if artifacts cannot be deleted."),
 )
 wait_options: Final = stacked(
     _names,
@@ -171,7 +221,12 @@ restart_options: Final = stacked(
     click.option("--restart-successful", is_flag=True, help="Run the selected nodes again, too."),
 )
 retry_options: Final = stacked(
-    _names, parameter_option, selector_option, restart_options, after_options
+    _names,
+    parameter_option,
+    selector_option,
+    field_selector_option,
+    restart_options,
+    after_options,
 )
 memoized_option: Final = click.option(
     "--memoized", is_flag=True, help="Do not repeat what succeeded."
@@ -180,6 +235,7 @@ resubmit_options: Final = stacked(
     _names,
     parameter_option,
     selector_option,
+    field_selector_option,
     memoized_option,
     click.option("--priority", type=int, expose_value=False, hidden=True),
     after_options,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import click
 import msgspec
 
+from tiphys.cli.kinds import OneOf
 from tiphys.cli.session import (
     Session,
     is_asynchronous,
@@ -93,7 +94,7 @@ class Silence:
 @click.command()
 @click.argument("files", nargs=-1)
 @submit_options
-@click.option("-o", "--output", type=click.Choice(["name", "json", "yaml", "wide"]))
+@click.option("-o", "--output", type=OneOf(["name", "json", "yaml", "wide"]))
 @settings_option
 @runtime_option
 @with_session

@@ -1,51 +1,53 @@
-"""Which workflows a verb is for: those named, or those whose labels match."""
+"""Which workflows a verb is for: those named, or those that selectors match."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
 
 import click
-
-from tiphys.errors import UserError
 
 if TYPE_CHECKING:
     from tiphys.app import Local
     from tiphys.cli.session import Session
     from tiphys.ports import RunRow
 
-selector_option = click.option(
+selector_option: Final = click.option(
     "-l", "--selector", "labels", default="", metavar="SELECTOR", help="All with these labels."
 )
-"""The option whose value is the `labels` of `selected`."""
+field_selector_option: Final = click.option(
+    "--field-selector",
+    "fields",
+    default="",
+    metavar="SELECTOR",
+    help="All with these fields, e.g. metadata.name=a.",
+)
+"""Options whose values are the `labels` and `fields` of `matching`."""
+
+
+async def matching(
+    home: Local, namespace: str | None, labels: str = "", fields: str = ""
+) -> Sequence[RunRow]:
+    """Return the workflows of a namespace (None: of all) that both selectors match, newest first.
+
+    Raises UserError for a selector that cannot be parsed.
+    """
+    from tiphys.ports_server import Page
+    from tiphys.service.selection import Asked, selection
+
+    wanted = selection(Asked(namespace or "", labels, fields), "live").filter
+    return [item.row for item in (await home.store.catalogue.page(wanted, Page())).items]
 
 
 async def selected(
-    session: Session, home: Local, names: tuple[str, ...], labels: str
+    session: Session, home: Local, names: tuple[str, ...], labels: str = "", fields: str = ""
 ) -> list[RunRow]:
-    """Return the workflows with matching labels, newest first, then those named; each once.
+    """Return the workflows that selectors match, newest first, then those named; each once.
 
     Raises NotFound, and UserError for a selector that cannot be parsed.
     """
-    rows = []
-    if labels:
-        matches = matcher(labels)
-        for row in await home.store.list(session.namespace):
-            metadata = home.viewer.bare(row).get("metadata")
-            found = metadata.get("labels") if isinstance(metadata, dict) else None
-            known = found if isinstance(found, dict) else {}
-            if matches({name: str(text) for name, text in known.items()}):
-                rows.append(row)
+    rows: list[RunRow] = []
+    if labels or fields:
+        rows += await matching(home, session.namespace, labels, fields)
     rows += [await home.store.find(session.namespace, name) for name in names]
     return list({row.run: row for row in rows}.values())
-
-
-def matcher(text: str) -> Callable[[Mapping[str, str]], bool]:
-    """Return the test that a label selector stands for. Raises UserError."""
-    from tiphys.expr.errors import SelectorError
-    from tiphys.expr.selectors import parse_labels
-
-    try:
-        return parse_labels(text).matches
-    except SelectorError as exc:
-        raise UserError(f"unable to parse label selector '{text}': {exc}") from exc

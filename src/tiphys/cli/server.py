@@ -42,7 +42,7 @@ def _option(name: str, *names: str, **words: Any) -> Callable[[_Command], _Comma
 @_option("--port", "-p", type=click.IntRange(0, 65535), default=2746, show_default=True)
 @_option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @_option("--auth-mode", "modes", type=_MODES, multiple=True, help="How people are known (client).")
-@_option("--secure/--no-secure", default=True, help="TLS; without it only loopback.")
+@_option("--secure/--no-secure", "-e/ ", default=True, help="TLS; without it only loopback.")
 @_option("--tls-certificate", default="", metavar="FILE", help="A certificate, not one made here.")
 @_option("--tls-key", default="", metavar="FILE", help="The key of the certificate.")
 @_option("--base-href", default="/", metavar="PATH", help="Where a proxy puts the server.")
@@ -50,6 +50,7 @@ def _option(name: str, *names: str, **words: Any) -> Callable[[_Command], _Comma
 @_option("--api-rate-limit", "rate", type=click.IntRange(1), default=1000, show_default=True)
 @click.option("--open-metrics", is_flag=True, help="Anybody may read /metrics.")
 @_option("--log-format", type=click.Choice(["text", "json"]), default="text")
+@_option("--loglevel", type=click.Choice(["debug", "info", "warn", "error"]), default="info")
 @settings_option
 @runtime_option
 @with_session
@@ -67,7 +68,7 @@ def server(session: Session, **given: Any) -> int:
 
     listening = _listening(given)
     with bound(listening.host, listening.port) as sockets, _runner() as runner:
-        set_up_logs(session.settings.home, given["log_format"])
+        set_up_logs(session.settings.home, given["log_format"], given["loglevel"])
         return runner.run(_serve(session, listening, sockets))
 
 

@@ -1,4 +1,4 @@
-"""Where a server's logs go: to standard error, as text or JSON; the audit log to a file."""
+"""Where logs go: to standard error, as text or JSON; the audit log of a server to a file."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import json
 import logging
 import os
 from pathlib import Path
+from typing import Final
+
+from tiphys.errors import UserError
 
 
 class JsonLines(logging.Formatter):
@@ -24,14 +27,36 @@ class JsonLines(logging.Formatter):
         return json.dumps(line)
 
 
-def set_up_logs(home: Path, form: str) -> None:
-    """Send logs to standard error, and who did what to `audit.log` in the home."""
+LEVELS: Final = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warn": logging.WARNING,
+    "error": logging.ERROR,
+}
+FORMATS: Final = ("text", "json")
+
+
+def set_up_logs(home: Path, form: str, level: str = "info") -> None:
+    """Send a server's logs to standard error, and who did what to `audit.log` in the home."""
+    _send(level, form)
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    keep_audit(home)
+
+
+def show_logs(level: str, form: str) -> None:
+    """Send a command's logs to standard error. Raises UserError for words that mean nothing."""
+    for flag, word, known in (("--loglevel", level, LEVELS), ("--log-format", form, FORMATS)):
+        if word not in known:
+            one_of = "|".join(known)
+            raise UserError(f'invalid argument "{word}" for "{flag}" flag: One of: {one_of}')
+    _send(level, form)
+
+
+def _send(level: str, form: str) -> None:
     plain = logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s")
     stream = logging.StreamHandler()
     stream.setFormatter(JsonLines() if form == "json" else plain)
-    logging.basicConfig(level=logging.INFO, handlers=[stream])
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    keep_audit(home)
+    logging.basicConfig(level=LEVELS[level], handlers=[stream])
 
 
 def keep_audit(home: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -12,6 +13,7 @@ from tiphys.cli.options import (
     after_options,
     parameter_file_option,
     parameter_option,
+    shown_nodes_options,
     stacked,
     strict_option,
 )
@@ -25,6 +27,7 @@ from tiphys.cli.session import (
     with_session,
     write,
 )
+from tiphys.cli.styling import watched_nodes
 from tiphys.errors import UserError
 from tiphys.library.files import read_sources
 
@@ -33,7 +36,7 @@ if TYPE_CHECKING:
     from tiphys.library.submitting import Checked
     from tiphys.ports import RunRow
     from tiphys.service.documents import Loaded
-    from tiphys.service.submit import Overrides
+    from tiphys.service.submit import Overrides, Prepared
 
 
 submit_options = stacked(
@@ -66,6 +69,7 @@ background_options = stacked(
     click.option("--from", "stored", default="", metavar="KIND/NAME", help="Run what is stored."),
     click.option("--scheduled-time", default="", metavar="TIME", help="With --from: its due time."),
     after_options,
+    shown_nodes_options,
     click.option("--dry-run", is_flag=True, help="Only show what would be submitted; needs -o."),
     click.option(
         "--server-dry-run", is_flag=True, help="Only show what would be stored; needs -o."
@@ -108,6 +112,7 @@ async def submit_files(
     submit.
     """
     checked = await check_files(session, home, files, values)
+    check_watched(len(checked.prepared), values)
     return await checked.keep(home, session.namespace), checked.choice
 
 
@@ -129,10 +134,10 @@ async def check_files(
     return checked
 
 
-async def submit_stored(
+async def prepare_stored(
     session: Session, home: Local, identifier: str, time: str, values: dict[str, object]
-) -> list[RunRow]:
-    """Submit the workflow that a stored CronWorkflow or template stands for."""
+) -> Prepared:
+    """Check the workflow that a stored CronWorkflow or template stands for; nothing is kept."""
     from tiphys.app import choose_runtime
     from tiphys.service.from_stored import from_stored, scheduled
     from tiphys.service.stored import stored_documents
@@ -145,7 +150,7 @@ async def submit_stored(
     options = options_of(namespace, {**values, "priority": None})
     options = dataclasses.replace(options, runtime=runtime)
     documents = await stored_documents(home.objects, namespace)
-    return [await home.submitter.submit(workflow, documents, options)]
+    return home.submitter.prepare(workflow, documents, options)
 
 
 def load_files(files: tuple[str, ...], strict: bool) -> Loaded:
@@ -183,17 +188,17 @@ async def submit(
     from tiphys.cli.wait import wait_for, watch_one
 
     check_combination(output, values)
+    keep = watched_nodes(values)
     stored, time = str(values.pop("stored")), str(values.pop("scheduled_time"))
     if stored and files:
         raise click.UsageError("cannot combine --from with file arguments")
     with local(session.settings) as home:
+        asked = _Asked(files, stored, time)
         if values["dry_run"] or values["server_dry_run"]:
-            await _show_only(session, home, files, output, values)
+            prepared = await _prepared(session, home, asked, values)
+            _show_only(session, prepared, output, bool(values["server_dry_run"]))
             return 0
-        if stored:
-            rows = await submit_stored(session, home, stored, time, values)
-        else:
-            rows, _ = await submit_files(session, home, files, values)
+        rows = await _kept(session, home, asked, values)
         ensure_engine(session)
         for row in rows:
             workflow = await home.viewer.whole(row)
@@ -203,12 +208,40 @@ async def submit(
             for row in rows:
                 await follow_logs(session, home, row)
         if values["watches"]:
-            if len(names) > 1:
-                raise UserError("cannot watch more than one workflow")
-            await watch_one(session, home, names[0])
+            await watch_one(session, home, names[0], keep)
         if values["waits"]:
             return await wait_for(session, home, names, quiet=output is not None)
     return 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is to be submitted: files, or what is stored, with a due time."""
+
+    files: tuple[str, ...]
+    stored: str
+    time: str
+
+
+async def _prepared(
+    session: Session, home: Local, asked: _Asked, values: dict[str, object]
+) -> Sequence[Prepared]:
+    """Check what is to be submitted; nothing is kept."""
+    if asked.stored:
+        return [await prepare_stored(session, home, asked.stored, asked.time, values)]
+    return (await check_files(session, home, asked.files, values)).prepared
+
+
+async def _kept(
+    session: Session, home: Local, asked: _Asked, values: dict[str, object]
+) -> list[RunRow]:
+    """Submit it and return the rows."""
+    if asked.stored:
+        return [
+            await home.submitter.keep(item)
+            for item in await _prepared(session, home, asked, values)
+        ]
+    return (await submit_files(session, home, asked.files, values))[0]
 
 
 def check_combination(output: str | None, values: dict[str, object]) -> None:
@@ -227,20 +260,21 @@ def check_combination(output: str | None, values: dict[str, object]) -> None:
         raise UserError("--dry-run cannot be combined with --server-dry-run")
 
 
-async def _show_only(
-    session: Session,
-    home: Local,
-    files: tuple[str, ...],
-    output: str | None,
-    values: dict[str, object],
+def check_watched(count: int, values: dict[str, object]) -> None:
+    """Refuse to watch several workflows, before any of them is made."""
+    if count > 1 and values.get("watches"):
+        raise UserError("cannot watch more than one workflow")
+
+
+def _show_only(
+    session: Session, prepared: Sequence[Prepared], output: str | None, stored: bool
 ) -> None:
-    """Check workflows and show them: as they were asked for, or as they would be stored."""
+    """Show checked workflows: as they were asked for, or as they would be stored."""
     from tiphys.cli import printing
     from tiphys.cli.render import Style
     from tiphys.model.codec import encode
 
-    for item in (await check_files(session, home, files, values)).prepared:
-        stored = bool(values["server_dry_run"])
+    for item in prepared:
         shown = item.first.workflow if stored else encode(item.asked)
         if isinstance(shown, dict):
             write(printing.one(shown, output, Style(colour=session.colour)))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tiphys.cli.kinds import OneOf
 from tiphys.cli.options import group, kept_options, output_option, strict_option
 from tiphys.cli.session import Session, is_asynchronous, with_session, write
 from tiphys.errors import NotFound, TiphysError, UserError
@@ -225,7 +226,7 @@ def _delete(is_cluster: bool, word: str) -> click.Command:
 def _lint(is_cluster: bool, word: str) -> click.Command:
     @click.command("lint", help=f"Check {word}s; exit 1 if something is wrong.")
     @click.argument("files", nargs=-1, required=True)
-    @click.option("-o", "--output", type=click.Choice(["pretty", "simple"]), default="pretty")
+    @click.option("-o", "--output", type=OneOf(["pretty", "simple"]), default="pretty")
     @strict_option
     @click.option("--no-color", is_flag=True, help="No colours.")
     @click.pass_context

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tiphys.cli.background import Keeper
-from tiphys.cli.options import wait_options
+from tiphys.cli.options import wait_options, watch_options
 from tiphys.cli.session import Session, is_asynchronous, settings_option, with_session, write
+from tiphys.cli.styling import shown_nodes
 from tiphys.errors import NotFound
 
 if TYPE_CHECKING:
     from tiphys.app import Local
+    from tiphys.cli.render.style import Keep
     from tiphys.ports import RunRow
 
 _POLL_SECONDS = 0.1
@@ -74,25 +76,31 @@ async def wait(session: Session, names: tuple[str, ...], lenient: bool) -> int:
         return await wait_for(session, home, list(names), lenient=lenient)
 
 
-async def watch_one(session: Session, home: Local, name: str) -> None:
-    """Show a workflow until it ends: a live tree on a terminal, lines in a pipe."""
+async def watch_one(session: Session, home: Local, name: str, keep: Keep | None = None) -> None:
+    """Show a workflow until it ends: a live tree on a terminal, lines in a pipe.
+
+    `keep` says which nodes are shown, None for all.
+    Differs: Argo clears the terminal and prints all of `get`, every second, also in a pipe.
+    """
     from tiphys.cli import printing
     from tiphys.cli.moving import Notes, lines
     from tiphys.cli.render import Style
     from tiphys.cli.render.live import LiveTree
     from tiphys.cli.render.plain import PlainLog
+    from tiphys.cli.render.style import keep_all
 
+    style = Style(colour=session.colour, keep=keep or keep_all)
     row = await home.store.find(session.namespace, name)
     moves = home.moves(row)
     if not sys.stdout.isatty():
-        log = PlainLog()
+        log = PlainLog(keep=style.keep)
         async with lines(moves):
             async for workflow in _changes(session, home, row):
                 moves.see(_nodes(workflow))
                 for line in log.workflow(workflow, time.time()):
                     write(f"{line}\n")
         return
-    with LiveTree(time.time, Style(colour=session.colour), notes=Notes(moves)) as tree:
+    with LiveTree(time.time, style, notes=Notes(moves)) as tree:
         async for workflow in _changes(session, home, row):
             moves.see(_nodes(workflow))
             tree.update(workflow)
@@ -120,13 +128,14 @@ async def _changes(session: Session, home: Local, row: RunRow) -> AsyncIterator[
 
 
 @click.command()
-@click.argument("name")
+@watch_options
 @settings_option
 @with_session
 @is_asynchronous
-async def watch(session: Session, name: str) -> None:
+async def watch(session: Session, name: str, status: str, selector: str) -> None:
     """Show a workflow until it ends; @latest is the newest."""
     from tiphys.app import local
 
+    keep = shown_nodes(status, selector)
     with local(session.settings) as home:
-        await watch_one(session, home, name)
+        await watch_one(session, home, name, keep)

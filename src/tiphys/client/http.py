@@ -6,6 +6,7 @@ Source: reference/rest-api.md 2, 3, 7.1.
 from __future__ import annotations
 
 import json
+import logging
 import socket
 from collections.abc import Iterator, Mapping
 from http.client import HTTPConnection, HTTPException, HTTPResponse
@@ -29,6 +30,7 @@ from tiphys.errors import (
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 JsonObject: TypeAlias = dict[str, Json]
 Query: TypeAlias = Mapping[str, object]
+_log = logging.getLogger(__name__)
 _SECONDS = 75.0
 _MOST_SAID = 300
 _PIECE_BYTES = 1 << 20
@@ -109,6 +111,11 @@ class Client:
         if not place.verify:
             trust.check_hostname = False
             trust.verify_mode = ssl.CERT_NONE
+        if place.certificate:
+            try:
+                trust.load_cert_chain(place.certificate, place.key)
+            except (OSError, ssl.SSLError) as exc:
+                raise UserError(f"--client-certificate {place.certificate}: {exc}") from exc
         return HTTPSConnection(place.host, place.port, timeout=seconds, context=trust)
 
     def _send(
@@ -134,6 +141,7 @@ class Client:
         if connection.sock is not None:
             connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         answer = connection.getresponse()
+        _log.debug("%s %s%s: %s", method, self.place.address, whole, answer.status)
         if answer.status != 200:
             raise _error(answer.status, answer.read(), self.place.address)
         return answer

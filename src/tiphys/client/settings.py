@@ -6,6 +6,7 @@ Source: reference/cli.md 2.
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,10 @@ _PORT = 2746
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A server. `token` is the value of Authorization; `authority` a file of certificates."""
+    """A server. `token` is the value of Authorization; `authority` a file of certificates.
+
+    `certificate` and `key` are files of who asks, "" for none.
+    """
 
     host: str
     port: int
@@ -28,6 +32,8 @@ class Place:
     base: str = ""
     token: str = ""
     headers: tuple[tuple[str, str], ...] = ()
+    certificate: str = ""
+    key: str = ""
 
     @property
     def address(self) -> str:
@@ -39,7 +45,7 @@ class Place:
 def is_remote(words: Sequence[str]) -> bool:
     """Tell whether a command line names a server, or the environment, where it names no home."""
     own = [word.partition("=")[0] for word in words[: _end(words)]]
-    if {"-s", "--argo-server"} & {*own}:
+    if "--argo-server" in own or any(word[:2] == "-s" for word in own):
         return True
     return bool(os.environ.get("ARGO_SERVER")) and "--home" not in own
 
@@ -62,9 +68,16 @@ def namespace_of(given: str | None) -> str:
 def place_of(given: Mapping[str, object]) -> Place:
     """Return the server that flags and environment name. Raises UserError.
 
-    `given` are the flags: "argo_server", "secure", "insecure", "authority", "base_href", "headers".
+    `given` are the flags: "argo_server", "secure", "insecure", "authority", "base_href", "headers",
+    "client_certificate", "client_key", "bearer", "username", "password".
     """
     environ = os.environ
+    certificate, key = (
+        str(given.get(name) or environ.get(f"ARGO_{name.upper()}", ""))
+        for name in ("client_certificate", "client_key")
+    )
+    if bool(certificate) != bool(key):
+        raise UserError("--client-certificate and --client-key must be provided together")
     text = str(given.get("argo_server") or environ.get("ARGO_SERVER", ""))
     scheme, host, port = _split(text)
     secure, insecure = given.get("secure"), given.get("insecure")
@@ -80,9 +93,28 @@ def place_of(given: Mapping[str, object]) -> Place:
         verify=not insecure,
         authority=str(given.get("authority") or environ.get("ARGO_CERTIFICATE_AUTHORITY", "")),
         base=f"/{base}" if base else "",
-        token=_header("ARGO_TOKEN", environ.get("ARGO_TOKEN", "").strip()),
+        token=_authorization(given),
         headers=tuple(_headers(given.get("headers"), environ.get("ARGO_HEADER", ""))),
+        certificate=certificate,
+        key=key,
     )
+
+
+def _authorization(given: Mapping[str, object]) -> str:
+    """Return the value of Authorization: ARGO_TOKEN goes before flags, as in Argo."""
+    token = _header("ARGO_TOKEN", os.environ.get("ARGO_TOKEN", "").strip())
+    if token:
+        return token
+    if given.get("bearer"):
+        return _header("--token", f"Bearer {given['bearer']}")
+    name, password = (
+        str(given.get(word) or os.environ.get(f"ARGO_{word.upper()}", ""))
+        for word in ("username", "password")
+    )
+    if not name:
+        return ""
+    pair = f"{name}:{password}"
+    return f"Basic {base64.b64encode(pair.encode()).decode()}"
 
 
 def _split(text: str) -> tuple[str, str, int]:
@@ -101,7 +133,7 @@ def _split(text: str) -> tuple[str, str, int]:
 def _headers(given: object, environ: str) -> list[tuple[str, str]]:
     found = []
     texts = [str(item) for item in given] if isinstance(given, tuple) else []
-    for text in texts or filter(None, environ.split(",")):
+    for text in filter(None, (",".join(texts) or environ).split(",")):
         name, colon, value = text.partition(":")
         if not colon or not name.strip():
             raise UserError(f"additional headers must be colon(:)-separated: {text}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -33,14 +34,21 @@ class Workflows:
     client: Client
     namespace: str
 
-    def list(self, selector: str = "", fields: str = "") -> list[JsonObject]:
-        """Return all workflows that a label selector matches. Raises TiphysError."""
+    def list(
+        self, selector: str = "", fields: str = "", where: str = "", chunk: int = 0
+    ) -> list[JsonObject]:
+        """Return all workflows that a label selector and a field selector match, newest first.
+
+        `fields` says what is wanted of them; they are asked for `chunk` at a time (0: many).
+        Raises TiphysError.
+        """
         found: list[JsonObject] = []
         after = ""
         while True:
             query = {
                 "listOptions.labelSelector": selector,
-                "listOptions.limit": _PAGE,
+                "listOptions.fieldSelector": where,
+                "listOptions.limit": chunk or _PAGE,
                 "listOptions.continue": after,
                 "fields": fields,
             }
@@ -55,11 +63,13 @@ class Workflows:
 
     def get(self, name: str) -> JsonObject:
         """Return a workflow with its nodes; `@latest` is the newest. Raises NotFound."""
-        return self.client.ask("GET", self._path(name))
+        with self._asked_about(name):
+            return self.client.ask("GET", self._path(name))
 
     def explain(self, name: str, node: str = "") -> JsonObject:
         """Return why a workflow, or a node of it, is as it is. Raises NotFound, UserError."""
-        return ask(self.client, "GET", f"{self._path(name)}/explain", {"node": node})
+        with self._asked_about(name):
+            return ask(self.client, "GET", f"{self._path(name)}/explain", {"node": node})
 
     def transfers(self, name: str, nodes: Sequence[str]) -> dict[str, Transfer]:
         """Return what moves now for the nodes of these ids, by id. Raises Impossible, NotFound."""
@@ -89,7 +99,8 @@ class Workflows:
 
     def act(self, name: str, verb: str, body: JsonObject | None = None) -> JsonObject:
         """Stop, terminate, suspend, resume, set, retry or resubmit a workflow and return it."""
-        return self.client.ask("PUT", f"{self._path(name)}/{verb}", body=body or {})
+        with self._asked_about(name):
+            return self.client.ask("PUT", f"{self._path(name)}/{verb}", body=body or {})
 
     def delete(self, name: str, force: bool = False) -> None:
         """Delete a workflow. Raises NotFound."""
@@ -97,7 +108,8 @@ class Workflows:
 
     def logs(self, name: str, pod: str, query: Query) -> Iterator[JsonObject]:
         """Yield the lines of a workflow's pods, each with `podName` and `content`."""
-        return self.client.stream(f"{self._path(name)}/log", {"podName": pod, **query})
+        with self._asked_about(name):
+            yield from self.client.stream(f"{self._path(name)}/log", {"podName": pod, **query})
 
     def download(self, name: str, side: str, node: str, artifact: str, sink: BinaryIO) -> None:
         """Write an artifact of a node to a file; `side` says "inputs" or "outputs".
@@ -148,6 +160,20 @@ class Workflows:
                 raise NotFound(f'workflows.argoproj.io "{name}" not found')
             if isinstance(found, dict):
                 yield found
+
+    @contextmanager
+    def _asked_about(self, name: str) -> Iterator[None]:
+        """Say of a workflow that there is not where it was looked for, and how to look further."""
+        try:
+            yield
+        except NotFound as exc:
+            said = str(exc)
+            if not said.endswith((f'"{name}" not found', "no workflows found")):
+                raise  # a node, or what the workflow refers to
+            raise NotFound(
+                f"{said} in namespace {self.namespace} of {self.client.place.address}; "
+                "`tiphys list -A` lists what is there"
+            ) from exc
 
     def _path(self, name: str) -> str:
         return f"workflows/{part(self.namespace)}/{part(name)}"

@@ -45,14 +45,18 @@ async def from_stored(
     return from_template(template)
 
 
-def scheduled(workflow: Workflow, time: str) -> Workflow:
-    """Return a workflow that takes itself for one of a due time. Raises UserError."""
-    found = normal_time(time)
-    if found is None:
+def check_time(time: str) -> None:
+    """Raise UserError for what is no due time."""
+    if normal_time(time) is None:
         raise UserError(
             "scheduled-time contains invalid time.RFC3339 format. (e.g.: "
             "`2006-01-02T15:04:05-07:00`)"
         )
+
+
+def scheduled(workflow: Workflow, time: str) -> Workflow:
+    """Return a workflow that takes itself for one of a due time. Raises UserError."""
+    check_time(time)
     metadata = workflow.metadata
     annotations = {**metadata.annotations, SCHEDULED_TIME: time}
     return replace(workflow, metadata=replace(metadata, annotations=annotations))

@@ -1,14 +1,14 @@
 """What the pods of a workflow wrote, line by line. Source: reference/rest-api.md 8.
 
 Differs: lines have no times of their own here, so those of several pods follow the pods' starts,
-and a line's time, where one is asked for, is when its pod began.
+and a line's time, where one is asked for, is when its pod began. `since` leaves out whole pods.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -20,8 +20,12 @@ from tiphys.expr.goregex import GoRegex
 from tiphys.model.base import Json, JsonObject
 from tiphys.model.ids import NodeId, RunId, pod_name
 from tiphys.model.times import time_seconds
-from tiphys.ports import Clock, Queries, RunRow
+from tiphys.ports import Clock, Journal, Queries, RunRow
 from tiphys.ports_server import Catalogue
+from tiphys.service.order import in_order
+from tiphys.service.pod_labels import Kept, pod_labels
+from tiphys.service.selection import requirements
+from tiphys.service.view import bare
 
 _LOOK_SECONDS: Final = 0.2
 _LONGEST: Final = 1 << 20
@@ -32,9 +36,16 @@ ReadLog = Callable[[RunRow, NodeId, str, bool], AsyncIterator[bytes]]
 
 @dataclass(frozen=True, slots=True)
 class LogOptions:
-    """Which lines are wanted. `tail` None is all; `since` is epoch seconds."""
+    """Which lines are wanted. `tail` None is all; `since` is epoch seconds.
+
+    `pod` is the name of a pod, or the name or id of its node; `labels` selects among pods. With
+    `previous` those of the container's run before this one: none, since no pod of a workflow
+    starts a container again.
+    """
 
     pod: str = ""
+    labels: str = ""
+    previous: bool = False
     container: str = "main"
     grep: str = ""
     follow: bool = False
@@ -54,9 +65,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class _Pod:
-    """A pod of a workflow: its node, its name, and its times as documents write them."""
+    """A pod of a workflow: its node, its names, and its times as documents write them."""
 
     node: NodeId
+    node_name: str
     name: str
     started_at: str
     finished_at: str
@@ -73,6 +85,7 @@ class _Sink:
 class Logs:
     """Reads what pods wrote. `read` yields what one wrote, in pieces."""
 
+    journal: Journal
     queries: Queries
     catalogue: Catalogue
     clock: Clock
@@ -81,19 +94,21 @@ class Logs:
     async def lines(self, row: RunRow, options: LogOptions) -> AsyncIterator[Line]:
         """Yield the lines of a workflow's pods; with `follow` until it has ended, or is gone.
 
-        Raises UserError for a pattern that is none.
+        Raises UserError for a pattern or a selector that is none.
         """
         pattern = _pattern(options.grep)
+        requirements(options.labels)
+        if options.previous:
+            return
         async for line in self._every(row, options):
             if pattern is None or pattern.matches(line.content):
                 yield line
 
     async def _every(self, row: RunRow, options: LogOptions) -> AsyncIterator[Line]:
         if not options.follow or row.done:
-            for pod in await self.pods(row):
-                if _wanted(pod, options):
-                    async for line in self._of_pod(row, pod, options, follow=False):
-                        yield line
+            for pod in await self._chosen(row, await self.pods(row), options):
+                async for line in self._of_pod(row, pod, options, follow=False):
+                    yield line
             return
         sink = _Sink()
         feeder = asyncio.create_task(self._feed(row, options, sink))
@@ -108,14 +123,14 @@ class Logs:
         """Copy the lines of each pod as they come, also of pods that come later."""
         try:
             async with asyncio.TaskGroup() as group:
-                async for pod in self._pods_as_they_come(row):
-                    if _wanted(pod, options):
+                async for new in self._pods_as_they_come(row):
+                    for pod in await self._chosen(row, new, options):
                         group.create_task(self._copy(row, pod, options, sink))
         finally:
             await sink.lines.put(None)
 
-    async def _pods_as_they_come(self, row: RunRow) -> AsyncIterator[_Pod]:
-        """Yield each pod once, until the workflow has ended or is gone."""
+    async def _pods_as_they_come(self, row: RunRow) -> AsyncIterator[Sequence[_Pod]]:
+        """Yield each pod once, those that are new together; until the end of the workflow."""
         known: set[str] = set()
         version = -1
         while True:
@@ -123,13 +138,30 @@ class Logs:
             latest = await self.catalogue.number()
             pods = await self.pods(row) if latest != version else ()
             version = latest
-            for pod in pods:
-                if pod.node not in known:
-                    known.add(pod.node)
-                    yield pod
+            new = [pod for pod in pods if pod.node not in known]
+            known.update(pod.node for pod in new)
+            yield new
             if fresh is None or fresh.done:
                 return
             await self.clock.sleep_until(self.clock.now() + _LOOK_SECONDS)
+
+    async def _chosen(
+        self, row: RunRow, pods: Sequence[_Pod], options: LogOptions
+    ) -> Sequence[_Pod]:
+        """Return the pods that are wanted. Raises UserError for a selector that is none."""
+        found = [pod for pod in pods if _wanted(pod, options)]
+        if not options.labels or not found:
+            return found
+        wanted = requirements(options.labels)
+        labels = await self._labels(row)
+        return [
+            pod for pod in found if all(term.matches(labels.get(pod.node, {})) for term in wanted)
+        ]
+
+    async def _labels(self, row: RunRow) -> Mapping[NodeId, Mapping[str, str]]:
+        """Return the labels of pods, in a thread: a long journal takes a while."""
+        snapshot, events, _ = await self.journal.load(row.run)
+        return await asyncio.to_thread(pod_labels, Kept(snapshot, events), bare(row))
 
     async def _fresh(self, run: RunId) -> RunRow | None:
         try:
@@ -146,34 +178,49 @@ class Logs:
         self, row: RunRow, pod: _Pod, options: LogOptions, follow: bool
     ) -> AsyncIterator[Line]:
         prefix = f"{pod.started_at[:-1]}.000000000Z " if options.timestamps else ""
-        texts = _lines(
-            self.read(row, pod.node, options.container or "main", follow), options.limit_bytes
-        )
-        if options.tail is not None:
-            last: deque[str] = deque(maxlen=max(0, options.tail))
-            async for text in texts:
-                last.append(text)
+        if options.tail is None:
+            async for text in self._texts(row, pod, options, follow):
+                yield Line(f"{prefix}{text}", pod.name)
+            return
+        last: deque[str] = deque(maxlen=max(0, options.tail))
+        count = 0
+        async for text in self._texts(row, pod, options, follow=False):
+            last.append(text)
+            count += 1
+        if not follow:
             for text in last:
                 yield Line(f"{prefix}{text}", pod.name)
             return
-        async for text in texts:
-            yield Line(f"{prefix}{text}", pod.name)
+        async for text in self._texts(row, pod, options, follow):
+            count -= 1
+            if count < len(last):  # the last ones of what there was, and all that came since
+                yield Line(f"{prefix}{text}", pod.name)
+
+    def _texts(
+        self, row: RunRow, pod: _Pod, options: LogOptions, follow: bool
+    ) -> AsyncIterator[str]:
+        """Yield the lines of a container, from the first one."""
+        pieces = self.read(row, pod.node, options.container or "main", follow)
+        return _lines(pieces, options.limit_bytes)
 
     async def pods(self, row: RunRow) -> Sequence[_Pod]:
         """Return the pods of a workflow that have begun, by their start."""
-        found = []
+        nodes: dict[str, JsonObject] = {}
         for data in await self.queries.nodes(row.run):
             node: JsonObject = msgspec.json.decode(data)
-            if node.get("type") == "Pod" and node.get("phase") != "Pending":
-                found.append(
-                    _Pod(
-                        NodeId(str(node["id"])),
-                        pod_of(row.name, node),
-                        str(node.get("startedAt") or ""),
-                        str(node.get("finishedAt") or ""),
-                    )
-                )
-        return sorted(found, key=lambda pod: (pod.started_at, pod.finished_at or "~", pod.node))
+            nodes[str(node["id"])] = node
+        workflow = {"metadata": {"name": row.name}, "status": {"nodes": nodes}}
+        return [
+            _Pod(
+                NodeId(str(node["id"])),
+                str(node["name"]),
+                pod_of(row.name, node),
+                str(node.get("startedAt") or ""),
+                str(node.get("finishedAt") or ""),
+            )
+            for node in in_order(workflow)
+            if node.get("type") == "Pod" and node.get("phase") != "Pending"
+        ]
 
 
 def pod_of(workflow: str, node: JsonObject) -> str:
@@ -189,7 +236,7 @@ def _text(value: Json, key: str) -> str:
 
 
 def _wanted(pod: _Pod, options: LogOptions) -> bool:
-    if options.pod not in {"", pod.name, pod.node}:
+    if options.pod not in {"", pod.name, pod.node, pod.node_name}:
         return False
     if options.since is None or not pod.finished_at:
         return True

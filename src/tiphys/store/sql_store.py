@@ -310,8 +310,10 @@ class SqlStore:
             values,
         )
         if not found:
+            missing = f'workflows.argoproj.io "{name}" not found'
+            said = "no workflows found" if name == "@latest" else missing
             raise NotFound(
-                f'workflows.argoproj.io "{name}" not found in namespace {namespace or "any"} of '
+                f"{said} in namespace {namespace or 'any'} of "
                 f"{self._database.name}; `tiphys list -A` lists what is there"
             )
         return _row(found[0])

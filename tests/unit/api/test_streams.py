@@ -135,6 +135,7 @@ async def test_fields_of_frames_have_their_prefix(place):
         (WATCH, "listOptions.resourceVersion=x", 400, 3),
         (f"{BASE}/none/log", "", 404, 5),
         (f"{BASE}/a/log", "grep=(", 400, 3),
+        (f"{BASE}/a/log", "selector=a in", 400, 3),
         (f"{BASE}/a/log", "logOptions.follow=maybe", 400, 3),
     ],
 )
@@ -162,7 +163,10 @@ async def ended(place, name):
 
 
 async def test_logs_are_what_the_pods_wrote(place):
-    await place.client.post(BASE, {"workflow": echo("say", "one; echo; echo two")})
+    said = echo("say", "one; echo; echo two")
+    said["spec"]["podMetadata"] = {"labels": {"tier": "front", "team": "sea"}}
+    said["spec"]["templates"][0]["metadata"] = {"labels": {"tier": "{{=sprig.lower('BACK')}}"}}
+    await place.client.post(BASE, {"workflow": said})
     found = await ended(place, "say")
     assert found["status"]["phase"] == "Succeeded"
     answer = await place.client.send("GET", f"{BASE}/say/log", query="logOptions.container=main")
@@ -178,6 +182,12 @@ async def test_logs_are_what_the_pods_wrote(place):
         ("podName=other", []),
         ("logOptions.limitBytes=3", ["one"]),
         ("", ["one", "", "two"]),
+        ("podName=say&logOptions.sinceTime.seconds=1", ["one", "", "two"]),
+        ("logOptions.sinceTime.seconds=4102444800", []),
+        ("logOptions.previous=true", []),
+        ("selector=workflows.argoproj.io/workflow=say,tier=back", ["one", "", "two"]),
+        ("selector=tier=front", []),
+        ("selector=workflows.argoproj.io/completed=true,team in (sea)", ["one", "", "two"]),
     ):
         answer = await place.client.send("GET", f"{BASE}/say/log", query=query)
         lines = [json.loads(line)["result"].get("content", "") for line in answer.body.splitlines()]

@@ -7,7 +7,7 @@ from typing import Any
 from tests.unit.cli.samples import WORKFLOW, etl, node
 
 from tiphys.cli.render.failures import failure_lines
-from tiphys.cli.render.order import in_order
+from tiphys.service.order import in_order
 
 
 def of(*nodes: dict[str, Any], phase: str = "Failed") -> dict[str, Any]:

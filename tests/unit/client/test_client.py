@@ -97,6 +97,11 @@ def test_flags_go_before_the_environment(monkeypatch, given, environ, address):
         ({"argo_server": "a:1/path"}, "--argo-base-href"),
         ({"argo_server": ":1"}, "host:port"),
         ({"argo_server": "a", "headers": ("x",)}, "colon"),
+        ({"argo_server": "a", "headers": ("x: 1,y",)}, "colon"),
+        (
+            {"argo_server": "a", "client_certificate": "x.crt"},
+            "--client-certificate and --client-key must be provided together",
+        ),
         ({"argo_server": "a", "headers": ("x: a\r\nb: c",)}, "cannot be sent"),
     ],
 )
@@ -105,9 +110,33 @@ def test_what_is_no_server_is_said(given, said):
         place_of(given)
 
 
+def test_who_asks_is_told_by_the_environment_or_else_by_flags(monkeypatch):
+    given = {"argo_server": "h:1", "username": "ann", "password": "sea:1"}
+    assert place_of(given).token == "Basic YW5uOnNlYTox"
+    assert place_of({**given, "bearer": "abc"}).token == "Bearer abc"
+    monkeypatch.setenv("ARGO_TOKEN", "Bearer x")
+    assert place_of({**given, "bearer": "abc"}).token == "Bearer x"
+
+
+def test_headers_are_given_several_times_or_with_commas_between(monkeypatch):
+    monkeypatch.setenv("ARGO_HEADER", "a: b,c: d")
+    assert place_of({"argo_server": "h"}).headers == (("a", "b"), ("c", "d"))
+    given = {"argo_server": "h", "headers": ("x: 1,y: 2", "z: 3")}
+    assert place_of(given).headers == (("x", "1"), ("y", "2"), ("z", "3"))
+
+
+def test_requests_are_in_the_logs_without_what_is_secret(server, client, caplog):
+    server.line.append((200, b"{}"))
+    with caplog.at_level("DEBUG"):
+        client.ask("GET", "info", {"token": "secret"})
+    (said,) = caplog.messages
+    assert said == f"GET http://127.0.0.1:{server.server_port}/argo/api/v1/info: 200"
+
+
 def test_a_line_or_the_environment_names_a_server(monkeypatch):
     assert is_remote(["list", "-s", "h:1"])
     assert is_remote(["list", "--argo-server=h:1"])
+    assert is_remote(["list", "-sh:1"])
     assert not is_remote(["list", "--", "-s"])
     monkeypatch.setenv("ARGO_SERVER", "h:1")
     assert is_remote(["list"])

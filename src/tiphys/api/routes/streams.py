@@ -122,6 +122,8 @@ def _options(call: Call) -> LogOptions:
     limit = query.text(f"{prefix}.limitBytes")
     return LogOptions(
         pod=call.params.get("podName", "") or query.text("podName"),
+        labels=query.text("selector"),
+        previous=query.flag(f"{prefix}.previous"),
         container=query.text(f"{prefix}.container") or "main",
         grep=query.text("grep"),
         follow=query.flag(f"{prefix}.follow"),

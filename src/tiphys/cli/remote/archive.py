@@ -9,7 +9,7 @@ import click
 from tiphys.cli import archived
 from tiphys.cli.options import group, memoized_option, restart_options
 from tiphys.cli.remote.connecting import Remote, with_server
-from tiphys.cli.remote.submitting import afterwards
+from tiphys.cli.remote.submitting import afterwards, of_one
 from tiphys.cli.writing import write
 from tiphys.client.archive import Archive
 from tiphys.client.http import JsonObject
@@ -110,4 +110,4 @@ def _again(
     found += [_uid(remote, name, values["as_uid"], values["as_name"]) for name in names]
     asked: JsonObject = {**body, "parameters": [*values["parameters"]]}
     made = [kept.act(uid, verb, asked) for uid in dict.fromkeys(found)]
-    return afterwards(remote, made, values, archived.one)
+    return afterwards(remote, made, of_one(made, values), archived.one)

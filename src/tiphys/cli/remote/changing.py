@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from tiphys.cli.filtering import delete_options, is_filtered, test_of
 from tiphys.cli.options import (
-    delete_options,
-    group,
+    failing,
     need,
+    node_group,
     node_set_options,
+    output_values,
     resume_options,
     resumed,
     stop_options,
@@ -19,17 +21,33 @@ from tiphys.cli.options import (
 )
 from tiphys.cli.remote.connecting import Remote, with_server
 from tiphys.cli.writing import write
+from tiphys.client.workflows import Workflows
 from tiphys.errors import NotFound
 
 if TYPE_CHECKING:
     from tiphys.client.http import JsonObject
 
+_HEADS: Final = (
+    "metadata,items.metadata.name,items.metadata.namespace,items.metadata.labels,"
+    "items.metadata.creationTimestamp,items.status.phase,items.status.finishedAt"
+)
+"""What of a listed workflow filters look at."""
+_ARCHIVING: Final = "workflows.argoproj.io/workflow-archiving-status"
 
-def named(remote: Remote, names: tuple[str, ...], labels: str) -> list[str]:
-    """Return the workflows with matching labels, then those named; each once."""
-    found = remote.workflows.list(labels, "metadata,items.metadata.name") if labels else []
+
+def named(remote: Remote, names: tuple[str, ...], labels: str, fields: str) -> list[str]:
+    """Return the workflows that selectors match, then those named; each once."""
+    found = []
+    if labels or fields:
+        found = [*filter(_is_live, remote.workflows.list(labels, _HEADS, fields))]
     every = [str(_metadata(item).get("name")) for item in found]
     return list(dict.fromkeys([*every, *names]))
+
+
+def _is_live(workflow: JsonObject) -> bool:
+    """Tell whether a workflow is more than a copy in the archive, which nothing is asked of."""
+    labels = _metadata(workflow).get("labels")
+    return not isinstance(labels, dict) or labels.get(_ARCHIVING) != "Persisted"
 
 
 def _metadata(workflow: JsonObject) -> JsonObject:
@@ -49,20 +67,23 @@ def _end(
 @click.command()
 @stop_options
 @with_server
-def stop(remote: Remote, names: tuple[str, ...], labels: str, dry_run: bool, **said: str) -> None:
+def stop(remote: Remote, names: tuple[str, ...], dry_run: bool, **said: str) -> None:
     """End workflows; their exit handlers run. @latest is the newest."""
-    need(names or labels, "requires either selector or workflow")
+    labels, fields = said["labels"], said["fields"]
+    need(names or labels or fields, "requires either selector or workflow")
     body: JsonObject = {"nodeFieldSelector": said["selector"], "message": said["message"]}
-    _end(remote, named(remote, names, labels), "stop", body, dry_run)
+    _end(remote, named(remote, names, labels, fields), "stop", body, dry_run)
 
 
 @click.command()
 @terminate_options
 @with_server
-def terminate(remote: Remote, names: tuple[str, ...], labels: str, dry_run: bool) -> None:
+def terminate(
+    remote: Remote, names: tuple[str, ...], labels: str, fields: str, dry_run: bool
+) -> None:
     """End workflows at once, without exit handlers; @latest is the newest."""
-    need(names or labels, "requires either selector or workflow")
-    _end(remote, named(remote, names, labels), "terminate", {}, dry_run)
+    need(names or labels or fields, "requires either selector or workflow")
+    _end(remote, named(remote, names, labels, fields), "terminate", {}, dry_run)
 
 
 @click.command()
@@ -71,7 +92,9 @@ def terminate(remote: Remote, names: tuple[str, ...], labels: str, dry_run: bool
 def suspend(remote: Remote, names: tuple[str, ...]) -> None:
     """Start no new steps; what runs goes on. @latest is the newest."""
     for name in names:
-        write(f"workflow {_metadata(remote.workflows.act(name, 'suspend'))['name']} suspended\n")
+        with failing("suspend", name):
+            found = remote.workflows.act(name, "suspend")
+        write(f"workflow {_metadata(found)['name']} suspended\n")
 
 
 @click.command()
@@ -81,8 +104,9 @@ def resume(remote: Remote, names: tuple[str, ...], selector: str) -> None:
     """Let suspended workflows go on; @latest is the newest."""
     need(names, "requires either node field selector or workflow")
     for name in names:
-        found = remote.workflows.get(name)
-        remote.workflows.act(name, "resume", {"nodeFieldSelector": selector})
+        with failing("resume", name):
+            found = remote.workflows.get(name)
+            remote.workflows.act(name, "resume", {"nodeFieldSelector": selector})
         write(resumed(str(_metadata(found)["name"]), _ended_as(found)))
 
 
@@ -94,7 +118,7 @@ def _ended_as(workflow: JsonObject) -> str:
     return str(status.get("phase") or "")
 
 
-node = group("node", "Answer the suspend nodes of a workflow.")
+node = node_group()
 
 
 @node.command(name="set")
@@ -102,9 +126,7 @@ node = group("node", "Answer the suspend nodes of a workflow.")
 @with_server
 def node_set(remote: Remote, name: str, selector: str, **given: Any) -> None:
     """Set the outputs, the message or the phase of suspend nodes; @latest is the newest."""
-    from tiphys.service.submit import parse_parameters
-
-    values = dict(parse_parameters(given["parameters"]))
+    values = output_values(given["parameters"])
     body: JsonObject = {
         "nodeFieldSelector": selector,
         "message": given["message"],
@@ -118,25 +140,31 @@ def node_set(remote: Remote, name: str, selector: str, **given: Any) -> None:
 @click.command()
 @delete_options
 @with_server
-def delete(remote: Remote, names: tuple[str, ...], every: bool, **how: bool) -> None:
+def delete(
+    remote: Remote, names: tuple[str, ...], dry_run: bool, force: bool, **filters: Any
+) -> None:
     """Forget workflows of the server and all that belongs to them. @latest is the newest."""
-    if not names and not every and not how["completed"]:
-        raise click.UsageError("requires either a workflow or other argument")
-    found = [*names]
-    if every or how["completed"]:
-        labels = "" if every else "workflows.argoproj.io/completed=true"
-        listed = remote.workflows.list(labels, "metadata,items.metadata.name")
-        found += [str(_metadata(item).get("name")) for item in listed]
-    for name in dict.fromkeys(found):
-        _delete(remote, name, how["dry_run"], how["force"])
+    filtered, is_wanted = is_filtered(names, filters), test_of(filters)
+    found = [(remote.namespace, name) for name in names]
+    if filtered:
+        place = "" if filters["everywhere"] else remote.namespace
+        asked = filters["labels"], _HEADS, filters["fields"], filters["chunk"]
+        for item in Workflows(remote.client, place).list(*asked):
+            if is_wanted(item) and _is_live(item):
+                own = _metadata(item)
+                found.append((str(own.get("namespace") or place), str(own.get("name"))))
+    for namespace, name in dict.fromkeys(found):
+        _delete(Workflows(remote.client, namespace), name, dry_run, force)
     if not found:
         write("No resources found\n")
 
 
-def _delete(remote: Remote, name: str, dry_run: bool, force: bool) -> None:
+def _delete(workflows: Workflows, name: str, dry_run: bool, force: bool) -> None:
     try:
-        if not dry_run:
-            remote.workflows.delete(name, force)
+        if dry_run:
+            workflows.get(name)
+        else:
+            workflows.delete(name, force)
     except NotFound:
         write(f"Workflow '{name}' not found\n")
     else:

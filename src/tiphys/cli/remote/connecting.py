@@ -16,7 +16,10 @@ from tiphys.client.settings import environment, namespace_of, place_of
 from tiphys.client.workflows import Workflows
 
 _R = TypeVar("_R")
-_PLACE = ("argo_server", "secure", "insecure", "authority", "base_href", "headers")
+_PLACE = (
+    *("argo_server", "secure", "insecure", "authority", "base_href", "headers"),
+    *("client_certificate", "client_key", "bearer", "username", "password"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,11 @@ def with_server(command: Callable[..., _R]) -> Callable[..., _R]:
     @click.option("-e/ ", "--secure/--no-secure", default=None, help="TLS (ARGO_SECURE).")
     @click.option("-k", "--insecure-skip-verify", "insecure", is_flag=True, help="Trust anybody.")
     @click.option("--certificate-authority", "authority", metavar="FILE", help="Whom to trust.")
+    @click.option("--client-certificate", metavar="FILE", help="Who asks.")
+    @click.option("--client-key", metavar="FILE", help="The key of the certificate.")
+    @click.option("--token", "bearer", metavar="TOKEN", help="Who asks; ARGO_TOKEN is better.")
+    @click.option("--username", metavar="NAME", help="Who asks, with a password.")
+    @click.option("--password", metavar="TEXT", help="With --username.")
     @click.option("--argo-base-href", "base_href", metavar="PATH", help="What paths begin with.")
     @click.option("-H", "--header", "headers", multiple=True, metavar="NAME:VALUE", help="Send it.")
     @click.option("--argo-http1", is_flag=True, expose_value=False, hidden=True)

@@ -11,8 +11,10 @@ import click
 
 from tiphys.cli import cron as own_cron
 from tiphys.cli import templates as own_templates
+from tiphys.cli.kinds import OneOf
 from tiphys.cli.options import group, kept_options, output_option, strict_option
 from tiphys.cli.remote.connecting import Remote, with_server
+from tiphys.cli.remote.linting import lint_of
 from tiphys.cli.submit import options_of, submit_options
 from tiphys.cli.writing import write
 from tiphys.client.http import JsonObject
@@ -22,7 +24,7 @@ from tiphys.errors import NotFound, UserError
 _NO_OUTPUT = click.option(
     "-o",
     "--output",
-    type=click.Choice(["name", "json", "yaml", "wide"]),
+    type=OneOf(["name", "json", "yaml", "wide"]),
     expose_value=False,
     help="Has no effect, as in Argo.",
 )
@@ -44,12 +46,12 @@ class Kind:
     several: Callable[[list[JsonObject], bool], str]
 
 
-def _group(name: str, kind: Kind, lint: click.Command) -> click.Group:
-    """Return the commands on one kind; files are checked here, as without a server."""
+def _group(name: str, kind: Kind) -> click.Group:
+    """Return the commands on one kind."""
     found = group(name, f"Manage {kind.word}s of the server.")
     for make in (_create, _update, _get, _list, _delete):
         found.add_command(make(kind))
-    found.add_command(lint)
+    found.add_command(lint_of(f"{kind.title.lower()}s", f"Check {kind.word}s at the server."))
     return found
 
 
@@ -64,7 +66,9 @@ def _create(kind: Kind) -> click.Command:
             try:
                 made = kind.stored(remote, False).create(document)
             except UserError as exc:
-                raise type(exc)(f"failed to create {kind.word}: {exc}") from exc
+                # Argo prints the name, two blanks and the reason for cluster templates only.
+                own = f"{name_of(document)},  " if kind.word.startswith("cluster") else ""
+                raise type(exc)(f"failed to create {kind.word}: {own}{exc}") from exc
             write(kind.one(made, output, remote.colour))
 
     return create
@@ -223,6 +227,24 @@ def _create_cron(remote: Remote, files: tuple[str, ...], schedule: str, **values
         write(_one_cron(made, None, remote.colour))
 
 
+@click.command("update", help=own_cron.UPDATE)
+@_FILES
+@submit_options
+@_NO_OUTPUT
+@with_server
+def _update_cron(remote: Remote, files: tuple[str, ...], strict: bool, **_: Any) -> None:
+    for document in _read_crons(files, strict):
+        name = name_of(document)
+        try:
+            made = _crons(remote, False).update(name, document)
+        except NotFound as exc:
+            text = f'failed to get existing cron workflow "{name}" to update: {exc}'
+            raise NotFound(text) from exc
+        except UserError as exc:
+            raise type(exc)(f"failed to update workflow template: {exc}") from exc
+        write(_one_cron(made, None, remote.colour))
+
+
 @click.command("backfill", help="Run a CronWorkflow for each of its due times in the past.")
 @click.argument("name")
 @own_cron.backfill_options
@@ -256,24 +278,13 @@ def _switch(verb: str) -> click.Command:
     return switch
 
 
-def _own(group: click.Group, name: str) -> click.Command:
-    return group.commands[name]
-
-
-template: Any = _group(
-    "template", _templates_of(is_cluster=False), _own(own_templates.template, "lint")
-)
-cluster_template: Any = _group(
-    "cluster-template",
-    _templates_of(is_cluster=True),
-    _own(own_templates.cluster_template, "lint"),
-)
+template: Any = _group("template", _templates_of(is_cluster=False))
+cluster_template: Any = _group("cluster-template", _templates_of(is_cluster=True))
 cron: Any = _group(
     "cron",
     Kind("cron workflow", "CronWorkflow", _crons, _read_crons, _one_cron, _several_crons),
-    _own(own_cron.cron, "lint"),
 )
 for _verb in ("suspend", "resume"):
     cron.add_command(_switch(_verb))
-for _command in (_create_cron, _backfill):
+for _command in (_create_cron, _update_cron, _backfill):
     cron.add_command(_command)

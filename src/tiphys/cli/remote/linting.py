@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tiphys.cli.kinds import OneOf
 from tiphys.cli.lint import checked, lint_options
+from tiphys.cli.options import strict_option
 from tiphys.cli.remote.connecting import Remote, with_server
 from tiphys.client.http import JsonObject
 from tiphys.client.stored import Stored, cluster_templates, crons, templates, workflows
@@ -27,6 +29,21 @@ def lint(remote: Remote, files: tuple[str, ...], **options: bool | str) -> int:
     """
     judge = None if options["offline"] else lambda value: _said(remote, value)
     return checked(files, options, remote.colour, judge)
+
+
+def lint_of(kinds: str, text: str) -> click.Command:
+    """Return the command that checks documents of some kinds only."""
+
+    @click.command("lint", help=f"{text} Exit 1 if something is wrong.")
+    @click.argument("files", nargs=-1, required=True)
+    @click.option("-o", "--output", type=OneOf(["pretty", "simple"]), default="pretty")
+    @strict_option
+    @with_server
+    def lint_kind(remote: Remote, files: tuple[str, ...], **given: bool | str) -> int:
+        options = {**given, "kinds": kinds, "warnings": True, "warnings_as_errors": False}
+        return checked(files, options, remote.colour, lambda value: _said(remote, value))
+
+    return lint_kind
 
 
 def _said(remote: Remote, value: Resource) -> str:

@@ -9,15 +9,25 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tiphys.cli.filtering import list_options, test_of
-from tiphys.cli.options import explain_options, get_options, logs_options, wait_options
+from tiphys.cli.log_query import check_pod, line_of, query_of
+from tiphys.cli.options import (
+    explain_options,
+    get_options,
+    logs_options,
+    wait_options,
+    watch_options,
+)
 from tiphys.cli.remote.connecting import Remote, with_server
+from tiphys.cli.styling import shown_nodes, tree_style
 from tiphys.cli.writing import write
-from tiphys.errors import NotFound
+from tiphys.errors import NotFound, TiphysError
 
 if TYPE_CHECKING:
     from tiphys.cli.remote.moving import Asked
+    from tiphys.cli.render.style import Keep
 
 _FIELDS = "metadata,items.metadata,items.spec,items.status"
+_VERSION = ("BuildDate", "GitCommit", "GitTreeState", "GitTag", "GoVersion", "Compiler", "Platform")
 _NO_NODES = f"{_FIELDS}.phase,items.status.message,items.status.startedAt,items.status.finishedAt"
 
 
@@ -35,7 +45,8 @@ def list_(
     is_wanted = test_of(filters)
     asked = Workflows(remote.client, "") if everywhere else remote.workflows
     fields = "" if output in {"wide", "json", "yaml"} else _NO_NODES
-    found = [item for item in asked.list(filters["labels"], fields) if is_wanted(item)]
+    listed = asked.list(filters["labels"], fields, filters["fields"], filters["chunk"])
+    found = [item for item in listed if is_wanted(item)]
     style = ListStyle(wide=output == "wide", namespaces=everywhere, headers=not no_headers)
     write(printing.several([dict(item) for item in sort_workflows(found)], output, style))
 
@@ -46,7 +57,6 @@ def list_(
 def get(remote: Remote, names: tuple[str, ...], **options: Any) -> None:
     """Show workflows of the server and their trees; @latest is the newest."""
     from tiphys.cli import printing
-    from tiphys.cli.styling import tree_style
 
     style = tree_style(remote.colour, **options)
     for name in names:
@@ -70,25 +80,24 @@ def explain(remote: Remote, name: str, node: str, output: str) -> None:
 @click.command()
 @logs_options
 @with_server
-def logs(remote: Remote, name: str, pod: str | None, **options: Any) -> None:
-    """Show what the steps of a workflow wrote; @latest is the newest."""
-    query = {
-        "logOptions.container": options["container"],
-        "logOptions.follow": options["follow"],
-        "logOptions.tailLines": "" if options["tail"] < 0 else str(options["tail"]),
-        "grep": options["grep"],
-    }
-    show_logs(remote, name, pod or "", query)
+def logs(remote: Remote, name: str, pod: str | None, **values: Any) -> None:
+    """Show what the steps of a workflow wrote; @latest is the newest.
+
+    POD is the name of a pod; a server of Tiphys takes the name or the id of its node as well.
+    """
+    written = show_logs(remote, name, pod or "", query_of(values))
+    if pod is not None and not written:
+        check_pod(remote.workflows.get(name), pod)
 
 
-def show_logs(remote: Remote, name: str, pod: str, query: dict[str, object]) -> None:
-    """Write the lines of a workflow's pods, each behind the pod's name."""
-    from tiphys.cli.render.colour import log_colour, paint
-
+def show_logs(remote: Remote, name: str, pod: str, query: dict[str, object]) -> bool:
+    """Write the lines of a workflow's pods, each behind the pod's name; tell if there were any."""
+    any_line = False
     for entry in remote.workflows.logs(name, pod, query):
-        owner = str(entry.get("podName") or "")
-        line = f"{owner}: {entry.get('content') or ''}"
-        write(f"{paint(line, log_colour(owner), remote.colour)}\n")
+        any_line = True
+        owner, content = str(entry.get("podName") or ""), str(entry.get("content") or "")
+        write(line_of(owner, content, remote.colour))
+    return any_line
 
 
 def follow_logs(remote: Remote, name: str) -> None:
@@ -101,7 +110,32 @@ def follow_logs(remote: Remote, name: str) -> None:
 @with_server
 def wait(remote: Remote, names: tuple[str, ...], lenient: bool) -> int:
     """Wait for workflows to end; exit 1 if one of them failed. @latest is the newest."""
-    return max([wait_for(remote, name, lenient=lenient) for name in names], default=0)
+    if len(names) == 1:
+        return wait_for(remote, names[0], lenient=lenient)
+    return _wait_for_all(remote, names, lenient)
+
+
+def _wait_for_all(remote: Remote, names: tuple[str, ...], lenient: bool) -> int:
+    """Wait for several workflows at once, each in a thread that dies with the command."""
+    from threading import Thread
+
+    codes: list[int] = []
+    errors: list[TiphysError] = []
+
+    def wait_on(name: str) -> None:
+        try:
+            codes.append(wait_for(remote, name, lenient=lenient))
+        except TiphysError as exc:
+            errors.append(exc)
+
+    threads = [Thread(target=wait_on, args=(name,), daemon=True) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for error in errors:
+        raise error
+    return max(codes, default=0)
 
 
 def wait_for(remote: Remote, name: str, quiet: bool = False, lenient: bool = False) -> int:
@@ -123,27 +157,31 @@ def wait_for(remote: Remote, name: str, quiet: bool = False, lenient: bool = Fal
 
 
 @click.command()
-@click.argument("name")
+@watch_options
 @with_server
-def watch(remote: Remote, name: str) -> None:
+def watch(remote: Remote, name: str, status: str, selector: str) -> None:
     """Show a workflow until it ends; @latest is the newest."""
-    watch_one(remote, name)
+    watch_one(remote, name, shown_nodes(status, selector))
 
 
-def watch_one(remote: Remote, name: str) -> None:
-    """Show a workflow until it ends: a live tree on a terminal, lines in a pipe."""
+def watch_one(remote: Remote, name: str, keep: Keep | None = None) -> None:
+    """Show a workflow until it ends: a live tree on a terminal, lines in a pipe.
+
+    `keep` says which nodes are shown, None for all.
+    """
     from tiphys.cli import printing
     from tiphys.cli.moving import TREE_SECONDS
     from tiphys.cli.remote.moving import Asked, asked_every
     from tiphys.cli.render import Style
     from tiphys.cli.render.live import LiveTree
+    from tiphys.cli.render.style import keep_all
 
     workflow: dict[str, Any] = {}
     moves = Asked(remote.workflows)
     if not sys.stdout.isatty():
-        _write_lines(remote, name, moves)
+        _write_lines(remote, name, moves, keep or keep_all)
         return
-    style = Style(colour=remote.colour)
+    style = Style(colour=remote.colour, keep=keep or keep_all)
     with asked_every(TREE_SECONDS, moves), LiveTree(time.time, style, notes=moves.notes) as tree:
         for workflow in remote.workflows.changes(name):
             moves.see(workflow)
@@ -151,7 +189,7 @@ def watch_one(remote: Remote, name: str) -> None:
     printing.failures(workflow)
 
 
-def _write_lines(remote: Remote, name: str, moves: Asked) -> None:
+def _write_lines(remote: Remote, name: str, moves: Asked, keep: Keep) -> None:
     """Write a line for each change of a node, and now and then one for each long transfer."""
     from tiphys.cli.moving import LINE_SECONDS
     from tiphys.cli.remote.moving import asked_every
@@ -162,7 +200,7 @@ def _write_lines(remote: Remote, name: str, moves: Asked) -> None:
         now = clock(time.time())
         write("".join(f"{now}  {line}\n" for line in moves.lines()))
 
-    log = PlainLog()
+    log = PlainLog(keep=keep)
     with asked_every(LINE_SECONDS, moves, tell):
         for workflow in remote.workflows.changes(name):
             moves.see(workflow)
@@ -177,6 +215,10 @@ def version(remote: Remote, short: bool) -> None:
     from tiphys.cli.version import version as own
 
     click.get_current_context().invoke(own, short=short)
-    if not short:
-        found = remote.client.ask("GET", "version")
-        write(f"{remote.client.place.address}: {found.get('version')} {found.get('gitCommit')}\n")
+    if short:
+        return
+    found = remote.client.ask("GET", "version")
+    write(f"argo-server: {found.get('version') or ''}\n")
+    for name in _VERSION:
+        if value := found.get(name[0].lower() + name[1:]):
+            write(f"  {name}: {value}\n")

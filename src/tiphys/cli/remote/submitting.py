@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tiphys.cli.options import resubmit_options, retry_options
+from tiphys.cli.options import need, resubmit_options, retry_options
 from tiphys.cli.remote.changing import named
 from tiphys.cli.remote.connecting import Remote, with_server
 from tiphys.cli.remote.reading import follow_logs, wait_for, watch_one
@@ -19,9 +19,11 @@ from tiphys.cli.remote.things import (
     sent,
     template_things,
 )
+from tiphys.cli.styling import watched_nodes
 from tiphys.cli.submit import (
     background_options,
     check_combination,
+    check_watched,
     load_files,
     options_of,
 )
@@ -46,13 +48,14 @@ def submit(remote: Remote, files: tuple[str, ...], output: str | None, **values:
     Without FILES, --from names what is stored: cronwf/NAME, wftmpl/NAME, cwftmpl/NAME.
     """
     check_combination(output, values)
+    keep = watched_nodes(values)
     if values["stored"] and files:
         raise click.UsageError("cannot combine --from with file arguments")
     if values["stored"]:
         made = [_submit_stored(remote, values)]
     else:
         made = _submit_files(remote, files, values)
-    return afterwards(remote, made, {**values, "output": output})
+    return afterwards(remote, made, {**values, "output": output, "keep": keep})
 
 
 def _submit_files(
@@ -64,6 +67,7 @@ def _submit_files(
 
     loaded = load_files(files, bool(values["strict"]))
     workflows = workflows_of(loaded)
+    check_watched(len(workflows), values)
     options = options_of(remote.namespace, values)
     if not values["dry_run"] and not values["server_dry_run"]:
         _send_beside(remote, loaded)
@@ -93,6 +97,8 @@ def _send(things: Sequence[Thing]) -> None:
 
 
 def _submit_stored(remote: Remote, values: dict[str, Any]) -> JsonObject:
+    from tiphys.service.from_stored import check_time
+
     kind, slash, name = str(values["stored"]).partition("/")
     if not slash:
         raise UserError(
@@ -101,6 +107,7 @@ def _submit_stored(remote: Remote, values: dict[str, Any]) -> JsonObject:
         )
     options = _submit_options(options_of(remote.namespace, {**values, "priority": None}))
     if values["scheduled_time"]:
+        check_time(values["scheduled_time"])
         annotation = f"workflows.argoproj.io/scheduled-time={values['scheduled_time']}"
         options["annotations"] = ",".join(filter(None, [str(options["annotations"]), annotation]))
     options["dryRun"] = values["dry_run"]
@@ -126,25 +133,26 @@ def _submit_options(options: Overrides) -> JsonObject:
 @click.command()
 @retry_options
 @with_server
-def retry(remote: Remote, names: tuple[str, ...], labels: str, **values: Any) -> int:
+def retry(remote: Remote, names: tuple[str, ...], **values: Any) -> int:
     """Go on with workflows that failed: what succeeded is kept. @latest is the newest."""
-    if not names and not labels:
-        raise click.UsageError("requires either node field selector or workflow")
+    labels, fields = values["labels"], values["fields"]
+    need(names or labels or fields, "requires either node field selector or workflow")
     body: JsonObject = {
         "restartSuccessful": values["restart_successful"],
         "nodeFieldSelector": values["selector"],
         "parameters": [*values["parameters"]],
     }
-    return _again(remote, named(remote, names, labels), "retry", body, values)
+    return _again(remote, named(remote, names, labels, fields), "retry", body, values)
 
 
 @click.command()
 @resubmit_options
 @with_server
-def resubmit(remote: Remote, names: tuple[str, ...], labels: str, **values: Any) -> int:
+def resubmit(remote: Remote, names: tuple[str, ...], **values: Any) -> int:
     """Run workflows anew under another name; @latest is the newest."""
     body: JsonObject = {"memoized": values["memoized"], "parameters": [*values["parameters"]]}
-    return _again(remote, named(remote, names, labels), "resubmit", body, values)
+    found = named(remote, names, values["labels"], values["fields"])
+    return _again(remote, found, "resubmit", body, values)
 
 
 def _again(
@@ -153,7 +161,14 @@ def _again(
     if values["waits"] and values["watches"]:
         raise UserError("--wait cannot be combined with --watch")
     made = [remote.workflows.act(name, verb, {"name": name, **body}) for name in names]
-    return afterwards(remote, made, values)
+    return afterwards(remote, made, of_one(made, values))
+
+
+def of_one(made: list[JsonObject], values: dict[str, Any]) -> dict[str, Any]:
+    """Return what is to be done afterwards: of several workflows none is followed, as in Argo."""
+    if len(made) == 1:
+        return values
+    return {**values, "logs": False, "watches": False, "waits": False}
 
 
 def afterwards(
@@ -175,9 +190,7 @@ def afterwards(
         for name in names:
             follow_logs(remote, name)
     if values["watches"]:
-        if len(names) > 1:
-            raise UserError("cannot watch more than one workflow")
-        watch_one(remote, names[0])
+        watch_one(remote, names[0], values.get("keep"))
     if values["waits"]:
         return max([wait_for(remote, name, quiet=output is not None) for name in names], default=0)
     return 0

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import tzinfo
 
 from tiphys.cli.render.header import status_text
-from tiphys.cli.render.style import JsonObject
+from tiphys.cli.render.style import JsonObject, Keep, keep_all
 from tiphys.cli.render.times import clock
 
 _PHASE_WIDTH = 9
@@ -18,10 +18,11 @@ _SILENT = {"StepGroup", "TaskGroup"}
 
 
 class PlainLog:
-    """Remembers what was said of each node, and says what is new."""
+    """Remembers what was said of each node, and says what is new; `keep` says of which nodes."""
 
-    def __init__(self, zone: tzinfo | None = None) -> None:
+    def __init__(self, zone: tzinfo | None = None, keep: Keep = keep_all) -> None:
         self._zone = zone
+        self._keep = keep
         self._said: dict[str, tuple[str, str]] = {}
 
     def node(self, node: JsonObject, now: float) -> str | None:
@@ -34,7 +35,7 @@ class PlainLog:
     def workflow(self, workflow: JsonObject, now: float) -> Iterator[str]:
         """Yield a line for each node that changed, then one for the workflow if it changed."""
         status = workflow.get("status") or {}
-        nodes = (status.get("nodes") or {}).values()
+        nodes = filter(self._keep, (status.get("nodes") or {}).values())
         for node in sorted(nodes, key=lambda item: item.get("startedAt") or ""):
             line = self.node(node, now)
             if line:

@@ -11,7 +11,12 @@ JsonObject: TypeAlias = Mapping[str, Any]
 """A decoded JSON object, as the API sends it."""
 
 
-def _keep_all(_node: JsonObject) -> bool:
+Keep: TypeAlias = Callable[[JsonObject], bool]
+"""Says which nodes are shown."""
+
+
+def keep_all(_node: JsonObject) -> bool:
+    """Say so of every node."""
     return True
 
 
@@ -27,4 +32,4 @@ class Style:
     colour: bool = False
     utf8: bool = True
     zone: tzinfo | None = None
-    keep: Callable[[JsonObject], bool] = _keep_all
+    keep: Keep = keep_all

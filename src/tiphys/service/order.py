@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Mapping
+from typing import Any, TypeAlias
 
-from tiphys.cli.render.style import JsonObject
 from tiphys.model.ids import node_id
 
+JsonObject: TypeAlias = Mapping[str, Any]
 
-def in_order(workflow: JsonObject) -> list[JsonObject]:
+
+def in_order(workflow: JsonObject) -> list[dict[str, Any]]:
     """Return the nodes by start, then by end, then by their place in the graph of children."""
     nodes = (workflow.get("status") or {}).get("nodes") or {}
     name = workflow["metadata"].get("name", "")
