@@ -20,6 +20,7 @@ from tiphys.expr.errors import LanguageError
 from tiphys.expr.evaluate import compile_expression
 from tiphys.expr.gotext import quote
 from tiphys.expr.labels import value_fault
+from tiphys.expr.template import LENIENT, MapScope, compile_text
 from tiphys.expr.types import go_type
 from tiphys.expr.values import Context
 from tiphys.model.base import Json
@@ -48,14 +49,19 @@ def labelled(
     reference = workflow.spec.workflow_template_ref
     given = {} if reference is None else _reference_label(reference)
     added = spec.workflow_metadata
-    labels = {**workflow.metadata.labels, **given, **(added.labels if added else {})}
-    annotations = {**workflow.metadata.annotations, **(added.annotations if added else {})}
+    labels = {**workflow.metadata.labels, **given}
+    annotations = {**workflow.metadata.annotations}
     workflow = _with(workflow, labels, annotations)
     if added is None:
         return workflow, ""
     try:
-        for key, value in added.labels.items():
-            _check(value, f"label {quote(key)}")
+        names = _names(workflow, spec, created_at, configs)
+        context = _context(workflow, "metadata", created_at)
+        labels |= _filled(added.labels, names, context)
+        annotations |= _filled(added.annotations, names, context)
+        workflow = _with(workflow, labels, annotations)
+        for key in added.labels:
+            _check(labels[key], f"label {quote(key)}")
         found = _evaluated(workflow, spec, created_at, configs)
     except _LabelFault as exc:
         return workflow, exc.message
@@ -72,6 +78,31 @@ def _reference_label(reference: WorkflowTemplateRef) -> dict[str, str]:
     return {f"{_PREFIX}/{kind}": reference.name}
 
 
+def _names(
+    workflow: Workflow, spec: WorkflowSpec, created_at: float, configs: Mapping[str, Json]
+) -> dict[str, str]:
+    return {**workflow_constants(workflow, with_config_values(spec, configs)[0], created_at)}
+
+
+def _context(workflow: Workflow, what: str, created_at: float) -> Context:
+    seed = hashlib.sha256(f"{workflow.metadata.uid} {what}".encode()).digest()
+    return Context(now=datetime.fromtimestamp(created_at, UTC), seed=seed)
+
+
+def _filled(texts: Mapping[str, str], names: Mapping[str, str], context: Context) -> dict[str, str]:
+    """Return texts with the workflow's variables in their tags; others stay as they are.
+
+    Raises _LabelFault.
+    """
+    try:
+        scope = MapScope(names)
+        return {
+            key: compile_text(text).resolve(scope, LENIENT, context) for key, text in texts.items()
+        }
+    except LanguageError as exc:
+        raise _LabelFault(f"failed to resolve workflowMetadata: {exc.message}") from exc
+
+
 def _evaluated(
     workflow: Workflow, spec: WorkflowSpec, created_at: float, configs: Mapping[str, Json]
 ) -> dict[str, str]:
@@ -79,14 +110,13 @@ def _evaluated(
     sources = spec.workflow_metadata.labels_from if spec.workflow_metadata else {}
     if not sources:
         return {}
-    flat = workflow_constants(workflow, with_config_values(spec, configs)[0], created_at)
+    flat = _names(workflow, spec, created_at, configs)
     hidden = {f"workflow.labels.{key}" for key in sources}
     env = expand({name: value for name, value in flat.items() if name not in hidden})
     found = {}
     for key in sorted(sources):
         source = sources[key].expression
-        seed = hashlib.sha256(f"{workflow.metadata.uid} label {key}".encode()).digest()
-        context = Context(now=datetime.fromtimestamp(created_at, UTC), seed=seed)
+        context = _context(workflow, f"label {key}", created_at)
         what = f"label {quote(key)} expression {quote(source)}"
         try:
             scope = {**env, **ARGO_FUNCTIONS}

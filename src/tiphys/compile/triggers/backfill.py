@@ -75,7 +75,8 @@ def _child(cron: CronWorkflow, asked: Backfill, now: float) -> Workflow:
     prefix = f"{cron.metadata.name}-backfill-{asked.name.lower()}-"
     given = made.spec.arguments
     time = Parameter(name=asked.argument, value=f"{{{{inputs.parameters.{_TIME}}}}}")
-    spec = replace(made.spec, arguments=replace(given, parameters=(*given.parameters, time)))
+    others = (item for item in given.parameters if item.name != asked.argument)
+    spec = replace(made.spec, arguments=replace(given, parameters=(*others, time)))
     if not asked.parallel:
         lock = Synchronization(mutexes=(Mutex(name=asked.name),))
         spec = replace(spec, priority=_PRIORITY, synchronization=lock)
@@ -94,7 +95,10 @@ def _monitor(cron: CronWorkflow, manifest: str, times: Sequence[str]) -> Workflo
         name=_STEP,
         inputs=Inputs(parameters=(Parameter(name=_TIME),)),
         resource=ResourceTemplate(
-            action="create", success_condition="status.phase == Succeeded", manifest=manifest
+            action="create",
+            success_condition="status.phase == Succeeded",
+            failure_condition="status.phase in (Failed, Error)",
+            manifest=manifest,
         ),
     )
     return Workflow(

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 
 import pytest
+from msgspec.structs import replace
 from tests.unit.compile.triggers.crons import at, cron
 
 from tiphys.compile.triggers.backfill import Backfill, backfill_times, monitors
 from tiphys.expr.civil import load_zone
 from tiphys.expr.errors import CronError
 from tiphys.expr.values import Zone
+from tiphys.model.arguments import Arguments, Parameter
 from tiphys.model.codec import encode, load
 
 
@@ -43,6 +45,20 @@ def test_each_monitor_has_its_share_of_the_times(count, sizes):
     shares = [json.loads(step["withParam"]) for step in steps]
     assert [len(share) for share in shares] == sizes
     assert [time for share in shares for time in share] == times
+
+
+def test_a_parameter_that_the_workflow_has_is_given_the_time():
+    source = cron()
+    arguments = Arguments(parameters=(Parameter(name="cronScheduleTime", value="x"),))
+    spec = replace(
+        source.spec, workflow_spec=replace(source.spec.workflow_spec, arguments=arguments)
+    )
+    (monitor,) = monitors(replace(source, spec=spec), Backfill("b"), ["a"], 0.0)
+    resource = monitor.spec.templates[1].resource
+    assert resource.failure_condition == "status.phase in (Failed, Error)"
+    (child,) = load(resource.manifest)
+    (parameter,) = child.spec.arguments.parameters
+    assert parameter.value == "{{inputs.parameters.backfillscheduletime}}"
 
 
 def test_a_monitor_makes_one_workflow_for_each_time():
