@@ -109,6 +109,7 @@ async def run(
     Ctrl-C stops the workflow, exit handlers run; a second one terminates it.
     """
     from tiphys.app import local
+    from tiphys.cli.collected import say_what_stays
 
     with local(session.settings, drives=True) as home:
         rows, choice = await submit_files(session, home, files, values)
@@ -116,6 +117,8 @@ async def run(
         with _Interrupts(home, rows):
             code = max([await _run_one(session, home, row, output) for row in rows])
         await _tidy(session, home)
+        for row in rows:
+            await say_what_stays(home, row)
     return code
 
 
