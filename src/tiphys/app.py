@@ -52,6 +52,7 @@ from tiphys.service.again import Repeater
 from tiphys.service.cron import CronChildren, CronWorkflows
 from tiphys.service.explain import Explainer
 from tiphys.service.faces import FacedObjects, drop_face
+from tiphys.service.hiding import Hider
 from tiphys.service.operations import Operator
 from tiphys.service.submit import Submitter
 from tiphys.service.view import Viewer
@@ -372,7 +373,8 @@ class Local:
         """Return what reads the logs of this home's workflows."""
         from tiphys.service.logs import Logs
 
-        return Logs(self.store, self.store.catalogue, self.clock, self._read_log)
+        catalogue, viewer = self.store.catalogue, self.viewer
+        return Logs(self.store, catalogue, self.clock, self._read_log, viewer)
 
     async def _read_log(
         self, row: RunRow, job: NodeId, container: str, follow: bool
@@ -572,6 +574,7 @@ def local(settings: Settings, *, drives: bool = False, archives: bool = False) -
             _site(settings),
             store if settings.estimate_durations else None,
         )
+        viewer = Viewer(store, store.deletions, Hider(objects))
         yield Local(
             settings=settings,
             store=store,
@@ -580,8 +583,8 @@ def local(settings: Settings, *, drives: bool = False, archives: bool = False) -
             submitter=submitter,
             operator=Operator(store, store, clock),
             repeater=Repeater(store, store, store, submitter, clock, store.deletions),
-            viewer=Viewer(store, store.deletions),
-            explainer=Explainer(store, store),
+            viewer=viewer,
+            explainer=Explainer(store, store, viewer),
             slots=Slots(settings.slots or default_slots()),
             objects=objects,
             crons=CronWorkflows(objects),

@@ -15,6 +15,7 @@ from tiphys.errors import NotFound, UserError
 
 if TYPE_CHECKING:
     from tiphys.app import Local
+    from tiphys.model.secret import Masker
     from tiphys.ports import RunRow
 
 _POLL_SECONDS = 0.1
@@ -100,9 +101,11 @@ class Printer:
         self._colour = colour
         self._wanted = wanted
         self._tail = tail
+        self._masker: Masker | None = None
 
     async def copy(self, home: Local, row: RunRow, node: dict[str, Any], follow: bool) -> None:
         """Print what one job writes."""
+        self._masker = await home.viewer.masker(row)
         runtime = home.runtime(row)
         rest = b""
         kept: list[str] = []
@@ -120,6 +123,8 @@ class Printer:
     def _print(self, pod: str, lines: list[str]) -> None:
         from tiphys.cli.render.colour import log_colour, paint
 
+        if self._masker is not None:
+            lines = [self._masker.mask(line) for line in lines]
         wanted = [line for line in lines if self._wanted is None or self._wanted.search(line)]
         code = log_colour(pod)
         write("".join(f"{paint(f'{pod}: {line}', code, self._colour)}\n" for line in wanted))

@@ -22,6 +22,7 @@ from tiphys.model.ids import NodeId, RunId, pod_name
 from tiphys.model.times import time_seconds
 from tiphys.ports import Clock, Queries, RunRow
 from tiphys.ports_server import Catalogue
+from tiphys.service.view import Viewer
 
 _LOOK_SECONDS: Final = 0.2
 _LONGEST: Final = 1 << 20
@@ -77,6 +78,8 @@ class Logs:
     catalogue: Catalogue
     clock: Clock
     read: ReadLog
+    viewer: Viewer | None = None
+    """Knows which Secrets a workflow uses; their values do not show in a line."""
 
     async def lines(self, row: RunRow, options: LogOptions) -> AsyncIterator[Line]:
         """Yield the lines of a workflow's pods; with `follow` until it has ended, or is gone.
@@ -84,7 +87,11 @@ class Logs:
         Raises UserError for a pattern that is none.
         """
         pattern = _pattern(options.grep)
+        masker = None if self.viewer is None else await self.viewer.masker(row)
         async for line in self._every(row, options):
+            if masker is not None:
+                # Before the pattern: or it could be asked letter by letter.
+                line = Line(masker.mask(line.content), line.pod)  # noqa: PLW2901
             if pattern is None or pattern.matches(line.content):
                 yield line
 
