@@ -100,7 +100,8 @@ class Choice:
 def choose_runtime(settings: Settings) -> Choice:
     """Return the runtime to use: the one asked for, else the most isolated that works here.
 
-    Images that the settings map to files or to this machine are not meant for an engine.
+    Images that the settings map to files or to this machine are not meant for an engine. The reason
+    says what kept a more isolated one from being used.
     Raises UserError if the one asked for cannot be used.
     """
     wanted = settings.runtime
@@ -115,18 +116,20 @@ def choose_runtime(settings: Settings) -> Choice:
             return Choice("container", "as asked" if wanted == "container" else reason)
         if wanted == "container":
             raise UserError(f"the container runtime cannot be used: {found.problem}")
+        return _without_engine(wanted, f"; no containers, because {found.problem}")
     return _without_engine(wanted)
 
 
-def _without_engine(wanted: str) -> Choice:
+def _without_engine(wanted: str, why_no_engine: str = "") -> Choice:
     from tiphys.runtime import sandbox
 
     why_not = sandbox.available()
     if why_not is None:
-        return Choice("sandbox", "as asked" if wanted == "sandbox" else "bubblewrap works here")
+        reason = f"bubblewrap works here{why_no_engine}"
+        return Choice("sandbox", "as asked" if wanted == "sandbox" else reason)
     if wanted == "sandbox":
         raise UserError(f"the sandbox runtime cannot be used: {why_not}")
-    return Choice("process", f"no isolation, because {why_not}")
+    return Choice("process", f"no isolation, because {why_not}{why_no_engine}")
 
 
 @dataclass(frozen=True, slots=True)
