@@ -40,7 +40,7 @@ async def test_a_key_that_leads_into_an_archive_is_explained(tmp_path, key, is_h
     given = Artifact(name="a", path="/in", gcs=GCSArtifact(key=key))
     work = spec(inputs=Inputs(artifacts=(given,)))
     layout = MappedLayout(str(tmp_path / "job"), work)
-    with pytest.raises(Permanent, match="^artifact a failed to load: NoSuchKey") as caught:
+    with pytest.raises(Permanent, match=r"^artifact a failed to load: NoSuchKey") as caught:
         await stage.load_inputs(work, layout, Flaky(NotFound("NoSuchKey")), retry(Sleeps()))
     hint = "w/dir.tgz looks like an archive, which subPath does not lead into"
     assert (hint in str(caught.value)) == is_hinted
