@@ -52,6 +52,7 @@ from tiphys.service.again import Repeater
 from tiphys.service.cron import CronChildren, CronWorkflows
 from tiphys.service.explain import Explainer
 from tiphys.service.faces import FacedObjects, drop_face
+from tiphys.service.hiding import Hider
 from tiphys.service.operations import Operator
 from tiphys.service.submit import Submitter
 from tiphys.service.view import Viewer
@@ -99,7 +100,8 @@ class Choice:
 def choose_runtime(settings: Settings) -> Choice:
     """Return the runtime to use: the one asked for, else the most isolated that works here.
 
-    Images that the settings map to files or to this machine are not meant for an engine.
+    Images that the settings map to files or to this machine are not meant for an engine. The reason
+    says what kept a more isolated one from being used.
     Raises UserError if the one asked for cannot be used.
     """
     wanted = settings.runtime
@@ -114,18 +116,20 @@ def choose_runtime(settings: Settings) -> Choice:
             return Choice("container", "as asked" if wanted == "container" else reason)
         if wanted == "container":
             raise UserError(f"the container runtime cannot be used: {found.problem}")
+        return _without_engine(wanted, f"; no containers, because {found.problem}")
     return _without_engine(wanted)
 
 
-def _without_engine(wanted: str) -> Choice:
+def _without_engine(wanted: str, why_no_engine: str = "") -> Choice:
     from tiphys.runtime import sandbox
 
     why_not = sandbox.available()
     if why_not is None:
-        return Choice("sandbox", "as asked" if wanted == "sandbox" else "bubblewrap works here")
+        reason = f"bubblewrap works here{why_no_engine}"
+        return Choice("sandbox", "as asked" if wanted == "sandbox" else reason)
     if wanted == "sandbox":
         raise UserError(f"the sandbox runtime cannot be used: {why_not}")
-    return Choice("process", f"no isolation, because {why_not}")
+    return Choice("process", f"no isolation, because {why_not}{why_no_engine}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,7 +376,8 @@ class Local:
         """Return what reads the logs of this home's workflows."""
         from tiphys.service.logs import Logs
 
-        return Logs(self.store, self.store, self.store.catalogue, self.clock, self._read_log)
+        store = self.store
+        return Logs(store, store, store.catalogue, self.clock, self._read_log, self.viewer)
 
     async def _read_log(
         self, row: RunRow, job: NodeId, container: str, follow: bool
@@ -572,6 +577,7 @@ def local(settings: Settings, *, drives: bool = False, archives: bool = False) -
             _site(settings),
             store if settings.estimate_durations else None,
         )
+        viewer = Viewer(store, store.deletions, Hider(objects))
         yield Local(
             settings=settings,
             store=store,
@@ -580,8 +586,8 @@ def local(settings: Settings, *, drives: bool = False, archives: bool = False) -
             submitter=submitter,
             operator=Operator(store, store, clock),
             repeater=Repeater(store, store, store, submitter, clock, store.deletions),
-            viewer=Viewer(store, store.deletions),
-            explainer=Explainer(store, store),
+            viewer=viewer,
+            explainer=Explainer(store, store, viewer),
             slots=Slots(settings.slots or default_slots()),
             objects=objects,
             crons=CronWorkflows(objects),

@@ -103,7 +103,7 @@ def _services(home: Local, listening: Listening, health: Health) -> Services:
     store, clock, objects = home.store, home.clock, home.objects
     about = _about(home.settings, listening)
     runtime = choose_runtime(home.settings).name
-    workflows = Workflows(store, store.catalogue)
+    workflows = Workflows(store, store.catalogue, home.viewer)
     gate = _gate(home, listening)
 
     async def healthy() -> str:

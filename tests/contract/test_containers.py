@@ -362,3 +362,11 @@ def test_auto_takes_an_engine_first_unless_the_settings_map_images(tmp_path):
     assert choose_runtime(mapped).name != "container"
     with pytest.raises(UserError, match="nothing answers at DOCKER_HOST"):
         choose_runtime(replace(given, runtime="container", environ={"DOCKER_HOST": "unix:///no"}))
+
+
+def test_auto_says_why_it_takes_no_engine(tmp_path):
+    given = Settings(home=tmp_path, environ={"CONTAINER_HOST": "unix:///no"})
+    choice = choose_runtime(given)
+    assert choice.name != "container"
+    assert "; no containers, because nothing answers at CONTAINER_HOST=unix:///no" in choice.reason
+    assert "CONTAINER_HOST" not in choose_runtime(replace(given, images=(Image("a"),))).reason

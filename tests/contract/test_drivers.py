@@ -35,6 +35,7 @@ from tiphys.testing.driver_contract import (
     Shelf,
     a_file,
     a_folder,
+    as_it_is,
     read,
 )
 
@@ -300,6 +301,18 @@ class TestPlugin(DriverContract):
         await shelf.driver.delete(shelf.at("d/"))
         with pytest.raises(Permanent):
             await read(shelf, "d/x")
+
+    async def test_a_directory_stored_as_it_is_is_deleted_by_its_key(self, shelf, tmp_path):
+        await shelf.driver.put(a_folder(tmp_path), shelf.at("d"))
+        await shelf.driver.delete(as_it_is(shelf.at("d")))
+        with pytest.raises(Permanent):
+            await read(shelf, "d/x")
+
+    async def test_a_file_stored_as_it_is_is_deleted_by_its_key(self, shelf, tmp_path):
+        await shelf.driver.put(a_file(tmp_path, b"1"), shelf.at("f"))
+        await shelf.driver.delete(as_it_is(shelf.at("f")))
+        with pytest.raises(Permanent):
+            await read(shelf, "f")
 
     async def test_a_plugin_that_is_not_configured_is_named(self, shelf, tmp_path):
         other = Artifact(name="a", plugin=PluginArtifact(name="other", key="k"))

@@ -24,7 +24,15 @@ from tiphys.artifacts.digests import digest, files_below, of_tree
 from tiphys.artifacts.gcs import GcsDriver
 from tiphys.errors import Permanent
 from tiphys.model.artifacts import Artifact, GCSArtifact
-from tiphys.testing.driver_contract import DriverContract, NetworkContract, Shelf, a_file, read
+from tiphys.testing.driver_contract import (
+    DriverContract,
+    NetworkContract,
+    Shelf,
+    a_file,
+    as_it_is,
+    listed,
+    read,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -62,7 +70,7 @@ class _Gcs(DriverContract, NetworkContract):
     def through(self):
         return lambda port: make(port, IMPATIENT)
 
-    async def test_a_directory_without_a_slash_is_not_deleted_as_in_argo(self, shelf, tmp_path):
+    async def test_what_lies_below_the_key_of_an_archive_stays(self, shelf, tmp_path):
         await shelf.driver.put(a_file(tmp_path, b"1"), shelf.at("kept/x"))
         await shelf.driver.delete(shelf.at("kept"))
         assert await read(shelf, "kept/x") == b"1"
@@ -73,6 +81,13 @@ class TestProtocol(_Gcs):
     async def server(self):
         async with GcsServer("bkt") as found:
             yield found
+
+    async def test_what_lies_below_the_key_of_a_file_is_somebody_elses(self, shelf, tmp_path):
+        for key in ("kept", "kept/x"):
+            await shelf.driver.put(a_file(tmp_path, b"1"), shelf.at(key))
+        await shelf.driver.delete(as_it_is(shelf.at("kept")))
+        assert await listed(shelf, "kept") == [("kept/x", 1)]
+        assert await read(shelf, "kept/x") == b"1"
 
     async def test_a_key_file_signs_what_is_asked(self, server, tmp_path):
         key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -112,7 +127,7 @@ def open_rclone(tmp_path_factory):
 class TestRclone(_Gcs):
     """It keeps objects as files, and so deletes a directory by its bare name; Google does not."""
 
-    test_a_directory_without_a_slash_is_not_deleted_as_in_argo = None
+    test_what_lies_below_the_key_of_an_archive_stays = None
 
     @pytest.fixture
     def server(self, open_rclone):

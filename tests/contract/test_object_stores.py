@@ -215,9 +215,3 @@ class TestAzure(DriverContract, NetworkContract):
         wrong = self.make(server.port, account_key_secret=None)
         with pytest.raises(UserError, match="accountKey secret is required for Azure Blob Storage"):
             await wrong.driver.get(wrong.at("x"), tmp_path / "y")
-
-    async def test_a_directory_is_deleted_as_in_argo(self, shelf, tmp_path):
-        await shelf.driver.put(a_file(tmp_path, b"1"), shelf.at("tree/x"))
-        await shelf.driver.delete(shelf.at("tree"))
-        with pytest.raises(NotFound):
-            await read(shelf, "tree/x")

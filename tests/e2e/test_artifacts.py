@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,60 @@ def test_artifacts_are_deleted_at_their_time(home: Home, store: Server) -> None:
     home.ok("delete", "w")
     assert files(store, "gc") == []
     assert not home.rows("SELECT 1 FROM runs UNION SELECT 1 FROM artifact_deletions")
+
+
+def test_a_directory_in_a_bucket_is_deleted_and_its_neighbours_are_not(
+    home: Home, store: Server
+) -> None:
+    rule = {"strategy": "OnWorkflowCompletion"}
+    make = shell("main", "mkdir -p /tmp/d/e && echo 1 > /tmp/d/x && echo 2 > /tmp/d/e/y")
+    whole: dict[str, Any] = {"archive": {"none": {}}, "path": "/tmp/d"}
+    make["outputs"] = {
+        "artifacts": [
+            {"name": "tree", "s3": {"key": "dirs/tree"}, "artifactGC": rule} | whole,
+            {"name": "other", "s3": {"key": "dirs/tree2"}} | whole,
+        ]
+    }
+    beside = home.file("beside.yaml", repositories(store, "dirs"))
+    document = home.file("w.yaml", workflow("w", make))
+    result = home.run("run", document, beside, home.file("s.yaml", credentials()))
+    assert result.code == 0, result
+    assert "artifactGC" not in result.err
+    kept = [key for key in files(store, "dirs") if "log" not in key]
+    assert kept == ["dirs/tree2/e/y", "dirs/tree2/x"]
+    table = home.ok("artifacts", "ls", "w")
+    assert re.search(r"tree +\S+( \S+)? +deleted +dirs/tree$", table, re.MULTILINE), table
+    got = home.run("artifacts", "get", "w", "main", "tree")
+    assert (got.code, "OnWorkflowCompletion" in got.err) == (2, True), got
+    copied = home.run("cp", "w", "out", "--path", "{artifactName}")
+    assert copied.code == 0, copied
+    assert 'Skipped "tree"' in copied.err
+    assert (home.path / "out/other/tree2/e/y").read_text() == "2\n"
+
+
+def test_what_could_not_be_deleted_is_said_and_listed(home: Home, store: Server) -> None:
+    rule = {"strategy": "OnWorkflowCompletion"}
+    place = {"endpoint": f"127.0.0.1:{store.port}", "insecure": True, "bucket": "bkt", **_KEYS}
+    make = shell("make", "echo 1 > /tmp/one")
+    one = {"name": "one", "path": "/tmp/one", "s3": {**place, "key": "said/one.tgz"}}
+    make["outputs"] = {"artifacts": [one]}
+    manifest = json.dumps(credentials("not the right one, but as long as it"))
+    lock = {"name": "lock", "resource": {"action": "apply", "manifest": manifest}}
+    steps = [[{"name": name, "template": name}] for name in ("make", "lock")]
+    document = workflow("w", {"name": "main", "steps": steps}, make, lock, artifactGC=rule)
+    ran = home.run("run", home.file("w.yaml", document), home.file("s.yaml", credentials()))
+    assert ran.code == 0, ran
+    for said in (ran.err, home.run("get", "w").err):
+        assert "w: artifactGC could not delete 1 of 1 artifacts: one: " in said
+        assert "SignatureDoesNotMatch" in said
+    table = home.ok("artifacts", "ls", "w", "-o", "wide")
+    assert re.search("one .*failed: .*SignatureDoesNotMatch", table), table
+    [listed] = json.loads(home.ok("artifacts", "ls", "w", "-o", "json"))
+    assert {**listed["deletion"], "error": ""} == {
+        **{"state": "failed", "strategy": "OnWorkflowCompletion", "tries": 1},
+        "error": "",
+    }
+    assert files(store, "said") == ["said/one.tgz"]
 
 
 def test_a_workflow_stays_as_long_as_its_artifacts_cannot_be_deleted(

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.e2e.driver import Home
+from tests.e2e.driver import Home, until
 from tests.e2e.serving import Away, serving
 from tests.e2e.workflows import shell, workflow
 
@@ -88,3 +88,22 @@ def test_all_are_copied_to_a_folder(away: Away) -> None:
     away.ok("cp", "w", str(flat), *words)
     assert [path.parent.name for path in flat.rglob("*") if path.is_file()] == ["make"]
     assert "not found" in away.refused("cp", "none", str(out))
+
+
+def test_what_was_deleted_is_listed_as_that_and_skipped(away: Away) -> None:
+    make = shell("make", "echo 1 > /tmp/far-gone; echo 2 > /tmp/far-kept")
+    rule = {"artifactGC": {"strategy": "OnWorkflowCompletion"}}
+    gone = {"name": "gone", "path": "/tmp/far-gone"} | rule
+    make["outputs"] = {"artifacts": [gone, {"name": "kept", "path": "/tmp/far-kept"}]}
+    away.ok("submit", away.home.file("gone.json", workflow("gone", make)), "--wait")
+
+    def is_listed() -> bool:
+        table = away.ok("artifacts", "ls", "gone")
+        return "deleted" in table and "DELETION" in table
+
+    until(is_listed, "the server shows what was deleted")
+    copied = away.run("cp", "gone", str(away.home.path / "of-gone"))
+    assert copied.code == 0, copied
+    assert 'Skipped "gone.tgz" of gone: deleted by artifactGC\n' in copied.err
+    assert 'Created "kept.tgz"\n' in copied.err
+    assert "is no more" in away.refused("artifacts", "get", "gone", "make", "gone")

@@ -173,7 +173,7 @@ def greeter(name: str) -> dict[str, Any]:
         ("GREETING", {"configMapKeyRef": {"name": "settings", "key": "greeting"}}),
         ("PASSWORD", {"secretKeyRef": {"name": "login", "key": "password"}}),
     )
-    main = shell("main", 'echo "$GREETING, $PASSWORD"')
+    main = shell("main", 'echo "$GREETING, $PASSWORD, $(echo "$PASSWORD" | tr a-y b-z)"')
     main["script"]["env"] = [{"name": key, "valueFrom": source} for key, source in refs]
     return workflow(name, main)
 
@@ -186,12 +186,12 @@ def test_config_maps_and_secrets_are_kept_and_used(away: Away) -> None:
         # Whether a Secret has changed is not told.
         assert second == f"secret/login {said.replace('unchanged', 'configured')}"
     greeted = away.run("submit", away.home.file("greet.json", greeter("greet")), "--log")
-    assert "greet: good morning, hunter2\n" in greeted.out
+    assert "greet: good morning, ***, ivoufs2\n" in greeted.out
     beside = {**SETTINGS, "data": {"greeting": "good night"}}
     file = away.home.file("both.json", greeter("greeted"))
     done = away.run("submit", file, away.home.file("night.json", beside), "--log")
     assert done.err == "ConfigMap settings configured on the server\n"
-    assert "greeted: good night, hunter2\n" in done.out
+    assert "greeted: good night, ***, ivoufs2\n" in done.out
     broken = {**LOGIN, "data": {"password": "no base!"}}
     said = away.refused("apply", away.home.file("broken.json", broken))
     assert said == (

@@ -30,7 +30,6 @@ class AzureDriver(ObjectDriver):
     """Reads and writes `azure` artifacts."""
 
     kind = "azure"
-    deletes_folders = True
 
     def _bucket(self, where: Artifact) -> str:
         location = _location(where)

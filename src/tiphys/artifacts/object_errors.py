@@ -33,6 +33,14 @@ _NO_BUCKET: Final = (
     "specified bucket does not exist",
     "specified container does not exist",
 )
+_CAUSES: Final = (
+    ("ConnectionRefused", ": connection refused"),
+    ("InvalidContentType", ": the server does not speak TLS; `insecure: true` is for plain HTTP"),
+    ("UnknownIssuer", ": nobody known has signed the server's certificate; see `caSecret`"),
+    ("NotValidForName", ": the server's certificate is for another name"),
+    ("dns error", ": there is no such host"),
+)
+"""What stands in the part for developers alone, and how it is said: the reason of a failure."""
 _REFUSED: Final = (
     *(exceptions.PermissionDeniedError, exceptions.UnauthenticatedError),
     *(exceptions.NotSupportedError, exceptions.InvalidPathError, exceptions.PreconditionError),
@@ -84,5 +92,6 @@ def _short(told: str) -> str:
     if (status := _STATUS.search(told)) is not None:
         reason = _JSON_MESSAGE.search(told)
         return f"{status[1].strip()}: {reason[1]}" if reason is not None else status[1].strip()
-    plain = told.partition("\n\nDebug source")[0].strip()
-    return " ".join(plain.split())[:400]
+    plain, _, debug = told.partition("\n\nDebug source")
+    cause = next((text for mark, text in _CAUSES if mark in debug), "")
+    return " ".join(plain.split())[:400] + cause

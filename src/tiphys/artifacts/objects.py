@@ -37,6 +37,7 @@ _PARTS_IN_MEMORY_BYTES: Final = 48 << 20
 _MAX_PARTS: Final = 9_000
 _STREAM_BYTES: Final = 4 << 20
 _FILES_AT_ONCE: Final = 8
+_KEYS_AT_ONCE: Final = 1000
 NO_RETRIES: Final[RetryConfig] = {"max_retries": 0}
 _Result = TypeVar("_Result")
 
@@ -65,8 +66,6 @@ class ObjectDriver:
     """
 
     kind: ClassVar[str]
-    deletes_folders: ClassVar[bool] = False
-    """Whether deleting a key that is no object deletes what lies below it."""
 
     def __init__(
         self,
@@ -247,28 +246,38 @@ class ObjectDriver:
     # -------------------------------------------------------------------------------- deleting
 
     async def delete(self, where: Artifact) -> None:
-        """Remove the object; with a slash at the key's end, all objects below it.
+        """Remove the object, or the directory that was stored here, with all below it.
 
-        Other directories stay, as in Argo, unless the store's driver there removes them too.
+        What was stored as it is (`archive: none`) may be a directory: if there is no object of that
+        name, all below the key goes. Anything else is one object, and what lies below its key is
+        somebody else's, unless the key ends with a slash.
+        Differs: Argo's drivers leave the files of a directory whose key has no slash at its end.
+        Source: argo workflow/artifacts/s3/s3.go, Delete.
         """
         await self._ready(where)
         place = self._place(where)
-        if not place.is_folder:
-            found = await self._delete(where, place, [place.key])
-            if found or not self.deletes_folders:
-                return
-        keys = [entry.key for entry in await self._entries(where, place)]
-        for start in range(0, len(keys), 1000):
-            await self._delete(where, place, keys[start : start + 1000])
+        archive = where.archive
+        is_tree = place.is_folder or (
+            archive is not None and archive.none is not None and not await self._head(where, place)
+        )
+        if is_tree:
+            await self._delete_below(where, place)
+        else:
+            await self._delete(where, place, [place.key])
 
-    async def _delete(self, where: Artifact, place: Place, keys: Sequence[str]) -> bool:
-        """Delete objects; False if there was none of that name, as far as the store tells."""
+    async def _delete_below(self, where: Artifact, place: Place) -> None:
+        keys = [entry.key for entry in await self._entries(where, place)]
+        for start in range(0, len(keys), _KEYS_AT_ONCE):
+            await self._delete(where, place, keys[start : start + _KEYS_AT_ONCE])
+
+    async def _delete(self, where: Artifact, place: Place, keys: Sequence[str]) -> None:
+        """Delete objects; those that are gone already keep none of the others."""
         try:
             with translated(self.kind, place):
                 await obstore.delete_async(self._open(where, place), keys)
         except NotFound:
-            return False
-        return True
+            for key in keys if len(keys) > 1 else ():
+                await self._delete(where, place, [key])
 
     def _place(self, where: Artifact) -> Place:
         """Return the artifact's place. Raises UserError and Permanent for one that cannot be."""

@@ -34,7 +34,8 @@ async def _documents(
     from tiphys.service.selection import Asked
 
     asked = Asked(session.namespace, labels, fields)
-    return [{**item} for item in (await home.shelf().page(asked)).items]
+    found = (await home.shelf().page(asked)).items
+    return [{**await home.viewer.shown(item)} for item in found]
 
 
 async def _found(
@@ -75,7 +76,9 @@ async def get(session: Session, name: str, output: str, as_uid: bool, as_name: b
     archived.check_identity(as_uid, as_name)
     with local(session.settings, archives=session.settings.server.archive) as home:
         item = await _found(session, home, name, as_uid, as_name)
-        write(archived.one(dict(await home.shelf().document(item)), output))
+        write(
+            archived.one(dict(await home.viewer.shown(await home.shelf().document(item))), output)
+        )
 
 
 @archive.command()

@@ -41,7 +41,7 @@ async def shelf_of(session: Session, home: Local, name: str, inputs: bool) -> tu
     """Return a workflow and its artifacts. Raises NotFound, with the nearest name."""
     from tiphys.model.codec import suggestion
     from tiphys.service.fetching import Shelf
-    from tiphys.service.outputs import artifacts_of
+    from tiphys.service.outputs import Kept, artifacts_of
 
     try:
         row = await home.store.find(session.namespace, name)
@@ -50,7 +50,9 @@ async def shelf_of(session: Session, home: Local, name: str, inputs: bool) -> tu
         hint = suggestion(name, known)
         raise NotFound(f"{exc}; {hint}" if hint else str(exc)) from exc
     side: Side = "inputs" if inputs else "outputs"
-    return row, Shelf(row.name, side, *await artifacts_of(home.store, row, side))
+    return row, Shelf(
+        row.name, side, *await artifacts_of(Kept(home.store, home.store.deletions), row, side)
+    )
 
 
 @artifacts.command("ls")
@@ -65,8 +67,9 @@ async def ls(session: Session, name: str, node: str, inputs: bool, output: str |
     """List the artifacts of WORKFLOW, or of one NODE of it.
 
     NODE is a node's id, its name, the name that `get` shows, or the name of its template. With
-    -o wide sizes that no job has noted are asked of the store. For example: tiphys artifacts ls
-    @latest
+    -o wide sizes that no job has noted are asked of the store. What artifactGC did or could not do
+    is a column of its own, as far as it has begun; -o wide and -o json tell why something failed.
+    For example: tiphys artifacts ls @latest
     """
     from tiphys.app import local
     from tiphys.cli.render.artifacts import render_artifacts
@@ -97,7 +100,7 @@ async def _with_sizes(home: Local, row: RunRow, listed: list[Listed]) -> list[Li
     drivers = home.drivers(row.namespace)
 
     async def one(item: Listed) -> Listed:
-        if item.size_bytes is not None:
+        if item.size_bytes is not None or item.output.is_gone:
             return item
         async with room:
             return item.sized(await size_at(drivers, item.output.artifact))
@@ -142,6 +145,7 @@ async def get(
     with local(session.settings) as home:
         row, shelf = await shelf_of(session, home, name, inputs)
         found = shelf.one(node, artifact)
+        found.check_is_there()
         if to == "-":
             await _to_stdout(home, row, found)
             return
@@ -199,6 +203,7 @@ async def open_(session: Session, name: str, node: str, artifact: str, inputs: b
     with local(session.settings) as home:
         row, shelf = await shelf_of(session, home, name, inputs)
         found = shelf.one(node, artifact)
+        found.check_is_there()
         target = Path(tempfile.mkdtemp(prefix="tiphys-")) / found.artifact.name
         try:
             await fetch(home, row, found, target, True)

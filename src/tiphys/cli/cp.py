@@ -42,16 +42,27 @@ cp_options = stacked(
 async def cp(session: Session, name: str, folder: Path, **values: str) -> None:
     """Copy the output artifacts of the workflow NAME to FOLDER; archives are not unpacked.
 
-    @latest is the newest workflow. For example: tiphys cp @latest out --artifact-name report
+    What artifactGC has deleted is skipped. @latest is the newest workflow. For example: tiphys cp
+    @latest out --artifact-name report
     """
     from tiphys.app import local
-    from tiphys.service.outputs import PATH, Wanted, outputs_of
+    from tiphys.service.outputs import PATH, Kept, Wanted, outputs_of
 
     with local(session.settings) as home:
         row = await home.store.find(session.namespace, name)
         pattern = values.pop("path") or PATH
-        for output in await outputs_of(home.store, row, Wanted(**values)):
+        kept = Kept(home.store, home.store.deletions)
+        for output in await outputs_of(kept, row, Wanted(**values)):
+            if is_skipped(output):
+                continue
             await _copy(home, row, output, folder / output.place(row.namespace, row.name, pattern))
+
+
+def is_skipped(output: Output) -> bool:
+    """Tell whether an artifact is gone, and say so."""
+    if output.is_gone:
+        sys.stderr.write(f'Skipped "{output.file}" of {output.node.name}: deleted by artifactGC\n')
+    return output.is_gone
 
 
 async def _copy(home: Local, row: RunRow, output: Output, to: Path) -> None:

@@ -20,6 +20,7 @@ async def get(session: Session, names: tuple[str, ...], **options: Any) -> None:
     from tiphys.app import local
     from tiphys.cli import printing
     from tiphys.cli.background import say_if_nobody_drives
+    from tiphys.cli.collected import say_what_stays
 
     style = tree_style(session.colour, **options)
     with local(session.settings) as home:
@@ -29,3 +30,4 @@ async def get(session: Session, names: tuple[str, ...], **options: Any) -> None:
             write(printing.one(await home.viewer.whole(row), output, style))
             if output in {None, "short", "wide"}:
                 await say_if_nobody_drives(home, row)
+                await say_what_stays(home, row)

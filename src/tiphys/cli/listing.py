@@ -31,7 +31,8 @@ async def list_(
         found = []
         for row in rows:
             with_nodes = wide or not row.done  # what still runs may wait for a person
-            workflow = await home.viewer.whole(row) if with_nodes else home.viewer.bare(row)
+            viewer = home.viewer
+            workflow = await (viewer.whole(row) if with_nodes else viewer.part(row))
             if is_wanted(workflow):
                 found.append(workflow)
     style = ListStyle(wide=output == "wide", namespaces=everywhere, headers=not no_headers)

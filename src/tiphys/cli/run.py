@@ -28,6 +28,7 @@ from tiphys.library.driving import to_the_end
 if TYPE_CHECKING:
     from tiphys.app import Choice, Local
     from tiphys.messages import Strategy
+    from tiphys.model.secret import Masker
     from tiphys.ports import RunRow, Update
     from tiphys.service.moving import Moves
 
@@ -43,17 +44,18 @@ class Screen(Protocol):
 class Lines:
     """A line for each change, for pipes."""
 
-    def __init__(self, moves: Moves) -> None:
-        """Start with nothing said."""
+    def __init__(self, moves: Moves, masker: Masker | None) -> None:
+        """Start with nothing said; `masker` hides what must not be."""
         from tiphys.cli.render.plain import PlainLog
 
         self._log = PlainLog()
+        self._masker = masker
         self._moves = moves
 
     def show(self, update: Update) -> None:
         """Print what is new."""
         now = time.time()
-        nodes = [msgspec.json.decode(data) for data in update.nodes]
+        nodes = [_shown(data, self._masker) for data in update.nodes]
         self._moves.see(nodes)
         lines = [self._log.node(node, now) for node in nodes]
         lines += self._log.workflow(update.workflow, now)
@@ -63,25 +65,33 @@ class Lines:
 class Tree:
     """The live tree, on a terminal."""
 
-    def __init__(self, colour: bool, moves: Moves) -> None:
-        """Prepare the view; `moves` knows what jobs load and save."""
+    def __init__(self, colour: bool, moves: Moves, masker: Masker | None) -> None:
+        """Prepare the view; `moves` knows what jobs load and save, `masker` hides Secrets."""
         from tiphys.cli.moving import Notes
         from tiphys.cli.render import Style
         from tiphys.cli.render.live import LiveTree
 
         self.view = LiveTree(time.time, Style(colour=colour), notes=Notes(moves))
         self._moves = moves
+        self._masker = masker
         self._nodes: dict[str, Any] = {}
 
     def show(self, update: Update) -> None:
         """Draw the new state."""
         for data in update.nodes:
-            node = msgspec.json.decode(data)
+            node = _shown(data, self._masker)
             self._nodes[node["id"]] = node
             self._moves.see([node])
         status = update.workflow["status"]
         if isinstance(status, dict):
             self.view.update({**update.workflow, "status": {**status, "nodes": self._nodes}})
+
+
+def _shown(data: bytes, masker: Masker | None) -> Any:  # a document
+    from tiphys.service.hiding import hidden_node
+
+    node = msgspec.json.decode(data)
+    return node if masker is None else hidden_node(node, masker)
 
 
 class Silence:
@@ -110,6 +120,7 @@ async def run(
     Ctrl-C stops the workflow, exit handlers run; a second one terminates it.
     """
     from tiphys.app import local
+    from tiphys.cli.collected import say_what_stays
 
     with local(session.settings, drives=True) as home:
         rows, choice = await submit_files(session, home, files, values)
@@ -117,6 +128,8 @@ async def run(
         with _Interrupts(home, rows):
             code = max([await _run_one(session, home, row, output) for row in rows])
         await _tidy(session, home)
+        for row in rows:
+            await say_what_stays(home, row)
     return code
 
 
@@ -140,16 +153,16 @@ async def _run_one(session: Session, home: Local, row: RunRow, output: str | Non
     if output is not None:
         await to_the_end(home, row, Silence().show)
     elif sys.stdout.isatty():
-        tree = Tree(session.colour, home.moves(row))
+        tree = Tree(session.colour, home.moves(row), await home.viewer.masker(row))
         with tree.view:
             await to_the_end(home, row, tree.show)
         printing.failures(await home.viewer.get(row.namespace, row.name))
     else:
         from tiphys.cli.moving import lines
 
-        moves = home.moves(row)
+        moves, masker = home.moves(row), await home.viewer.masker(row)
         async with lines(moves):
-            await to_the_end(home, row, Lines(moves).show)
+            await to_the_end(home, row, Lines(moves, masker).show)
     workflow = await home.viewer.get(row.namespace, row.name)
     if output is not None:
         style = Style("wide" if output == "wide" else "default", session.colour)

@@ -134,7 +134,9 @@ def admit(
         fault=fault,
         repository=repository,
     )
-    notes = sorted({*noted(spec), *(note for doc in used.values() for note in noted(doc.spec))})
+    name = "" if runtime is None else runtime.name
+    specs = (spec, *(document.spec for document in used.values()))
+    notes = sorted({note for item in specs for note in noted(item, name)})
     return Admitted(program, event, notes)
 
 

@@ -82,7 +82,7 @@ async def capture(
         try:
             saved = await _save(artifact, layout, transfers, found)
         except (TiphysError, OSError) as exc:
-            failures.append(str(exc))
+            failures.append(of_artifact(artifact, str(exc)))
         else:
             found.artifacts += [saved] if saved is not None else []
     if failures:
@@ -225,6 +225,11 @@ def log_artifact(job: JobSpec, container: str = MAIN) -> Artifact:
 
 
 # ------------------------------------------------------------------------------------ verdict
+
+
+def of_artifact(artifact: Artifact, text: str) -> str:
+    """Return why an output artifact was not saved, with its name and path after Argo's words."""
+    return f"{text} (output artifact {artifact.name}, path {artifact.path})"
 
 
 def verdict(code: int, deadline: str, termination: str, errors: list[str]) -> Verdict:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import posixpath
+import re
 import shutil
 from pathlib import Path
 from typing import Final
@@ -23,8 +24,9 @@ from tiphys.executor.meter import Meter
 from tiphys.executor.moving import MoveFile
 from tiphys.executor.transfers import RETRY, DriverOf, Retry, Transfers
 from tiphys.messages import JobSpec
-from tiphys.model.artifacts import Artifact, location_type
+from tiphys.model.artifacts import KEY_FIELDS, Artifact, location_type
 
+_ARCHIVE: Final = re.compile(r"(.+\.(?:tgz|tar\.gz|tar|zip))/")
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -92,9 +94,25 @@ async def _load(artifact: Artifact, layout: Layout, transfers: Transfers, meter:
         if artifact.optional:
             await asyncio.to_thread(_make_room, target, arrived)
         else:
-            raise Permanent(f"artifact {artifact.name} failed to load: {exc}") from exc
+            text = f"artifact {artifact.name} failed to load: {exc}{_inside(artifact)}"
+            raise Permanent(text) from exc
     except (TiphysError, OSError) as exc:
-        raise Permanent(f"artifact {artifact.name} failed to load: {exc}") from exc
+        text = f"artifact {artifact.name} failed to load: {exc}{_inside(artifact)}"
+        raise Permanent(text) from exc
+
+
+def _inside(artifact: Artifact) -> str:
+    """Return a hint if a key leads into an archive: `subPath` is only added to the key."""
+    kind = location_type(artifact)
+    field = KEY_FIELDS.get(kind)
+    key = getattr(getattr(artifact, kind), field) if field is not None else None
+    found = _ARCHIVE.match(key or "")
+    if found is None:
+        return ""
+    return (
+        f"; {found[1]} looks like an archive, which subPath does not lead into: store the "
+        "directory as it is (archive: {none: {}})"
+    )
 
 
 def clean_path(artifact: Artifact) -> str:

@@ -5,6 +5,7 @@ Where secrets are kept, and who may read them, does not belong here.
 
 from __future__ import annotations
 
+import json
 from base64 import b64encode
 from collections.abc import Callable
 from typing import Final, NoReturn
@@ -55,14 +56,20 @@ class Masker:
         self._longest_first: tuple[str, ...] = ()
 
     def add(self, secret: Secret) -> Secret:
-        """Return the secret, from now on hidden as it is, quoted for URLs and in base 64."""
+        """Return the secret, from now on hidden as it is, quoted for URLs and JSON, in base 64."""
         value, text = secret.reveal(), secret.text()
         lines = text.splitlines() if "\n" in text else []
-        encoded = b64encode(value).decode()
-        forms = {text, quote(text, safe=""), quote_plus(text), encoded, *lines}
+        encoded = {b64encode(value).decode(), b64encode(text.encode()).decode()}
+        quoted = {quote(text, safe=""), quote_plus(text), json.dumps(text)[1:-1]}
+        forms = {text, *quoted, *encoded, *lines}
         self._forms |= {form for form in forms if len(form) >= _SHORTEST}
         self._longest_first = tuple(sorted(self._forms, key=len, reverse=True))
         return secret
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether it knows anything to hide."""
+        return bool(self._forms)
 
     def mask(self, text: str) -> str:
         """Return the text with every known secret replaced."""

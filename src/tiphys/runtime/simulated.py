@@ -314,7 +314,7 @@ def _made(
             break
         parameters.append(replace(parameter, value=value))
     errors += [
-        capture.no_artifact(item.path)
+        capture.of_artifact(item, capture.no_artifact(item.path))
         for item in declared.artifacts
         if item.name in outcome.missing and not item.optional
     ]

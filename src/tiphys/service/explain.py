@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import msgspec
+from msgspec.structs import replace
 
 from tiphys.compile.admit import recompile
 from tiphys.engine.clock import rfc3339
@@ -22,7 +23,9 @@ from tiphys.errors import Corrupt, NotFound, UserError
 from tiphys.expr.explain import nearest
 from tiphys.messages import Event, RunAdmitted
 from tiphys.model.ids import NodeId
+from tiphys.model.secret import Masker
 from tiphys.ports import Journal, Queries, RunRow
+from tiphys.service.view import Viewer
 
 _MOST_NAMES = 5
 
@@ -93,6 +96,8 @@ class Explainer:
 
     journal: Journal
     queries: Queries
+    viewer: Viewer | None = None
+    """Knows which Secrets a workflow uses; their values do not show in what is told."""
 
     async def explain(self, namespace: str | None, name: str, node: str = "") -> Explanation:
         """Return why a workflow, or the node of that name, display name or id, is as it is.
@@ -106,7 +111,25 @@ class Explainer:
 
         A long journal takes seconds to be told, in a thread: others are answered meanwhile.
         """
-        return await asyncio.to_thread(explain, await self.journal.history(row.run), node)
+        found = await asyncio.to_thread(explain, await self.journal.history(row.run), node)
+        masker = None if self.viewer is None else await self.viewer.masker(row)
+        return found if masker is None else _hidden(found, masker)
+
+
+def _hidden(found: Explanation, masker: Masker) -> Explanation:
+    """Return an explanation whose sentences hold no value of a Secret."""
+    mask, subject = masker.mask, found.node
+    if subject is not None:
+        said_of = {"message": mask(subject.message), "reason": mask(subject.reason)}
+        subject = replace(subject, **said_of)
+    return replace(
+        found,
+        message=mask(found.message),
+        node=subject,
+        waits=tuple(replace(item, reason=mask(item.reason)) for item in found.waits),
+        decisive=tuple(replace(item, message=mask(item.message)) for item in found.decisive),
+        story=tuple(replace(item, text=mask(item.text)) for item in found.story),
+    )
 
 
 def explain(events: Sequence[Event], node: str = "") -> Explanation:

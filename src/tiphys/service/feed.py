@@ -26,7 +26,6 @@ from tiphys.ports import Clock
 from tiphys.ports_server import Catalogue, Filter, Listed, NameTest, Page, RunChange
 from tiphys.service.feed_window import Kind, Made, Noted, Warm, Window, noted
 from tiphys.service.numbers import Numbers
-from tiphys.service.view import bare
 from tiphys.service.workflows import Workflows, stamped
 
 _KEPT: Final = 10_000
@@ -383,7 +382,7 @@ class Feed:
     async def _document(self, item: Noted, made: Made, nodes: bool) -> JsonObject:
         listed = replace(made.change.item, version=item.number)
         if made.change.gone:
-            document = stamped(bare(listed.row), listed)
+            document = stamped(await self._workflows.bare(listed.row), listed)
         else:
             document = await self._workflows.document(listed, nodes)
         made.documents[nodes] = document

@@ -25,7 +25,7 @@ from tiphys.ports_server import Catalogue
 from tiphys.service.order import in_order
 from tiphys.service.pod_labels import Kept, pod_labels
 from tiphys.service.selection import requirements
-from tiphys.service.view import bare
+from tiphys.service.view import Viewer, bare
 
 _LOOK_SECONDS: Final = 0.2
 _LONGEST: Final = 1 << 20
@@ -90,6 +90,8 @@ class Logs:
     catalogue: Catalogue
     clock: Clock
     read: ReadLog
+    viewer: Viewer | None = None
+    """Knows which Secrets a workflow uses; their values do not show in a line."""
 
     async def lines(self, row: RunRow, options: LogOptions) -> AsyncIterator[Line]:
         """Yield the lines of a workflow's pods; with `follow` until it has ended, or is gone.
@@ -100,7 +102,11 @@ class Logs:
         requirements(options.labels)
         if options.previous:
             return
+        masker = None if self.viewer is None else await self.viewer.masker(row)
         async for line in self._every(row, options):
+            if masker is not None:
+                # Before the pattern: or it could be asked letter by letter.
+                line = Line(masker.mask(line.content), line.pod)  # noqa: PLW2901
             if pattern is None or pattern.matches(line.content):
                 yield line
 

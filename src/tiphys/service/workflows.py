@@ -30,10 +30,11 @@ class PageOfWorkflows:
 
 @dataclass(frozen=True, slots=True)
 class Workflows:
-    """Reads workflows."""
+    """Reads workflows; with a `viewer` as they are shown, else as they are kept."""
 
     queries: Queries
     catalogue: Catalogue
+    viewer: Viewer | None = None
 
     async def row(self, namespace: str, name: str) -> RunRow:
         """Return the row of a live workflow; `@latest` is the newest. Raises NotFound."""
@@ -72,12 +73,20 @@ class Workflows:
 
     async def document(self, item: Listed, nodes: bool) -> JsonObject:
         """Return a workflow as clients read it; with its nodes if they are wanted."""
-        viewer = Viewer(self.queries)
+        viewer = self.viewer or Viewer(self.queries)
         if not item.live and nodes:
-            whole = await self.catalogue.archived(item.row.run)
+            whole = await viewer.shown(await self.catalogue.archived(item.row.run))
             return stamped(whole, item)
-        whole = await viewer.whole(item.row) if nodes else viewer.bare(item.row)
+        whole = await (viewer.whole(item.row) if nodes else viewer.part(item.row))
         return stamped(whole, item)
+
+    async def shown(self, workflow: JsonObject) -> JsonObject:
+        """Return a workflow that was read elsewhere as it may be shown."""
+        return workflow if self.viewer is None else await self.viewer.shown(workflow)
+
+    async def bare(self, row: RunRow) -> JsonObject:
+        """Return a row's workflow without its nodes, also of one that is gone."""
+        return await (self.viewer or Viewer(self.queries)).part(row)
 
     async def page(self, wanted: Selection, nodes: bool, versioned: bool = True) -> PageOfWorkflows:
         """Return a page; archived workflows are shown in part."""

@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tiphys.errors import NotFound, Permanent, Transient, UserError
-from tiphys.model.artifacts import Artifact
+from tiphys.model.artifacts import ArchiveStrategy, Artifact, NoneStrategy
 from tiphys.ports import ArtifactDriver
 from tiphys.testing.proxy import Fault, Proxy
 
@@ -196,6 +197,35 @@ class DriverContract:
             await shelf.driver.get(shelf.at("wf/old"), tmp_path / "back")
         assert await read(shelf, "wf/older") == b"1"
 
+    async def test_a_directory_stored_as_it_is_is_deleted_by_its_key(
+        self, shelf: Shelf, tmp_path: Path
+    ) -> None:
+        if not (shelf.deletes and shelf.folders):
+            return
+        await shelf.driver.put(a_folder(tmp_path), shelf.at("wf/dir"))
+        for key in ("wf/dir2/x", "wf/dir.txt"):
+            await shelf.driver.put(a_file(tmp_path, b"1"), shelf.at(key))
+        await shelf.driver.delete(as_it_is(shelf.at("wf/dir")))
+        with pytest.raises(NotFound):
+            await shelf.driver.get(shelf.at("wf/dir"), tmp_path / "back")
+        if shelf.lists:
+            with contextlib.suppress(NotFound):
+                assert await listed(shelf, "wf/dir") == []
+        for key in ("wf/dir2/x", "wf/dir.txt"):
+            assert await read(shelf, key) == b"1"
+
+    async def test_a_file_stored_as_it_is_is_deleted_by_its_key(
+        self, shelf: Shelf, tmp_path: Path
+    ) -> None:
+        if not shelf.deletes:
+            return
+        for key in ("wf/plain", "wf/plainer"):
+            await shelf.driver.put(a_file(tmp_path, b"1"), shelf.at(key))
+        await shelf.driver.delete(as_it_is(shelf.at("wf/plain")))
+        with pytest.raises(NotFound):
+            await shelf.driver.get(shelf.at("wf/plain"), tmp_path / "back")
+        assert await read(shelf, "wf/plainer") == b"1"
+
     async def test_keys_that_climb_are_refused(self, shelf: Shelf, tmp_path: Path) -> None:
         if not shelf.folders:
             return
@@ -258,6 +288,11 @@ def a_folder(tmp_path: Path) -> Path:
     a_file(folder, b"1", "x")
     a_file(folder, b"22", "sub/y")
     return folder
+
+
+def as_it_is(artifact: Artifact) -> Artifact:
+    """Return the artifact as one that is stored without an archive."""
+    return replace(artifact, archive=ArchiveStrategy(none=NoneStrategy()))
 
 
 def files_of(folder: Path) -> dict[str, bytes]:

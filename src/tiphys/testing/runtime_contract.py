@@ -350,6 +350,7 @@ class RuntimeContract:
         async with Session(world, world.open()) as here:
             done = await here.run(job_of(world, "forgets", Act(), outputs=outputs))
         text = "open /var/run/argo/outputs/artifacts/tmp/out.tgz: no such file or directory"
+        text += " (output artifact out, path /tmp/out)"
         assert (done.phase, done.message) == ("Error", f"wait: Error (exit code 64): {text}")
 
     async def test_logs_can_be_followed(self, world: World) -> None:

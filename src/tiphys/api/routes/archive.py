@@ -70,12 +70,14 @@ async def label_place(call: Call) -> str:
 async def list_archived(call: Call) -> Answer:
     """Return a page of archived workflows."""
     page = await call.services.archive.page(asked_of(call, call.query.text("namespace")))
-    return documents.workflow_list(page.items, page.metadata, "")
+    items = [await call.services.workflows.shown(item) for item in page.items]
+    return documents.workflow_list(items, page.metadata, "")
 
 
 async def get_archived(call: Call) -> Answer:
     """Return an archived workflow."""
-    return documents.workflow(await call.services.archive.document(await find(call)))
+    document = await call.services.archive.document(await find(call))
+    return documents.workflow(await call.services.workflows.shown(document))
 
 
 async def delete_archived(call: Call) -> Answer:

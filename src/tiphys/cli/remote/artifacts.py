@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tiphys.cli.artifacts import get_options, inputs_option, target_of
-from tiphys.cli.cp import cp_options
+from tiphys.cli.cp import cp_options, is_skipped
 from tiphys.cli.options import output_option
 from tiphys.cli.remote.connecting import Remote, with_server
 from tiphys.cli.writing import write
@@ -89,6 +89,7 @@ def get(
     """
     shelf = _shelf(remote, name, inputs)
     found = shelf.one(node, artifact)
+    found.check_is_there()
     if to == "-":
         _check_is_file(found)
         where = (shelf.workflow, shelf.side, found.node.id, found.artifact.name)
@@ -125,7 +126,7 @@ def open_(remote: Remote, name: str, node: str, artifact: str, inputs: bool) -> 
 def cp(remote: Remote, name: str, folder: Path, **values: str) -> None:
     """Copy the output artifacts of the workflow NAME to FOLDER; archives are not unpacked.
 
-    @latest is the newest workflow.
+    What artifactGC has deleted is skipped. @latest is the newest workflow.
     """
     from tiphys.service.outputs import PATH, Wanted
 
@@ -133,6 +134,8 @@ def cp(remote: Remote, name: str, folder: Path, **values: str) -> None:
     shelf = _shelf(remote, name, False)
     wanted = Wanted(**values)
     for output in filter(wanted.fits, shelf.outputs):
+        if is_skipped(output):
+            continue
         place = output.place(remote.namespace, shelf.workflow, pattern)
         _fetch(remote, shelf, output, folder / place)
         sys.stderr.write(f'Created "{output.file}"\n')
@@ -150,6 +153,7 @@ def _fetch(remote: Remote, shelf: Shelf, found: Output, to: Path, unpacks: bool 
     """Write an artifact to `to`, which appears when it is whole. Raises NotFound, Permanent."""
     from tiphys.service.fetching import put_in_place
 
+    found.check_is_there()
     _check_is_file(found)
     arrived = to.with_name(f".{to.name}.tiphys-part")
     where = (shelf.workflow, shelf.side, found.node.id, found.artifact.name)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from tiphys.cli.render.output import to_json, to_yaml
 from tiphys.cli.render.sizes import size
-from tiphys.cli.render.table import Line, render_table
+from tiphys.cli.render.table import Line, one_line, render_table
 from tiphys.errors import UserError
 from tiphys.model.artifacts import location_type
 from tiphys.model.base import Json
@@ -52,6 +52,17 @@ class Listed:
             found["sizeBytes"] = self.size_bytes
         if self.sha256:
             found["sha256"] = self.sha256
+        if self.output.deletion_state:
+            found["deletion"] = self._deletion()
+        return found
+
+    def _deletion(self) -> dict[str, Json]:
+        found: dict[str, Json] = {"state": self.output.deletion_state}
+        row = self.output.deletion
+        if row is not None:
+            found |= {"strategy": row.deletion.strategy, "tries": row.tries}
+            if row.error:
+                found["error"] = row.error
         return found
 
 
@@ -66,21 +77,39 @@ def render_artifacts(listed: Sequence[Listed], output: str | None) -> str:
             return "".join(f"{i.output.node.id}/{i.output.artifact.name}\n" for i in listed)
     if not listed:
         return _NONE
-    is_wide = output == "wide"
-    return render_table([_titles(is_wide), *(tuple(_cells(i, is_wide)) for i in listed)], PADDING)
+    columns = _Columns(output == "wide", any(item.output.deletion_state for item in listed))
+    return render_table([columns.titles(), *(tuple(columns.cells(i)) for i in listed)], PADDING)
 
 
-def _titles(is_wide: bool) -> Line:
-    return ("NODE", "ARTIFACT", "SIZE", *(("STORE", "SHA256", "NODE ID") if is_wide else ()), "KEY")
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """Which columns there are: more if the table may be wide, or something is to be deleted."""
+
+    is_wide: bool
+    tells_deletions: bool
+
+    def titles(self) -> Line:
+        wide = ("STORE", "SHA256", "NODE ID") if self.is_wide else ()
+        state = ("DELETION",) if self.tells_deletions else ()
+        return ("NODE", "ARTIFACT", "SIZE", *state, *wide, "KEY")
+
+    def cells(self, item: Listed) -> Iterator[str]:
+        node, artifact = item.output.node, item.output.artifact
+        yield node.display_name or node.name
+        yield artifact.name
+        yield "-" if item.size_bytes is None else size(item.size_bytes)
+        if self.tells_deletions:
+            yield _deletion(item.output, self.is_wide)
+        if self.is_wide:
+            yield location_type(artifact) or "-"
+            yield item.sha256[:_DIGITS] or "-"
+            yield node.id
+        yield item.place
 
 
-def _cells(item: Listed, is_wide: bool) -> Iterator[str]:
-    node, artifact = item.output.node, item.output.artifact
-    yield node.display_name or node.name
-    yield artifact.name
-    yield "-" if item.size_bytes is None else size(item.size_bytes)
-    if is_wide:
-        yield "deleted" if artifact.deleted else location_type(artifact) or "-"
-        yield item.sha256[:_DIGITS] or "-"
-        yield node.id
-    yield item.place
+def _deletion(output: Output, is_wide: bool) -> str:
+    """Return the state of a deletion; with the cause of a failure if there is room."""
+    row, state = output.deletion, output.deletion_state
+    if row is not None and row.error and row.state != "deleted":
+        return f"{state}: {one_line(row.error)}" if is_wide else state
+    return state or "-"
