@@ -17,7 +17,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tiphys.errors import Permanent
-from tiphys.executor.archive import Limits, is_tar, pack, suffix, unpack
+from tiphys.executor import archive
+from tiphys.executor.archive import Limits, is_tar, suffix, unpack
+from tiphys.executor.layout import Spot
+from tiphys.executor.opened import opened
 from tiphys.model.artifacts import ArchiveStrategy, NoneStrategy, TarStrategy, ZipStrategy
 
 TAR, ZIP = ArchiveStrategy(tar=TarStrategy()), ArchiveStrategy(zip=ZipStrategy())
@@ -36,6 +39,11 @@ def tar_of(path: Path, *entries) -> Path:
         for info, content in entries:
             tar.addfile(info, io.BytesIO(content) if info.size else None)
     return path
+
+
+def pack(source: Path, target: Path, strategy) -> None:
+    with opened(Spot("", str(source))) as item:
+        archive.pack(item, target, strategy, str(source))
 
 
 def below(root: Path) -> set[str]:
