@@ -227,6 +227,18 @@ def test_bombs_are_refused(tmp_path):
         unpack(many, tmp_path / "out", None, Limits(entries=10))
 
 
+def test_the_limits_are_those_of_the_documentation(tmp_path):
+    """Up to 1 GiB anything goes, beyond it 500 times the size: counted, not unpacked here."""
+    (tmp_path / "packed").write_bytes(b"x" * 1000)
+    (tmp_path / "large").write_bytes(b"x" * (3 << 20))
+    archive._Guard(tmp_path / "packed", Limits()).count("zeros", 1 << 30)
+    with pytest.raises(Permanent, match="over 500 times"):
+        archive._Guard(tmp_path / "packed", Limits()).count("zeros", (1 << 30) + 1)
+    archive._Guard(tmp_path / "large", Limits()).count("text", 500 * (3 << 20))
+    with pytest.raises(Permanent, match="over 500 times"):
+        archive._Guard(tmp_path / "large", Limits()).count("text", 500 * (3 << 20) + 1)
+
+
 @pytest.mark.parametrize("strategy", [TAR, ZIP])
 def test_broken_archives_are_permanent_errors(tmp_path, strategy):
     (tmp_path / "packed").write_bytes(b"not an archive")
