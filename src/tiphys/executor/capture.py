@@ -250,8 +250,8 @@ def _output(path: str, layout: Layout, keeps_links: bool) -> Iterator[Item | Non
             if target is not None and (target.is_file or not keeps_links):
                 item = target
             elif not keeps_links:
-                text = f"{path} is a link to {item.link}, where the pod has left no file"
-                raise Permanent(f"{text} and no directory")
+                text = f"{path} is a link to {item.link}, where the pod has no file or directory"
+                raise Permanent(f"{text} that can be saved")
         yield item
 
 

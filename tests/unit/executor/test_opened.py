@@ -152,5 +152,7 @@ def test_links_in_a_circle_are_left_out_of_a_zip(root, tmp_path):
 def test_a_link_to_nothing_is_refused_by_name_where_no_link_can_be_kept(root, tmp_path):
     (root / "o").symlink_to(tmp_path / "host/sub/f")
     layout = RootedLayout(str(tmp_path), {}, {})
-    with pytest.raises(Permanent, match=r"^/o is a link to .*, where the pod has left no file"):
+    with pytest.raises(
+        Permanent, match=r"^/o is a link to .*, where the pod has no file or directory"
+    ):
         capture._pack(Artifact(name="a", archive=ZIP), "/o", layout, tmp_path / "out/a.zip")
