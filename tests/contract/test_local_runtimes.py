@@ -635,9 +635,7 @@ async def test_an_image_rule_brings_its_own_programs(sandbox, tmp_path):
             assert (await here.run(job)).outputs.result == "say a b"
 
 
-@needs_sandbox
-@pytest.mark.skipif(not is_static("/usr/bin/busybox"), reason="needs a static busybox")
-async def test_an_unpacked_image_is_the_root(sandbox, tmp_path):
+def unpacked_image(tmp_path):
     image = tmp_path / "image"
     for folder in ("bin", "app", "etc", "tmp"):
         (image / folder).mkdir(parents=True)
@@ -645,6 +643,41 @@ async def test_an_unpacked_image_is_the_root(sandbox, tmp_path):
     (image / "bin/busybox").chmod(0o755)
     for name in ("sh", "ls", "cat"):
         (image / "bin" / name).symlink_to("/bin/busybox")
+    return image
+
+
+@needs_sandbox
+@pytest.mark.skipif(not is_static("/usr/bin/busybox"), reason="needs a static busybox")
+@pytest.mark.parametrize("etc", ["without", "empty", "links"])
+async def test_an_unpacked_image_has_the_names_of_the_host(sandbox, tmp_path, etc):
+    image = unpacked_image(tmp_path)
+    (image / "etc/own").write_text("own")
+    for name in ("hosts", "resolv.conf"):
+        if etc == "links":
+            (image / "etc" / name).symlink_to("../run/none")
+        elif etc == "empty":
+            (image / "etc" / name).touch()
+    rule = ImageRule("mine", root=str(image))
+    runtime = SandboxRuntime(
+        tmp_path / "runs", sandbox.drivers, sandbox.clock, setup=Setup(images=[rule])
+    )
+    outputs = Outputs(parameters=(output("p", "/etc/hosts"),))
+    text = "cat /etc/own; cat /etc/hosts; cat /etc/resolv.conf; ! echo > /etc/hosts"
+    job = command(sandbox, "i", "sh", "-c", text, outputs=outputs)
+    main = Container(image="mine:1", command=("sh", "-c", text))
+    job = _with(job, Template(name="i", container=main, outputs=outputs))
+    async with Session(sandbox, runtime) as here:
+        done = await here.run(job)
+    hosts, resolver = (Path("/etc", name).read_text() for name in ("hosts", "resolv.conf"))
+    assert (done.phase, done.message) == ("Succeeded", "")
+    assert done.outputs.result == ("own" + hosts + resolver).removesuffix("\n")
+    assert done.outputs.parameters[0].value == hosts.removesuffix("\n")
+
+
+@needs_sandbox
+@pytest.mark.skipif(not is_static("/usr/bin/busybox"), reason="needs a static busybox")
+async def test_an_unpacked_image_is_the_root(sandbox, tmp_path):
+    image = unpacked_image(tmp_path)
     (image / "app/data").write_text("inside")
     rule = ImageRule("mine", root=str(image), cmd=("sh", "-c", "cat /app/data; ls /; ls /usr"))
     main = Container(image="registry.example/mine:1")

@@ -14,10 +14,11 @@ import posixpath
 import shutil
 import stat
 import tarfile
+import time
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final, cast
@@ -25,6 +26,7 @@ from typing import IO, Final, cast
 from isal import igzip, isal_zlib
 
 from tiphys.errors import Permanent
+from tiphys.executor.opened import Follow, Item, tree
 from tiphys.model.artifacts import ArchiveStrategy
 
 _LEVEL: Final = 2
@@ -69,28 +71,68 @@ def is_none(strategy: ArchiveStrategy | None) -> bool:
     return strategy is not None and strategy.tar is None and strategy.zip is None
 
 
-def pack(source: Path, target: Path, strategy: ArchiveStrategy | None, name: str = "") -> None:
-    """Write the file or directory tree `source` to the archive `target`.
+def pack(
+    top: Item,
+    target: Path,
+    strategy: ArchiveStrategy | None,
+    path: str,
+    behind: Follow | None = None,
+) -> None:
+    """Write a file or directory that is open to the archive `target`.
 
-    `name` is its name inside, by default that of `source`. Raises Permanent on failure.
+    `path` is its path for the job; the last part is its name inside. `behind` opens what links
+    lead to, for archives that have none; without it they are left out there, as are links to
+    nothing. Pipes, sockets and devices are left out everywhere. Raises Permanent on failure.
     """
-    name = name or source.name
     try:
+        if not (top.is_file or top.is_folder or top.is_link):
+            raise OSError("not a file or directory")  # a pipe would never end
         if strategy is not None and strategy.zip is not None:
-            _pack_zip(source, target, name)
+            _pack_zip(top, target, path, behind)
         else:
             level = strategy.tar.compression_level if strategy and strategy.tar else None
-            _pack_tar(source, target, name, level)
+            _pack_tar(top, target, posixpath.basename(path), level)
     except (OSError, *_FOREIGN_ERRORS) as exc:
-        raise Permanent(f"cannot pack {source}: {exc}") from exc
+        raise Permanent(f"cannot pack {path}: {exc}") from exc
 
 
-def _pack_tar(source: Path, target: Path, name: str, level: int | None) -> None:
+def _pack_tar(top: Item, target: Path, name: str, level: int | None) -> None:
     with (
         _gzip_writer(target, level) as out,
         tarfile.open(fileobj=out, mode="w|", bufsize=_BUFFER_BYTES) as tar,
     ):
-        tar.add(source, arcname=name)
+        for item in tree(top):
+            inside = posixpath.join(name, item.path) if item.path else name
+            if item.is_link:
+                tar.addfile(_tar_link(item, inside))
+            elif item.is_folder:
+                tar.addfile(_tar_info(tar, inside, item.fd))
+            elif item.is_file:
+                with os.fdopen(item.fd, "rb", closefd=False) as file:
+                    info = _tar_info(tar, inside, item.fd)
+                    tar.addfile(info, file if info.isreg() else None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """What tarfile asks of something open: directories are no file objects in Python."""
+
+    name: str
+    fd: int
+
+    def fileno(self) -> int:
+        return self.fd
+
+
+def _tar_info(tar: tarfile.TarFile, name: str, fd: int) -> tarfile.TarInfo:
+    return tar.gettarinfo(arcname=name, fileobj=cast("IO[bytes]", _Named(name, fd)))
+
+
+def _tar_link(item: Item, name: str) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname, info.mode = tarfile.SYMTYPE, item.link, 0o777
+    info.uid, info.gid, info.mtime = item.stat.st_uid, item.stat.st_gid, item.stat.st_mtime
+    return info
 
 
 def _gzip_writer(target: Path, level: int | None) -> AbstractContextManager[IO[bytes]]:
@@ -106,18 +148,33 @@ def _gzip_reader(source: Path) -> IO[bytes]:
     return cast("IO[bytes]", opened)
 
 
-def _pack_zip(source: Path, target: Path, name: str) -> None:
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as out:
-        if not source.is_dir():
-            if not source.is_file():
-                raise OSError("not a file or directory")  # a pipe would never end
-            out.write(source, str(source))  # Argo's quirk: a single file keeps its whole path
-            return
-        for folder, _, files in os.walk(source):
-            for file in sorted(files):
-                full = Path(folder, file)
-                if full.is_file():
-                    out.write(full, posixpath.join(name, str(full.relative_to(source))))
+def _pack_zip(top: Item, target: Path, path: str, behind: Follow | None) -> None:
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as out:
+        for item in tree(top):
+            # Argo's quirk: a single file keeps its whole path.
+            inside = posixpath.join(posixpath.basename(path), item.path) if item.path else path
+            with ExitStack() as stack:
+                file = _behind(stack, item, behind) if item.is_link and behind else item
+                if file is not None and file.is_file:
+                    _zip_file(out, file, inside)
+
+
+def _behind(stack: ExitStack, link: Item, behind: Follow) -> Item | None:
+    try:
+        return stack.enter_context(behind(link.path))
+    except (FileNotFoundError, NotADirectoryError, Permanent):  # or links in a circle
+        return None
+
+
+def _zip_file(out: zipfile.ZipFile, item: Item, name: str) -> None:
+    at = time.localtime(item.stat.st_mtime)[:6]
+    at = min(max(at, (1980, 1, 1, 0, 0, 0)), (2107, 12, 31, 23, 59, 59))
+    info = zipfile.ZipInfo(name.lstrip("/"), at)
+    info.compress_type = zipfile.ZIP_DEFLATED
+    info.external_attr = (item.stat.st_mode & 0xFFFF) << 16
+    info.file_size = item.stat.st_size
+    with os.fdopen(item.fd, "rb", closefd=False) as file, out.open(info, "w") as packed:
+        shutil.copyfileobj(file, packed, _BUFFER_BYTES)
 
 
 # ----------------------------------------------------------------------------------- unpacking

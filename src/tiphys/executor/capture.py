@@ -9,6 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import posixpath
+import shutil
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
@@ -22,6 +26,7 @@ from tiphys.executor.layout import Layout
 from tiphys.executor.members import MAIN, main_container, mains_of, name_of
 from tiphys.executor.meter import Meter
 from tiphys.executor.moving import MoveFile
+from tiphys.executor.opened import Item, keep, opened
 from tiphys.executor.stage import clean_path
 from tiphys.executor.transfers import RETRY, DriverOf, Retry, Transfers
 from tiphys.messages import ContainerReported, JobFinished, JobSpec
@@ -129,7 +134,7 @@ def _parameter(parameter: Parameter, layout: Layout) -> Parameter:
     source = parameter.value_from
     if source is None or not source.path:
         return parameter
-    content = contract.read_file(layout.follow(source.path), _PARAMETER_BYTES)
+    content = _content(layout, source.path)
     if content is not None:
         value = content.decode("utf-8", "replace")
     elif source.default is not None:
@@ -137,6 +142,16 @@ def _parameter(parameter: Parameter, layout: Layout) -> Parameter:
     else:
         raise Permanent(no_parameter(source.path))
     return replace(parameter, value=value.removesuffix("\n"))
+
+
+def _content(layout: Layout, path: str) -> bytes | None:
+    try:
+        with opened(layout.spot(path)) as item:
+            if item.is_file:
+                return contract.read_open(item.fd, _PARAMETER_BYTES)
+            return None if item.is_folder or item.is_link else b""  # a pipe that nobody writes to
+    except OSError:
+        return None
 
 
 def no_parameter(path: str) -> str:
@@ -157,26 +172,26 @@ async def _save(
     artifact: Artifact, layout: Layout, transfers: Transfers, found: _Captured
 ) -> Artifact | None:
     """Pack and store one artifact; None if it is optional and not there."""
-    source, name = _source(clean_path(artifact), layout)
-    if not os.path.lexists(source):
-        if artifact.optional:
-            return None
-        raise Permanent(no_artifact(artifact.path))
-    file = MoveFile(layout.directory)
-    if archive.is_none(artifact.archive):
-        with file.showing(Meter(artifact.name, "saving", _size_of(source))) as meter:
-            found.stored[artifact.name] = await transfers.save(source, artifact, meter)
-        return artifact
+    path = clean_path(artifact)
+    # What is stored is a copy that no pod can reach: drivers read it by its name, with our rights.
     scratch = Path(layout.directory, contract.OUTPUTS, "artifacts")
-    packed = scratch / f"{artifact.name}{archive.suffix(artifact.archive)}"
-    with file.showing(Meter(artifact.name, "packing")) as meter:
-        meter.grow(str(packed))
-        await asyncio.to_thread(_pack, source, packed, artifact, name)
+    plain = archive.is_none(artifact.archive)
+    name = posixpath.basename(path) or "root"
+    packed = scratch / (artifact.name + (".d" if plain else archive.suffix(artifact.archive)))
+    kept = packed / name if plain else packed
+    file = MoveFile(layout.directory)
     try:
-        with file.showing(Meter(artifact.name, "saving", packed.stat().st_size)) as meter:
-            found.stored[artifact.name] = await transfers.save(packed, artifact, meter)
+        with file.showing(Meter(artifact.name, "packing")) as meter:
+            meter.grow("" if plain else str(packed))
+            there = await asyncio.to_thread(_pack, artifact, path, layout, kept)
+        if not there:
+            if artifact.optional:
+                return None
+            raise Permanent(no_artifact(artifact.path))
+        with file.showing(Meter(artifact.name, "saving", _size_of(kept))) as meter:
+            found.stored[artifact.name] = await transfers.save(kept, artifact, meter)
     finally:
-        packed.unlink(missing_ok=True)
+        await asyncio.to_thread(_remove, packed)
     return artifact
 
 
@@ -185,15 +200,67 @@ def _size_of(source: Path) -> int | None:
     return source.stat().st_size if source.is_file() else None
 
 
-def _source(path: str, layout: Layout) -> tuple[Path, str]:
-    """Return what to pack and its name: a link to a file is that file, another stays a link."""
-    source, followed = Path(layout.host(path)), Path(layout.follow(path))
-    return (followed if followed.is_file() else source), source.name
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
-def _pack(source: Path, packed: Path, artifact: Artifact, name: str) -> None:
-    packed.parent.mkdir(parents=True, exist_ok=True)
-    archive.pack(source, packed, artifact.archive, name)
+def _pack(artifact: Artifact, path: str, layout: Layout, kept: Path) -> bool:
+    """Put an artifact's content at `kept`; False if there is nothing at its path."""
+    _remove(kept)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    plain = archive.is_none(artifact.archive)
+    keeps_links = not plain and archive.suffix(artifact.archive) == ".tgz"
+
+    def behind(name: str) -> AbstractContextManager[Item]:
+        return opened(layout.spot(f"{path}/{name}"))
+
+    with _output(path, layout, keeps_links) as item:
+        if item is None:
+            return False
+        try:
+            if plain:
+                keep(item, kept)
+            else:
+                archive.pack(item, kept, artifact.archive, path, behind)
+        except OSError as exc:
+            raise Permanent(f"cannot pack {path}: {exc}") from exc
+    return True
+
+
+@contextmanager
+def _output(path: str, layout: Layout, keeps_links: bool) -> Iterator[Item | None]:
+    """Open what is to be saved, None if nothing is there.
+
+    A link to a file is that file. One to a directory stays a link where links can be kept, as in
+    Argo, and so does one to nothing; elsewhere it is that directory, and one to nothing is
+    refused. What a link leads to is what the pod had there, never what this machine has.
+    Raises Permanent and OSError. Source: reference/executor.md 6.3.
+    """
+    with ExitStack() as stack:
+        try:
+            item = stack.enter_context(opened(layout.spot(path, follows=False)))
+        except (FileNotFoundError, NotADirectoryError):
+            yield None
+            return
+        if item.is_link:
+            target = _behind(stack, layout, path)
+            if target is not None and (target.is_file or not keeps_links):
+                item = target
+            elif not keeps_links:
+                text = f"{path} is a link to {item.link}, where the pod has no file or directory"
+                raise Permanent(f"{text} that can be saved")
+        yield item
+
+
+def _behind(stack: ExitStack, layout: Layout, path: str) -> Item | None:
+    try:
+        item = stack.enter_context(opened(layout.spot(path)))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return item if item.is_file or item.is_folder else None
 
 
 async def _save_log(

@@ -154,12 +154,21 @@ def write_file(path: str, content: bytes, mode: int = 0o644) -> None:
 def read_file(path: str, limit_bytes: int = 1 << 20) -> bytes | None:
     """Return the first `limit_bytes` of a file, or None if it cannot be read.
 
-    Opened without blocking: a job may leave a pipe where a file is expected.
+    Opened without blocking and without following: a job may leave a pipe where a file is
+    expected, or a link into the host.
     """
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
     except OSError:
         return None
+    try:
+        return read_open(fd, limit_bytes)
+    finally:
+        os.close(fd)
+
+
+def read_open(fd: int, limit_bytes: int) -> bytes | None:
+    """Return the first `limit_bytes` of what is open, or None if it cannot be read."""
     try:
         content = os.read(fd, min(limit_bytes, _PIECE_BYTES))
         if len(content) < _PIECE_BYTES:
@@ -172,8 +181,6 @@ def read_file(path: str, limit_bytes: int = 1 << 20) -> bytes | None:
         return b"".join(pieces)
     except OSError:
         return None
-    finally:
-        os.close(fd)
 
 
 def log_of(container: str) -> str:

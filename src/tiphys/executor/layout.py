@@ -40,6 +40,24 @@ class Mount:
     volume: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A place on this machine: `rest` below `base`, with every link on the way followed already.
+
+    `base` is ours, and so is `within`, the directory that it must really lie in ("": wherever it
+    is). What is `rest` belongs to the job, which may still be changing it: it is opened with
+    `opened.py` only. `shown` is a part of the host that the job sees read-only.
+    """
+
+    base: str
+    rest: str = ""
+    within: str = ""
+    shown: bool = False
+
+    def __str__(self) -> str:
+        return self.base + self.rest
+
+
 class Layout:
     """The common part: the job directory and the root of one container, `root/` for main.
 
@@ -55,9 +73,14 @@ class Layout:
 
     def mounted(self, path: str) -> str | None:
         """Return where `path` is in a volume, None if it is in none."""
+        spot = self._mounted(path)
+        return None if spot is None else str(spot)
+
+    def _mounted(self, path: str) -> Spot | None:
         for mount in self.mounts:
-            if path == mount.path or path.startswith(mount.path.rstrip("/") + "/"):
-                return mount.source + path[len(mount.path.rstrip("/")) :]
+            folder = mount.path.rstrip("/")
+            if path == mount.path or path.startswith(folder + "/"):
+                return Spot(mount.source, path[len(folder) :], mount.volume)
         return None
 
     def text(self, value: str) -> str:
@@ -74,6 +97,10 @@ class Layout:
 
     def follow(self, path: str) -> str:
         """Return the same with a final symbolic link followed as the job would follow it."""
+        raise NotImplementedError
+
+    def spot(self, path: str, follows: bool = True) -> Spot:
+        """Return where to open the pod's absolute `path`; `follows` is about its last component."""
         raise NotImplementedError
 
     def folders(self) -> Iterable[str]:
@@ -121,11 +148,18 @@ class RootedLayout(Layout):
     def host(self, path: str) -> str:
         """Resolve all but the last component inside the root: a job's links lead nowhere else."""
         parent, name = posixpath.split(clean(path))
-        return posixpath.join(self._resolve(parent), name)
+        return posixpath.join(str(self._spot(self._resolve(parent))), name)
 
     def follow(self, path: str) -> str:
         """Resolve the whole path inside the root."""
-        return self._resolve(clean(path))
+        return str(self.spot(path))
+
+    def spot(self, path: str, follows: bool = True) -> Spot:
+        """Resolve the path as the job would: a link is one of the pod's, not of the host's."""
+        if follows:
+            return self._spot(self._resolve(clean(path)))
+        parent, name = posixpath.split(clean(path))
+        return self._spot(posixpath.join(self._resolve(parent), name))
 
     @property
     def progress(self) -> str:
@@ -138,6 +172,7 @@ class RootedLayout(Layout):
         return self.host("/var/run/argo/termination-log")
 
     def _resolve(self, path: str) -> str:
+        """Return the pod's path without links."""
         done, todo, links = "/", path.strip("/").split("/"), 0
         while todo:
             part = todo.pop(0)
@@ -145,7 +180,7 @@ class RootedLayout(Layout):
                 continue
             done = posixpath.normpath(posixpath.join(done, part))
             try:
-                target = self._links.get(done) or os.readlink(self._place(done))
+                target = self._links.get(done) or os.readlink(str(self._spot(done)))
             except OSError:
                 continue  # not a link, or not there (yet)
             links += 1
@@ -153,17 +188,17 @@ class RootedLayout(Layout):
                 raise Permanent(f"{path}: too many levels of symbolic links")
             todo = target.split("/") + todo
             done = "/" if target.startswith("/") else posixpath.dirname(done)
-        return self._place(done)
+        return done
 
-    def _place(self, path: str) -> str:
-        if self.mounts and (volume := self.mounted(path)) is not None:
-            return volume
-        mine = self.root + path
-        if os.path.lexists(mine) and path not in self.readonly:
+    def _spot(self, path: str) -> Spot:
+        if self.mounts and (mounted := self._mounted(path)) is not None:
+            return mounted
+        mine = Spot(self.root, path)
+        if os.path.lexists(str(mine)) and path not in self.readonly:
             return mine
         for part, real in self.readonly.items():
             if path == part or path.startswith(part + "/"):
-                return real + path[len(part) :]
+                return Spot(real, path[len(part) :], shown=True)
         return mine
 
 
@@ -242,6 +277,13 @@ class MappedLayout(Layout):
     def follow(self, path: str) -> str:
         """Links are the host's: there is no isolation to keep."""
         return os.path.realpath(self.host(path))
+
+    def spot(self, path: str, follows: bool = True) -> Spot:
+        """Return the place on the host: the job could read it with the same rights as we."""
+        if follows:
+            return Spot("", self.follow(path))
+        parent, name = posixpath.split(self.host(path))
+        return Spot("", posixpath.join(os.path.realpath(parent), name))
 
     @property
     def progress(self) -> str:

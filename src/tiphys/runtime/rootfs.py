@@ -31,6 +31,7 @@ _SECRETS: Final = (
     *("/etc/sudoers.d", "/etc/ssh", "/etc/ssl/private"),
 )
 _RESOLVER: Final = "/etc/resolv.conf"
+_NAMES: Final = ("/etc/hosts", _RESOLVER)
 
 
 @dataclass(slots=True)
@@ -123,6 +124,7 @@ def rootfs(rule: ImageRule) -> Rootfs:
         for name in sorted(os.listdir(rule.root)):
             if name not in _PRIVATE:
                 made.add(f"/{name}", f"{rule.root}/{name}")
+        _add_names(made, rule.root)
     for folder in (*rule.bin, *rule.visible):
         if made.covers(folder) is None:
             made.add(folder, os.path.realpath(folder))
@@ -134,6 +136,21 @@ def _add_resolver(made: Rootfs) -> None:
     real = os.path.realpath(_RESOLVER)
     if os.path.isfile(real) and made.covers(real) is None:
         made.add(real, real)
+
+
+def _add_names(made: Rootfs, root: str) -> None:
+    """Give an image's root the host's names, as engines do: the network is the host's.
+
+    An image has no such files, or empty ones to put others in place of.
+    """
+    for path in _NAMES:
+        real, own = os.path.realpath(path), root + path
+        if not os.path.isfile(real) or os.path.isdir(own):
+            continue
+        if os.path.islink(own) or not os.path.isfile(own):
+            made.open_up(path, replace=True)  # nothing can be put in place of it as it is
+        # Who looks a path up takes the first part that it is in.
+        made.readonly = {path: real, **made.readonly}
 
 
 def empty_folders() -> Iterable[str]:

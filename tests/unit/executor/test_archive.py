@@ -17,7 +17,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tiphys.errors import Permanent
-from tiphys.executor.archive import Limits, is_tar, pack, suffix, unpack
+from tiphys.executor import archive
+from tiphys.executor.archive import Limits, is_tar, suffix, unpack
+from tiphys.executor.layout import Spot
+from tiphys.executor.opened import opened
 from tiphys.model.artifacts import ArchiveStrategy, NoneStrategy, TarStrategy, ZipStrategy
 
 TAR, ZIP = ArchiveStrategy(tar=TarStrategy()), ArchiveStrategy(zip=ZipStrategy())
@@ -36,6 +39,11 @@ def tar_of(path: Path, *entries) -> Path:
         for info, content in entries:
             tar.addfile(info, io.BytesIO(content) if info.size else None)
     return path
+
+
+def pack(source: Path, target: Path, strategy) -> None:
+    with opened(Spot("", str(source))) as item:
+        archive.pack(item, target, strategy, str(source))
 
 
 def below(root: Path) -> set[str]:
@@ -217,6 +225,18 @@ def test_bombs_are_refused(tmp_path):
     many = tar_of(tmp_path / "packed", *(entry(str(i), content=b"") for i in range(20)))
     with pytest.raises(Permanent, match="archive"):
         unpack(many, tmp_path / "out", None, Limits(entries=10))
+
+
+def test_the_limits_are_those_of_the_documentation(tmp_path):
+    """Up to 1 GiB anything goes, beyond it 500 times the size: counted, not unpacked here."""
+    (tmp_path / "packed").write_bytes(b"x" * 1000)
+    (tmp_path / "large").write_bytes(b"x" * (3 << 20))
+    archive._Guard(tmp_path / "packed", Limits()).count("zeros", 1 << 30)
+    with pytest.raises(Permanent, match="over 500 times"):
+        archive._Guard(tmp_path / "packed", Limits()).count("zeros", (1 << 30) + 1)
+    archive._Guard(tmp_path / "large", Limits()).count("text", 500 * (3 << 20))
+    with pytest.raises(Permanent, match="over 500 times"):
+        archive._Guard(tmp_path / "large", Limits()).count("text", 500 * (3 << 20) + 1)
 
 
 @pytest.mark.parametrize("strategy", [TAR, ZIP])

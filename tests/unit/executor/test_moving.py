@@ -12,7 +12,7 @@ from tests.unit.executor.test_layout import job
 from tiphys.errors import Transient
 from tiphys.executor import contract, moving
 from tiphys.executor.capture import capture
-from tiphys.executor.layout import Layout
+from tiphys.executor.layout import Layout, Spot
 from tiphys.executor.meter import Meter, counting, expected, moved
 from tiphys.executor.moving import MoveFile, Moving, read_moving
 from tiphys.executor.stage import load_inputs
@@ -84,6 +84,9 @@ class Plain(Layout):
         return path
 
     follow = host
+
+    def spot(self, path, follows=True):
+        return Spot("", path)
 
 
 def spec(**template):

@@ -352,9 +352,12 @@ class Container:
 
 
 def _tail(path: str) -> str:
-    """Return the end of a small text file, "" if it cannot be read. Pipes are not waited for."""
+    """Return the end of a small text file, "" if it cannot be read.
+
+    Pipes are not waited for. A link is not followed: the job made it, and this is the host.
+    """
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
     except OSError:
         return ""
     try:
