@@ -16,7 +16,7 @@ from typing import Final
 
 import msgspec
 
-from tiphys.errors import Conflict, InvalidDocument, NotFound, Permanent, TiphysError
+from tiphys.errors import Conflict, Denied, InvalidDocument, NotFound, Permanent, TiphysError
 from tiphys.model.base import Json, JsonObject
 from tiphys.model.documents import split_documents
 from tiphys.model.kinds import KnownKind, find_kind, group_of, is_namespaced, named_after
@@ -39,6 +39,7 @@ _VERBS: Final = {
     "delete": "deleted",
     "get": "found",
 }
+_DOING: Final = {"create": "creating", "apply": "creating", "replace": "replacing"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +153,7 @@ class Kubectl:
 
         Raises Permanent with kubectl's words.
         """
-        with _server():
+        with _server(command):
             if command.action == "create":
                 progress.identities = _identities(self._documents(command))
             elif command.action == "patch" and command.strategy == "json":
@@ -163,7 +164,7 @@ class Kubectl:
 
     async def run(self, command: Command, progress: Progress) -> list[ObjectRef]:
         """Do it and return the objects it was done to. Raises Permanent with kubectl's words."""
-        with _server():
+        with _server(command):
             match command.action:
                 case "get":
                     return [ObjectRef.of(document) for document in await self._targets(command)]
@@ -378,12 +379,15 @@ def _uncounted(document: JsonObject) -> JsonObject:
 
 
 @contextmanager
-def _server() -> Iterator[None]:
+def _server(command: Command) -> Iterator[None]:
     """Let a refusal of the store sound as one of a server."""
     try:
         yield
     except NotFound as exc:
         raise _from_server("NotFound", exc) from exc
+    except Denied as exc:
+        doing = _DOING.get(command.action, "")
+        raise _from_server("", exc, doing, command.manifest.path) from exc
     except InvalidDocument as exc:
         raise Permanent(f"The {exc}") from exc
 
@@ -391,4 +395,5 @@ def _server() -> Iterator[None]:
 def _from_server(reason: str, problem: TiphysError, doing: str = "", path: str = "") -> Permanent:
     """Return a server's refusal as kubectl prints it."""
     place = f"error when {doing} {_quoted(path)}: " if doing else ""
-    return Permanent(f"Error from server ({reason}): {place}{problem}")
+    shown_reason = f" ({reason})" if reason else ""
+    return Permanent(f"Error from server{shown_reason}: {place}{problem}")

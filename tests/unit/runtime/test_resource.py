@@ -251,6 +251,35 @@ async def test_any_failure_requirement_fails_the_step(world, status, requirement
     assert end(done) == failed(f"failure condition '{requirement}' evaluated true")
 
 
+async def test_why_the_object_failed_stands_behind_the_condition(world):
+    async with Session(world, world.open()) as here:
+        job, made = await waiting(world, here, success_condition=SUCCESS, failure_condition=FAILURE)
+        owner = {"kind": "Job", "name": "j", "uid": made["metadata"]["uid"]}
+        for name, owners in (("own", [owner]), ("other", [])):
+            metadata = {"name": name, "namespace": "default", "ownerReferences": owners}
+            status = {"phase": "Failed", "message": "Error (exit code 3)"}
+            pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "status": status}
+            await world.objects.create(pod)
+        condition = {"type": "Failed", "status": "True", "reason": "TooOften", "message": "no"}
+        status = {"phase": "Broken", "conditions": [condition]}
+        await world.objects.replace({**made, "status": status})
+        done = await here.wait(JobFinished, job.id)
+    assert end(done) == failed(
+        "failure condition '{status.phase = [Broken]}' evaluated true: TooOften: no; "
+        "pod own: Error (exit code 3)"
+    )
+
+
+async def test_a_job_that_has_ended_is_not_waited_for(world):
+    async with Session(world, world.open()) as here:
+        job, made = await waiting(world, here, success_condition=SUCCESS, failure_condition=FAILURE)
+        condition = {"type": "Failed", "status": "True", "reason": "Invalid", "message": "no"}
+        status = {"failed": 1, "conditions": [condition]}
+        await world.objects.replace({**made, "status": status})
+        done = await here.wait(JobFinished, job.id)
+    assert end(done) == failed("the Job has ended and neither condition holds: Invalid: no")
+
+
 async def test_with_a_failure_condition_only_the_first_look_decides(world):
     assert (await world.run("create", JOB, failure_condition=FAILURE)).phase == "Succeeded"
 
