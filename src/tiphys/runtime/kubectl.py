@@ -16,9 +16,18 @@ from typing import Final
 
 import msgspec
 
-from tiphys.errors import Conflict, Denied, InvalidDocument, NotFound, Permanent, TiphysError
+from tiphys.errors import (
+    Conflict,
+    Denied,
+    Finding,
+    InvalidDocument,
+    NotFound,
+    Permanent,
+    TiphysError,
+)
 from tiphys.model.base import Json, JsonObject
-from tiphys.model.documents import split_documents
+from tiphys.model.decode import argo_text, inspect_workload
+from tiphys.model.documents import Document, split_documents
 from tiphys.model.kinds import KnownKind, find_kind, group_of, is_namespaced, named_after
 from tiphys.model.yaml_reader import read_yaml
 from tiphys.ports import ObjectRef, Objects
@@ -197,6 +206,8 @@ class Kubectl:
                     f'namespace "{command.flags.namespace}". You must pass '
                     f"'--namespace={own}' to perform this operation."
                 )
+            if command.action in _DOING and command.flags.is_strict:
+                _check_fields(document, command)
         return [document for document in found if _selected(document, command.flags)]
 
     async def _targets(self, command: Command) -> list[JsonObject]:
@@ -376,6 +387,18 @@ def _uncounted(document: JsonObject) -> JsonObject:
     counted = ("resourceVersion", "generation")
     metadata = {key: v for key, v in _metadata(document).items() if key not in counted}
     return {**document, "metadata": metadata}
+
+
+def _check_fields(document: JsonObject, command: Command) -> None:
+    """Refuse fields that a Job or Pod does not have, as a server does. Raises Permanent."""
+    found = inspect_workload(Document(document, is_json=True))
+    if not found:
+        return
+    kind, version = document["kind"], str(document["apiVersion"]).rpartition("/")[2]
+    said = f'{kind} in version "{version}" cannot be handled as a {kind}: {argo_text(found)}'
+    hints = "; ".join(dict.fromkeys(item.hint for item in found if item.hint))
+    problem = InvalidDocument([Finding(said, hint=hints)])
+    raise _from_server("BadRequest", problem, _DOING[command.action], command.manifest.path)
 
 
 @contextmanager

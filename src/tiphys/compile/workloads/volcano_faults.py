@@ -8,12 +8,25 @@ Source: reference/volcano-and-peers.md 1.1; Volcano pkg/webhooks/admission/jobs/
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from tiphys.compile.workloads.gang import Gang, needed
 from tiphys.compile.workloads.pods import missing_of_containers
 from tiphys.compile.workloads.reading import count, items, number, part, text
 from tiphys.compile.workloads.volcano_plugins import KNOWN
-from tiphys.model.base import JsonObject
+from tiphys.expr.numbers import json_text
+from tiphys.model.base import Json, JsonObject
+from tiphys.model.decode import suggestion
+
+_EVENTS: Final = (
+    *("*", "JobUpdated", "PodEvicted", "PodFailed", "PodPending", "PodRunning"),
+    *("TaskCompleted", "TaskFailed", "Unknown"),
+)
+"""What a policy may wait for; OutOfSync and CommandIssued are Volcano's own."""
+_ACTIONS: Final = (
+    *("AbortJob", "CompleteJob", "RestartJob", "RestartPartition", "RestartPod", "RestartTask"),
+    *("ResumeJob", "TerminateJob"),
+)
 
 
 def fault(gang: Gang) -> str:
@@ -41,7 +54,7 @@ def _faults(gang: Gang) -> Iterator[str]:
         yield from _of_task(gang.job, index, task)
     if gang.min_available > gang.size:
         yield "job 'minAvailable' should not be greater than total replicas in tasks"
-    yield from _of_policies(items(gang.spec, "policies"))
+    yield from _of_policies(items(gang.spec, "policies"), "spec.policies")
     for plugin in part(gang.spec, "plugins"):
         if plugin not in KNOWN:
             yield f"unable to find job plugin: {plugin}"
@@ -54,15 +67,70 @@ def _of_task(job: JsonObject, index: int, task: JsonObject) -> Iterator[str]:
     if least is not None and least > count(task, "replicas"):
         owner = text(part(job, "metadata"), "name")
         yield f"'minAvailable' is greater than 'replicas' in task: {name}, job: {owner}"
-    yield from _of_policies(items(task, "policies"))
+    yield from _of_policies(items(task, "policies"), "spec.tasks.policies")
     if missing := missing_of_containers(part(task, "template", "spec")):
         yield f"spec.task[{index}].template.spec.{missing}: Required value"
 
 
-def _of_policies(policies: list[JsonObject]) -> Iterator[str]:
+def _of_policies(policies: list[JsonObject], place: str) -> Iterator[str]:
+    """Say what is wrong with the first policy that is, like the webhook."""
+    seen: set[Json] = set()
     for policy in policies:
-        if policy.get("exitCode") is not None and (policy.get("event") or policy.get("events")):
-            yield "must not specify event and exitCode simultaneously"
+        said = _of_policy(policy, place) or _repeated(policy, seen)
+        if said:
+            yield said
+            return
+        seen.update(_happenings(policy))
+    if "*" in seen and len([item for item in seen if isinstance(item, str)]) > 1:
+        yield "if there's * here, no other policy should be here"
+
+
+def _of_policy(policy: JsonObject, place: str) -> str:
+    """Return what is wrong with one policy by itself."""
+    events, code = _events(policy), policy.get("exitCode")
+    if events and code is not None:
+        return "must not specify event and exitCode simultaneously"
+    if not events and code is None:
+        return "either event and exitCode should be specified"
+    if code == 0:
+        return "0 is not a valid error code"
+    for event in events:
+        if event not in _EVENTS:
+            return _invalid(place, event, "event")
+    # Differs: Volcano looks at the action only where there is an event.
+    action = text(policy, "action")
+    return "" if action in _ACTIONS else _invalid(place, action, "action")
+
+
+def _invalid(place: str, value: Json, what: str) -> str:
+    known = _EVENTS if what == "event" else _ACTIONS
+    hint = suggestion(str(value), known)
+    said = (
+        f"{place}: Invalid value: {json_text(value)}: invalid policy {what} "
+        f"valid events are [{' '.join(_EVENTS)}], valid actions are [{' '.join(_ACTIONS)}]"
+    )
+    return f"{said} ({hint})" if hint else said
+
+
+def _repeated(policy: JsonObject, seen: set[Json]) -> str:
+    for item in _happenings(policy):
+        if item in seen:
+            if isinstance(item, str):
+                return f"duplicate event {item}  across different policy"
+            return f"duplicate exitCode {item}"
+    return ""
+
+
+def _happenings(policy: JsonObject) -> list[Json]:
+    code = policy.get("exitCode")
+    return _events(policy) if code is None else [code]
+
+
+def _events(policy: JsonObject) -> list[Json]:
+    """Return the events of a policy, each once."""
+    listed = policy.get("events")
+    found: list[Json] = [*(listed if isinstance(listed, list) else []), policy.get("event")]
+    return list(dict.fromkeys(str(item) for item in found if item))
 
 
 def _is_cyclic(tasks: list[JsonObject]) -> bool:

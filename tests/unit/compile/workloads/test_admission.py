@@ -130,3 +130,64 @@ def test_no_tasks_are_named_before_anything_else():
 def test_everything_that_is_wrong_is_said_at_once():
     said = denied(gang(minAvailable=5, plugins={"envv": []}))
     assert said.split("; ")[1] == "unable to find job plugin: envv"
+
+
+EVENTS = (
+    "valid events are [* JobUpdated PodEvicted PodFailed PodPending PodRunning TaskCompleted "
+    "TaskFailed Unknown], valid actions are [AbortJob CompleteJob RestartJob RestartPartition "
+    "RestartPod RestartTask ResumeJob TerminateJob]"
+)
+
+
+def on(event=None, action="RestartJob", **more):
+    return {"action": action, **({"event": event} if event else {}), **more}
+
+
+@pytest.mark.parametrize(
+    ("policies", "said"),
+    [
+        (
+            [on("PodEvictd")],
+            f'Invalid value: "PodEvictd": invalid policy event {EVENTS} '
+            "(did you mean `PodEvicted`?)",
+        ),
+        (
+            [on("PodFailed", "RestartJbo")],
+            f'Invalid value: "RestartJbo": invalid policy action {EVENTS} '
+            "(did you mean `RestartJob`?)",
+        ),
+        ([on("OutOfSync")], f'Invalid value: "OutOfSync": invalid policy event {EVENTS}'),
+        ([on(events=["PodFailed", "x"])], f'Invalid value: "x": invalid policy event {EVENTS}'),
+        (
+            [on(None, "Nope", exitCode=3)],
+            f'Invalid value: "Nope": invalid policy action {EVENTS}',
+        ),
+    ],
+)
+def test_misspelt_policies_are_refused_by_name_and_with_a_hint(policies, said):
+    assert denied(gang(policies=policies)) == f"spec.policies: {said}"
+    assert denied(gang(task(policies=policies))) == f"spec.tasks.policies: {said}"
+
+
+@pytest.mark.parametrize(
+    ("policies", "said"),
+    [
+        ([on("PodFailed", exitCode=1)], "must not specify event and exitCode simultaneously"),
+        ([on()], "either event and exitCode should be specified"),
+        ([on(exitCode=0)], "0 is not a valid error code"),
+        ([on(exitCode=3), on(exitCode=3)], "duplicate exitCode 3"),
+        (
+            [on("PodFailed"), on(events=["PodFailed"])],
+            "duplicate event PodFailed  across different policy",
+        ),
+        ([on("*"), on("PodFailed")], "if there's * here, no other policy should be here"),
+    ],
+)
+def test_policies_that_contradict_each_other_are_refused(policies, said):
+    assert denied(gang(policies=policies)) == said
+
+
+def test_policies_that_differ_pass():
+    check(gang(policies=[on(events=["PodFailed", "PodEvicted"]), on(exitCode=3), on("*")][:2]))
+    check(gang(policies=[on("*"), on(exitCode=3)]))
+    check(gang(task(policies=[on("PodFailed")]), policies=[on("PodFailed")]))
