@@ -1,4 +1,4 @@
-"""What is read of files besides workflows: Jobs that would never run are refused with their line."""
+"""What is read of files besides workflows: a Job that would never run is refused with its line."""
 
 from __future__ import annotations
 
