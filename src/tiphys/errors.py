@@ -3,6 +3,7 @@
 TiphysError
 ├─ UserError                 the request is wrong; say where and how to mend it
 │   ├─ InvalidDocument       path, line, reason, hint       400   exit 2
+│   │   └─ Denied            an object that an admission webhook would refuse
 │   ├─ Unsupported           feature, place                 400   exit 2
 │   ├─ Unauthenticated       who asks is not known          401
 │   ├─ Forbidden             who asks may not               403
@@ -70,6 +71,10 @@ class InvalidDocument(UserError):
     def __init__(self, findings: list[Finding]) -> None:
         self.findings = findings
         super().__init__("\n".join(str(item) for item in findings))
+
+
+class Denied(InvalidDocument):
+    """An object is refused at the door, in the words of the webhook that does it on a cluster."""
 
 
 class Unsupported(UserError):

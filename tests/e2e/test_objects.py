@@ -111,7 +111,10 @@ def test_a_job_that_fails_fails_the_node(home: Home) -> None:
     result = home.run("run", home.file("w.yaml", workflow("w", leaf)))
     assert result.code == 1
     (node,) = home.nodes("w").values()
-    assert node["message"].endswith("failure condition '{status.failed gt [0]}' evaluated true")
+    said = "main: Error (exit code 64): failure condition '{status.failed gt [0]}' evaluated true: "
+    reason = "BackoffLimitExceeded: Job has reached the specified backoff limit; pod job-"
+    assert node["message"].startswith(said + reason)
+    assert node["message"].endswith(": main: Error (exit code 3)")
     until(lambda: not home.processes(), "everything has ended")
 
 
@@ -129,7 +132,8 @@ def test_a_gang_that_fails_fails_the_node_with_argo_s_text(home: Home) -> None:
     assert home.run("run", home.file("w.yaml", workflow("w", leaf))).code == 1
     (node,) = home.nodes("w").values()
     said = "failure condition '{status.state.phase in [Aborted Failed Terminated]}' evaluated true"
-    assert node["message"] == f"main: Error (exit code 64): {said}"
+    reason = "pod g-w-1: main: Error (exit code 1)"
+    assert node["message"] == f"main: Error (exit code 64): {said}: {reason}"
 
 
 def test_what_a_workflow_leaves_at_work_is_finished_in_the_background(home: Home) -> None:

@@ -17,7 +17,8 @@ import msgspec
 from tiphys.errors import Finding, InvalidDocument
 from tiphys.model.base import Json, JsonObject, Model
 from tiphys.model.documents import Document
-from tiphys.model.shapes import Path, ProblemKind, Spot, go_kind, shape_of
+from tiphys.model.shapes import Path, ProblemKind, Spot, go_kind, shape_of, shape_of_table
+from tiphys.model.workload_fields import WORKLOADS
 
 _Made = TypeVar("_Made", bound=Model)
 
@@ -67,6 +68,22 @@ def inspect(document: Document, struct: type[_Made], strict: bool = True) -> Dec
         walk.report("type", "exceeded max depth", Spot())
         return Decoded(None, tuple(walk.findings), ())
     return Decoded(made, findings, tuple(walk.warnings))
+
+
+def inspect_workload(document: Document) -> tuple[DecodeFinding, ...]:
+    """Return the unknown fields and wrong types of a Job or a Pod; nothing of other kinds.
+
+    Source: kubectl, whose `--validate` is strict unless it is told otherwise.
+    """
+    name = f"{document.value.get('apiVersion')} {document.kind}"
+    if name not in WORKLOADS:
+        return ()
+    walk = _Collector(document, strict=True)
+    try:
+        shape_of_table(name).read(document.value, Spot(strict=True), walk)
+    except RecursionError:
+        walk.report("type", "exceeded max depth", Spot())
+    return tuple(walk.findings)
 
 
 def convert(value: Json, struct: type[_Made], strict: bool = False) -> _Made:

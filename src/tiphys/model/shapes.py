@@ -20,6 +20,7 @@ from tiphys.expr.numbers import any_string
 from tiphys.model.base import Json, Model
 from tiphys.model.kubernetes import FIELDS, KUBERNETES
 from tiphys.model.times import normal_time
+from tiphys.model.workload_fields import WORKLOADS
 
 ProblemKind = Literal["type", "step", "unknown", "duplicate", "yaml duplicate", "warning"]
 
@@ -445,12 +446,13 @@ class _Maker:
             return MapShape(self.kubernetes(name[2:]))
         if name in _TABLE_WORDS:
             return _TABLE_WORDS[name]()
-        if name not in KUBERNETES:
+        table = KUBERNETES.get(name) or WORKLOADS.get(name)
+        if table is None:
             return IntShape(name)
         shape = self.tables.get(name)
         if shape is None:
             shape = self.tables[name] = RecordShape(name, "v1")
-            for part in KUBERNETES[name].split():
+            for part in table.split():
                 field_name, _, kind_name = part.partition(":")
                 shape.fields[field_name] = self.kubernetes(kind_name)
         return shape
@@ -509,3 +511,9 @@ def shape_of(struct: type[Model]) -> Shape:
     _MADE.records.update(maker.records)
     _MADE.tables.update(maker.tables)
     return shape
+
+
+@cache
+def shape_of_table(name: str) -> Shape:
+    """Return the shape of a type of the tables."""
+    return _Maker().kubernetes(name)

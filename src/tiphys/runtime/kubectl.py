@@ -16,9 +16,18 @@ from typing import Final
 
 import msgspec
 
-from tiphys.errors import Conflict, InvalidDocument, NotFound, Permanent, TiphysError
+from tiphys.errors import (
+    Conflict,
+    Denied,
+    Finding,
+    InvalidDocument,
+    NotFound,
+    Permanent,
+    TiphysError,
+)
 from tiphys.model.base import Json, JsonObject
-from tiphys.model.documents import split_documents
+from tiphys.model.decode import argo_text, inspect_workload
+from tiphys.model.documents import Document, split_documents
 from tiphys.model.kinds import KnownKind, find_kind, group_of, is_namespaced, named_after
 from tiphys.model.yaml_reader import read_yaml
 from tiphys.ports import ObjectRef, Objects
@@ -39,6 +48,7 @@ _VERBS: Final = {
     "delete": "deleted",
     "get": "found",
 }
+_DOING: Final = {"create": "creating", "apply": "creating", "replace": "replacing"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +162,7 @@ class Kubectl:
 
         Raises Permanent with kubectl's words.
         """
-        with _server():
+        with _server(command):
             if command.action == "create":
                 progress.identities = _identities(self._documents(command))
             elif command.action == "patch" and command.strategy == "json":
@@ -163,7 +173,7 @@ class Kubectl:
 
     async def run(self, command: Command, progress: Progress) -> list[ObjectRef]:
         """Do it and return the objects it was done to. Raises Permanent with kubectl's words."""
-        with _server():
+        with _server(command):
             match command.action:
                 case "get":
                     return [ObjectRef.of(document) for document in await self._targets(command)]
@@ -196,6 +206,8 @@ class Kubectl:
                     f'namespace "{command.flags.namespace}". You must pass '
                     f"'--namespace={own}' to perform this operation."
                 )
+            if command.action in _DOING and command.flags.is_strict:
+                _check_fields(document, command)
         return [document for document in found if _selected(document, command.flags)]
 
     async def _targets(self, command: Command) -> list[JsonObject]:
@@ -377,13 +389,28 @@ def _uncounted(document: JsonObject) -> JsonObject:
     return {**document, "metadata": metadata}
 
 
+def _check_fields(document: JsonObject, command: Command) -> None:
+    """Refuse fields that a Job or Pod does not have, as a server does. Raises Permanent."""
+    found = inspect_workload(Document(document, is_json=True))
+    if not found:
+        return
+    kind, version = document["kind"], str(document["apiVersion"]).rpartition("/")[2]
+    said = f'{kind} in version "{version}" cannot be handled as a {kind}: {argo_text(found)}'
+    hints = "; ".join(dict.fromkeys(item.hint for item in found if item.hint))
+    problem = InvalidDocument([Finding(said, hint=hints)])
+    raise _from_server("BadRequest", problem, _DOING[command.action], command.manifest.path)
+
+
 @contextmanager
-def _server() -> Iterator[None]:
+def _server(command: Command) -> Iterator[None]:
     """Let a refusal of the store sound as one of a server."""
     try:
         yield
     except NotFound as exc:
         raise _from_server("NotFound", exc) from exc
+    except Denied as exc:
+        doing = _DOING.get(command.action, "")
+        raise _from_server("", exc, doing, command.manifest.path) from exc
     except InvalidDocument as exc:
         raise Permanent(f"The {exc}") from exc
 
@@ -391,4 +418,5 @@ def _server() -> Iterator[None]:
 def _from_server(reason: str, problem: TiphysError, doing: str = "", path: str = "") -> Permanent:
     """Return a server's refusal as kubectl prints it."""
     place = f"error when {doing} {_quoted(path)}: " if doing else ""
-    return Permanent(f"Error from server ({reason}): {place}{problem}")
+    shown_reason = f" ({reason})" if reason else ""
+    return Permanent(f"Error from server{shown_reason}: {place}{problem}")

@@ -22,6 +22,7 @@ _IDLE_SWITCHES: Final = frozenset(
     {"--force", "--force-conflicts", "--now", "--overwrite", "--record", "--save-config"}
     | {"--server-side", "--validate", "--cascade"}
 )
+_LAX: Final = ("false", "ignore", "warn")
 _FIELDS: Final = ("metadata.name", "metadata.namespace")
 
 
@@ -34,6 +35,8 @@ class Flags:
     namespace: str = ""
     fields: tuple[tuple[str, str], ...] = ()
     switches: frozenset[str] = field(default_factory=frozenset)
+    is_strict: bool = True
+    """Unknown fields are refused: `--validate` is not off, and no mere warning."""
 
     def has(self, switch: str) -> bool:
         """Return whether a switch is on."""
@@ -65,6 +68,7 @@ def parse_flags(flags: Sequence[str], action: str) -> Flags:
         namespace=texts.get("--namespace", ""),
         fields=_fields(texts.get("--field-selector", "")),
         switches=frozenset(switches),
+        is_strict=not any(f"--validate={value}" in flags for value in _LAX),
     )
 
 

@@ -9,7 +9,9 @@ and goes on waiting. A patch of type json is recognised by the document it led t
 lead to the same end however often they are done, unless someone else changes the object in the
 instant between the effect and the note.
 
-Differs: several documents without conditions and outputs succeed once all are acted on.
+Differs: several documents without conditions and outputs succeed once all are acted on; a Job that
+has ended while both conditions are undecided fails the step, which in Argo waits for ever; behind a
+failure condition stands why the object failed.
 Source: reference/engine.md 10.6, reference/executor.md 7; argo workflow/executor/resource.go.
 """
 
@@ -41,6 +43,7 @@ from tiphys.ports import Capabilities, Clock, ObjectRef, Objects
 from tiphys.runtime.inline import Desk, End, InlineRuntime, failed_as_main
 from tiphys.runtime.kubectl import MANIFEST_PATH, Command, Kubectl, Manifest, Progress, log_line
 from tiphys.runtime.kubectl_flags import parse_flags
+from tiphys.runtime.verdicts import is_hopeless, owned_by, reason_of
 from tiphys.runtime.watching import Watch
 
 _NOTE: Final = "resource"
@@ -54,6 +57,8 @@ _NO_KIND: Final = (
 _GONE: Final = (
     "The resource has been deleted while its status was still being checked. Will not be retried: "
 )
+
+_HOPELESS: Final = "the Job has ended and neither condition holds"
 
 
 class _Note(msgspec.Struct, frozen=True):
@@ -181,10 +186,19 @@ class ResourceRuntime(InlineRuntime):
                 document = await self._present(ref)
                 outcome, message = conditions.judge(document)
                 if outcome == "failed":
-                    raise Permanent(message)
+                    raise Permanent(await self._explained(message, document))
                 if outcome == "succeeded":
                     return document
+                if is_hopeless(document, conditions):
+                    raise Permanent(await self._explained(_HOPELESS, document))
                 await event.wait()
+
+    async def _explained(self, message: str, document: JsonObject) -> str:
+        """Return a message, and behind it what the object and its pods say of themselves."""
+        namespace = ObjectRef.of(document).namespace
+        pods = owned_by(document, await self._objects.list("v1", "Pod", namespace))
+        said = reason_of(document, pods)
+        return f"{message}: {said}" if said else message
 
     async def _present(self, ref: ObjectRef) -> JsonObject:
         try:

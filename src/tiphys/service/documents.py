@@ -6,10 +6,12 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from tiphys.errors import Finding, InvalidDocument
+from tiphys.compile.workloads.admission import check
+from tiphys.errors import Finding, InvalidDocument, Unsupported
 from tiphys.model.base import JsonObject
 from tiphys.model.codec import KINDS, Document, decode, split_documents, struct_of
 from tiphys.model.cron import CronWorkflow
+from tiphys.model.decode import in_document_order, inspect_workload
 from tiphys.model.events import WorkflowEventBinding
 from tiphys.model.workflow import ClusterWorkflowTemplate, Workflow, WorkflowTemplate
 
@@ -88,7 +90,23 @@ def _sort(loaded: Loaded, document: Document, strict: bool) -> None:
             wrong = mistyped(document)
             if wrong is not None:
                 raise InvalidDocument([wrong])
+            _check_workload(document, strict)
             loaded.others.append((found, document))
+
+
+def _check_workload(document: Document, strict: bool) -> None:
+    """Refuse a Job or Pod that would never run. Raises InvalidDocument, Unsupported."""
+    findings = inspect_workload(document) if strict else ()
+    if findings:
+        raise InvalidDocument(in_document_order(findings))
+    try:
+        check(document.value)
+    except InvalidDocument as exc:
+        reasons = [document.finding(item.reason, ("spec",)) for item in exc.findings]
+        raise InvalidDocument(reasons) from exc
+    except Unsupported as exc:
+        reasons = [document.finding(item.reason, ("spec",)) for item in exc.findings]
+        raise Unsupported(reasons) from exc
 
 
 def mistyped(document: Document) -> Finding | None:

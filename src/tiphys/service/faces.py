@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from tiphys.compile.workloads import batch, volcano
+from tiphys.compile.workloads.admission import check
 from tiphys.compile.workloads.faces import KIND, face, held, is_step, pod_face, released
 from tiphys.compile.workloads.reading import ENDED, is_going, part, phase_of, text, uid_of
 from tiphys.errors import Conflict, NotFound, Permanent
@@ -163,16 +164,25 @@ class FacedObjects:
         return await self._objects.kinds()
 
     async def create(self, document: JsonObject, uid: str = "") -> JsonObject:
-        """Add an object and return it as stored. Raises Conflict if a run has its name."""
+        """Add an object and return it as stored.
+
+        Raises Conflict if a run has its name, InvalidDocument and Unsupported for what would
+        never run.
+        """
         ref = ObjectRef.of(document)
         if (ref.api_version, ref.kind) == (API_VERSION, KIND) and ref.name:
             with suppress(NotFound):
                 if (await self._queries.find(ref.namespace, ref.name)).run != uid:
                     raise Conflict(f'workflows.argoproj.io "{ref.name}" already exists')
+        check(document)
         return await self._objects.create(document, uid)
 
     async def replace(self, document: JsonObject) -> JsonObject:
-        """Put a document in the place of the stored one and return it as stored."""
+        """Put a document in the place of the stored one and return it as stored.
+
+        Raises InvalidDocument and Unsupported as `create` does.
+        """
+        check(document)
         return await self._objects.replace(document)
 
     async def delete(self, ref: ObjectRef) -> None:

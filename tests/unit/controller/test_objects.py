@@ -11,7 +11,7 @@ import pytest
 from tiphys.compile.needs import Runtime as Offer
 from tiphys.controller.object_ports import ObjectPorts
 from tiphys.controller.objects import ObjectLoop
-from tiphys.errors import NotFound
+from tiphys.errors import InvalidDocument, NotFound
 from tiphys.model.base import API_VERSION
 from tiphys.ports import ObjectRef
 from tiphys.runtime.simulated import ALL, Outcome, SimulatedRuntime
@@ -396,6 +396,21 @@ def test_a_run_is_an_object_to_whoever_asks_for_it():
         async with world.at_work():
             await world.clock.sleep_until(world.clock.now() + 1)
             assert (await faced.get(ref))["metadata"]["labels"]["mine"] == "yes"
+
+    run(play())
+
+
+def test_what_would_never_run_is_refused_when_a_step_makes_or_changes_it():
+    async def play():
+        world = World()
+        faced = FacedObjects(world.objects, world.store)
+        wrong = thing(BATCH, "Job", "j", template={"spec": {"containers": [container()]}})
+        with pytest.raises(InvalidDocument, match="restartPolicy: Required value"):
+            await faced.create(wrong)
+        assert await world.objects.list(BATCH, "Job", None) == []
+        made = await world.objects.create(wrong)
+        with pytest.raises(InvalidDocument, match="restartPolicy: Required value"):
+            await faced.replace({**made, "spec": {**made["spec"], "parallelism": 2}})
 
     run(play())
 

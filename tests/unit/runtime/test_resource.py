@@ -24,7 +24,7 @@ from tiphys.testing.runtime_contract import RUN, Session, SystemClock
 
 pytestmark = pytest.mark.anyio
 CLOCK = SystemClock()
-JOB = "{apiVersion: batch/v1, kind: Job, metadata: {generateName: calc-}, spec: {a: 1}}"
+JOB = "{apiVersion: batch/v1, kind: Job, metadata: {generateName: calc-}, spec: {parallelism: 1}}"
 
 
 class World:
@@ -101,7 +101,7 @@ async def test_what_is_created_can_be_read_by_path_and_by_filter(world):
     assert values["name"].startswith("calc-")
     assert values["missing"] == ""
     assert values["uid"] == stored["metadata"]["uid"] + " x"
-    assert values["jq"] == '{"a":1}\nJob'
+    assert values["jq"] == '{"parallelism":1}\nJob'
     assert values["own"] == "as it is"
     assert done.outputs.parameters[0].value_from == outputs[0].value_from
 
@@ -128,6 +128,36 @@ async def test_what_exists_cannot_be_created(world):
     assert end(await world.run("create", text())) == refused(
         'Error from server (AlreadyExists): error when creating "/tmp/manifest.yaml": '
         'configmaps "c" already exists'
+    )
+
+
+TYPO = (
+    "{apiVersion: batch/v1, kind: Job, metadata: {name: j}, spec: {backofLimit: 1, template: "
+    "{spec: {containers: [{name: c, comand: [x]}]}}}}"
+)
+
+
+@pytest.mark.parametrize("verb", ["create", "apply", "replace"])
+async def test_a_field_that_a_job_does_not_have_is_refused(world, verb):
+    doing = "replacing" if verb == "replace" else "creating"
+    assert end(await world.run(verb, TYPO)) == refused(
+        f'Error from server (BadRequest): error when {doing} "/tmp/manifest.yaml": Job in version '
+        '"v1" cannot be handled as a Job: strict decoding error: unknown field '
+        '"spec.backofLimit", unknown field "spec.template.spec.containers[0].comand"; '
+        "did you mean `backoffLimit`?; did you mean `command`?"
+    )
+    assert not await world.objects.kinds()
+
+
+@pytest.mark.parametrize("flag", ["--validate=false", "--validate=ignore", "--validate=warn"])
+async def test_unknown_fields_pass_where_kubectl_would_let_them(world, flag):
+    assert (await world.run("create", TYPO, flags=[flag])).phase == "Succeeded"
+
+
+async def test_a_field_of_another_type_is_refused(world):
+    done = await world.run("create", JOB.replace("parallelism: 1", "parallelism: many"))
+    assert 'Job in version "v1" cannot be handled as a Job: json: cannot unmarshal string' in (
+        done.message
     )
 
 
@@ -249,6 +279,35 @@ async def test_any_failure_requirement_fails_the_step(world, status, requirement
         await world.objects.replace({**made, "status": status})
         done = await here.wait(JobFinished, job.id)
     assert end(done) == failed(f"failure condition '{requirement}' evaluated true")
+
+
+async def test_why_the_object_failed_stands_behind_the_condition(world):
+    async with Session(world, world.open()) as here:
+        job, made = await waiting(world, here, success_condition=SUCCESS, failure_condition=FAILURE)
+        owner = {"kind": "Job", "name": "j", "uid": made["metadata"]["uid"]}
+        for name, owners in (("own", [owner]), ("other", [])):
+            metadata = {"name": name, "namespace": "default", "ownerReferences": owners}
+            status = {"phase": "Failed", "message": "Error (exit code 3)"}
+            pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "status": status}
+            await world.objects.create(pod)
+        condition = {"type": "Failed", "status": "True", "reason": "TooOften", "message": "no"}
+        status = {"phase": "Broken", "conditions": [condition]}
+        await world.objects.replace({**made, "status": status})
+        done = await here.wait(JobFinished, job.id)
+    assert end(done) == failed(
+        "failure condition '{status.phase = [Broken]}' evaluated true: TooOften: no; "
+        "pod own: Error (exit code 3)"
+    )
+
+
+async def test_a_job_that_has_ended_is_not_waited_for(world):
+    async with Session(world, world.open()) as here:
+        job, made = await waiting(world, here, success_condition=SUCCESS, failure_condition=FAILURE)
+        condition = {"type": "Failed", "status": "True", "reason": "Invalid", "message": "no"}
+        status = {"failed": 1, "conditions": [condition]}
+        await world.objects.replace({**made, "status": status})
+        done = await here.wait(JobFinished, job.id)
+    assert end(done) == failed("the Job has ended and neither condition holds: Invalid: no")
 
 
 async def test_with_a_failure_condition_only_the_first_look_decides(world):

@@ -1,8 +1,9 @@
 """`batch/v1` Jobs: which pods to begin or end, and what the status says.
 
 Everything follows from the Job, its pods and the time, so it can be decided again after any crash.
-Differs: what an API server would refuse at creation, and what is not supported here, is a Failed
-condition with the reason `Invalid` or `Unsupported`.
+What an API server would refuse at creation, and what is not supported here, is refused at the door
+(`admission`); where it got past that, it is a Failed condition with the reason `Invalid` or
+`Unsupported`.
 Source: reference/kubernetes.md 18.5; Kubernetes pkg/controller/job.
 """
 
@@ -14,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from tiphys.compile.workloads.failure_policy import Verdict, ignored, judged
-from tiphys.compile.workloads.pods import Stamp, is_refused, pod_of
+from tiphys.compile.workloads.pods import Stamp, is_refused, missing_of_containers, pod_of
 from tiphys.compile.workloads.reading import (
     ENDED,
     Step,
@@ -104,9 +105,9 @@ def decide(job: JsonObject, pods: Sequence[JsonObject], now: float) -> Step:
     state = _State(_with_defaults(job), pods, now)
     if (end := _end(state.status)) is not None:
         return _after(state, end)
-    fault = _fault(state) or _failure(state)
-    if fault is not None:
-        return _failed(state, fault)
+    found = fault(job) or _refused(state) or _failure(state)
+    if found is not None:
+        return _failed(state, found)
     if state.spec.get("suspend") is True:
         return _suspended(state)
     state = replace(state, job=_begun(state))
@@ -157,18 +158,26 @@ def _after(state: _State, end: float) -> Step:
     return Step(state.job, left, wake_at=end + limit, expired=end + limit <= state.now)
 
 
-def _fault(state: _State) -> Verdict | None:
-    """Return what an API server would not have let in, or what cannot be done here."""
+def fault(job: JsonObject) -> Verdict | None:
+    """Return what an API server would not let in, or what cannot be done here."""
+    state = _State(_with_defaults(job), (), 0.0)
     for field in _UNSUPPORTED:
         if state.spec.get(field) not in (None, False):
             return Verdict("Unsupported", f"spec.{field} is not supported by this version")
-    policy = text(part(state.spec, "template", "spec"), "restartPolicy")
-    if policy not in ("Never", "OnFailure"):
+    pods = part(state.spec, "template", "spec")
+    if missing := missing_of_containers(pods):
+        return Verdict("Invalid", f"spec.template.spec.{missing}: Required value")
+    if text(pods, "restartPolicy") not in ("Never", "OnFailure"):
         said = "spec.template.spec.restartPolicy: Required value: valid values: "
         return Verdict("Invalid", f'{said}"OnFailure", "Never"')
     if state.is_indexed and state.completions is None:
         said = "spec.completions: Required value: when completion mode is Indexed"
         return Verdict("Invalid", said)
+    return judged(state.spec, ())
+
+
+def _refused(state: _State) -> Verdict | None:
+    """Return why a pod cannot run here."""
     for pod in state.pods:
         if is_refused(pod):
             return Verdict("Unsupported", text(part(pod, "status"), "message"))

@@ -19,7 +19,7 @@ from tiphys.compile.workloads.reading import (
     phase_of,
     text,
 )
-from tiphys.compile.workloads.volcano_plugins import KNOWN, stamp_of, with_volumes
+from tiphys.compile.workloads.volcano_plugins import stamp_of, with_volumes
 from tiphys.model.base import Json, JsonObject
 
 TASK = "volcano.sh/task-spec"
@@ -129,40 +129,6 @@ class Gang:
         """Return why a pod cannot run here, "" if all can."""
         found = (pod for pod in self.pods if is_refused(pod))
         return next((text(part(pod, "status"), "message") for pod in found), "")
-
-    def fault(self) -> str:
-        """Return what Volcano's webhook would refuse, "" if it would not."""
-        names = [text(task, "name") for task in self.tasks]
-        if not names:
-            return "No task specified in job spec"
-        for name in names:
-            if names.count(name) > 1:
-                return f"duplicated task name {name}"
-        if self.min_available > self.size:
-            return "job 'minAvailable' should not be greater than total replicas in tasks"
-        for plugin in part(self.spec, "plugins"):
-            if plugin not in KNOWN:
-                return f"unable to find job plugin: {plugin}"
-        return self._bad_policy() or self._cycle(names)
-
-    def _bad_policy(self) -> str:
-        everything = [*items(self.spec, "policies")]
-        for task in self.tasks:
-            everything += items(task, "policies")
-        for policy in everything:
-            if policy.get("exitCode") is not None and (policy.get("event") or policy.get("events")):
-                return "must not specify event and exitCode simultaneously"
-        return ""
-
-    def _cycle(self, names: list[str]) -> str:
-        needs = {text(task, "name"): needed(task) for task in self.tasks}
-        done: set[str] = set()
-        while True:
-            ready = [n for n in names if n not in done and all(i in done for i in needs[n])]
-            if not ready:
-                break
-            done.update(ready)
-        return "" if len(done) == len(names) else "the dependencies between tasks form a cycle"
 
     def _count(self, phase: str) -> int:
         return sum(phase_of(pod) == phase and not is_going(pod) for pod in self.pods)

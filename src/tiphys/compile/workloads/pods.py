@@ -225,6 +225,18 @@ def is_refused(pod: JsonObject) -> bool:
     return text(part(pod, "status"), "reason") == "Unsupported"
 
 
+def missing_of_containers(spec: JsonObject) -> str:
+    """Return the field of a pod's containers that must be there and is not, "" if all are."""
+    if not items(spec, "containers"):
+        return "containers"
+    for kind in ("initContainers", "containers"):
+        for index, container in enumerate(items(spec, kind)):
+            for field in ("name", "image"):
+                if not text(container, field):
+                    return f"{kind}[{index}].{field}"
+    return ""
+
+
 def _may_restart(pod: JsonObject, report: JobFinished | JobLost) -> bool:
     """A pod whose command cannot be started, or whose time is over, ends whatever its policy is."""
     if isinstance(report, JobLost) or not report.outputs.exit_code:

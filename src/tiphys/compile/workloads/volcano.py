@@ -3,7 +3,8 @@
 Everything follows from the Job, its pods and the time, so it can be decided again after any crash.
 Pods that an action removes are noted in an annotation together with the new state; the Job leaves
 `Restarting` when they are gone.
-Differs: what Volcano's webhook would refuse at creation is a Failed state with a message.
+What Volcano's webhook would refuse at creation is refused at the door (`admission`); where it got
+past that, it is a Failed state with a message.
 Source: reference/kubernetes.md 18.1 to 18.3; Volcano pkg/controllers/job/state.
 """
 
@@ -28,6 +29,7 @@ from tiphys.compile.workloads.reading import (
     uid_of,
     without_empty,
 )
+from tiphys.compile.workloads.volcano_faults import fault
 from tiphys.compile.workloads.volcano_plugins import belongings
 from tiphys.compile.workloads.volcano_policies import Action, action_for
 from tiphys.model.base import Json, JsonObject
@@ -55,8 +57,8 @@ def decide(job: JsonObject, pods: Sequence[JsonObject], now: float, command: str
     if phase in _FINAL and not (phase == "Aborted" and command == "ResumeJob"):
         return _after(gang)
     if not text(part(gang.status, "state"), "phase"):
-        fault = gang.fault()
-        return Step(_moved(gang, "Failed", fault) if fault else _moved(gang, "Pending"))
+        found = fault(gang)
+        return Step(_moved(gang, "Failed", found) if found else _moved(gang, "Pending"))
     if phase == "Restarting":
         return _restarting(gang)
     if phase in _ENDS and command != "ResumeJob":

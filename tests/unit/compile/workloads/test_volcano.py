@@ -253,7 +253,7 @@ def test_a_job_is_deleted_when_its_time_to_live_is_over():
         ((), {"minAvailable": 3}, "should not be greater than total replicas"),
         ((), {"plugins": {"gpu": []}}, "unable to find job plugin: gpu"),
         ((), {"policies": [{"event": "*", "exitCode": 1}]}, "simultaneously"),
-        ((task("a", dependsOn={"name": ["a"]}),), {}, "cycle"),
+        ((task("a", dependsOn={"name": ["a"]}),), {}, "acyclic graph"),
     ],
 )
 def test_what_the_webhook_would_refuse_has_failed(tasks, spec, said):
