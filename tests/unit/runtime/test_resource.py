@@ -215,13 +215,16 @@ async def test_a_step_needs_flags_or_a_manifest(world):
 @pytest.mark.parametrize("archive", [None, ArchiveStrategy(none=NoneStrategy())])
 async def test_a_manifest_may_be_an_artifact(world, archive, tmp_path):
     from tiphys.executor.archive import pack
+    from tiphys.executor.layout import Spot
+    from tiphys.executor.opened import opened
 
     where = Artifact(name="m", path="/in/m.yaml", local=LocalArtifact(key="m"), archive=archive)
     source, stored = tmp_path / "m.yaml", tmp_path / "artifacts" / "m"
     source.write_text(text())
     stored.parent.mkdir()
     if archive is None:
-        pack(source, stored, None, "m.yaml")
+        with opened(Spot("", str(source))) as item:
+            pack(item, stored, None, "m.yaml")
     else:
         stored.write_text(text())
     origin = ManifestFrom(artifact=Artifact(name="m"))
