@@ -21,7 +21,9 @@ from benchmarks.measure import CommandError, Measured, seconds
 from tiphys.artifacts.credentials import Credentials
 from tiphys.cli.main import leave
 from tiphys.executor.archive import pack, unpack
+from tiphys.executor.layout import Spot
 from tiphys.executor.meter import Meter, counting
+from tiphys.executor.opened import opened
 from tiphys.model.artifacts import Artifact, S3Artifact
 from tiphys.model.meta import SecretKeySelector
 
@@ -89,7 +91,8 @@ def _packing(folder: Path) -> Iterator[Measured]:
 
 def _timed_pack(tree: Path, target: Path) -> float:
     begin = time.perf_counter()
-    pack(tree, target, None)
+    with opened(Spot("", str(tree))) as item:
+        pack(item, target, None, str(tree))
     return time.perf_counter() - begin
 
 
