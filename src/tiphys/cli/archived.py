@@ -16,7 +16,7 @@ import click
 
 from tiphys.cli import printing
 from tiphys.cli.kinds import OneOf
-from tiphys.cli.options import OUTPUT, after_options, parameter_option, stacked
+from tiphys.cli.options import OUTPUT, after_options, chunk_option, parameter_option, stacked
 from tiphys.cli.render import ListStyle, sort_workflows
 from tiphys.cli.render.archive import render_alike, render_archived
 from tiphys.cli.render.output import to_yaml
@@ -33,13 +33,7 @@ identity_options = stacked(
 list_options = stacked(
     click.option("-o", "--output", type=OUTPUT, default="wide"),
     selector_option,
-    click.option(
-        "--chunk-size",
-        "chunk",
-        type=click.IntRange(0),
-        default=0,
-        help="Ask a server for so many at a time.",
-    ),
+    chunk_option("--chunk-size"),
 )
 """The options of `list`."""
 get_output_option = click.option(

@@ -10,7 +10,7 @@ from typing import Any, Final
 import click
 
 from tiphys.cli.kinds import strings
-from tiphys.cli.options import output_option, stacked
+from tiphys.cli.options import chunk_option, output_option, stacked
 from tiphys.cli.selecting import field_selector_option, selector_option
 from tiphys.errors import UserError
 
@@ -39,13 +39,7 @@ list_options: Final = stacked(
     _filters,
     click.option("--running", is_flag=True, help="Only those that have not ended."),
     click.option("--since", default="", metavar="AGE", help="Created within, e.g. 3h."),
-    click.option(
-        "--chunk-size",
-        "chunk",
-        type=click.IntRange(0),
-        default=0,
-        help="Ask a server for so many at a time.",
-    ),
+    chunk_option("--chunk-size"),
 )
 """The options of `list`."""
 delete_options: Final = stacked(
@@ -53,13 +47,7 @@ delete_options: Final = stacked(
     click.option("--all", "every", is_flag=True, help="All workflows of the namespace."),
     _everywhere,
     _filters,
-    click.option(
-        "--query-chunk-size",
-        "chunk",
-        type=click.IntRange(0),
-        default=0,
-        help="Ask a server for so many at a time.",
-    ),
+    chunk_option("--query-chunk-size"),
     click.option("--dry-run", is_flag=True, help="Only say what would be deleted."),
     click.option("--force", is_flag=True, help="Delete even if artifacts cannot be deleted."),
 )

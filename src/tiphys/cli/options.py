@@ -102,6 +102,17 @@ def resumed(name: str, ended_as: str) -> str:
     return f"workflow {name} has ended ({ended_as}): there is nothing to resume\n"
 
 
+def chunk_option(flag: str) -> Stack:
+    """Return the option for how many workflows a server is asked for at a time."""
+    return click.option(
+        flag,
+        "chunk",
+        type=click.IntRange(0),
+        default=0,
+        help="Ask a server for so many at a time.",
+    )
+
+
 output_option: Final = click.option("-o", "--output", type=OUTPUT)
 strict_option: Final = click.option(
     "--strict/--no-strict", default=True, help="Unknown fields are errors."

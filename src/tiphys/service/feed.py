@@ -17,11 +17,13 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final
 
 from tiphys.errors import NotFound, TiphysError, UserError
 from tiphys.expr.selectors import Requirement
 from tiphys.model.base import JsonObject
+from tiphys.model.ids import RunId
 from tiphys.ports import Clock
 from tiphys.ports_server import Catalogue, Filter, Listed, NameTest, Page, RunChange
 from tiphys.service.feed_window import Kind, Made, Noted, Warm, Window, noted
@@ -358,11 +360,13 @@ class Feed:
             if change is not None or latest is None:
                 return change
             async with self._condition:  # it has changed or gone since, which is noted soon
-                await self._condition.wait_for(
-                    lambda: self._fault or self._window.latest(item.run) is not latest  # noqa: B023
-                )
+                await self._condition.wait_for(partial(self._goes_on, item.run, latest))
             if self._fault is not None:
                 raise self._fault
+
+    def _goes_on(self, run: RunId, seen: Noted) -> bool:
+        """Tell whether a run has a later change than one, or nothing can be followed any more."""
+        return self._fault is not None or self._window.latest(run) is not seen
 
     async def _stored(self, latest: Noted) -> RunChange | None:
         """Return a workflow's last change; None if there is a later one that is not noted yet."""

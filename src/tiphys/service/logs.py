@@ -104,11 +104,10 @@ class Logs:
             return
         masker = None if self.viewer is None else await self.viewer.masker(row)
         async for line in self._every(row, options):
-            if masker is not None:
-                # Before the pattern: or it could be asked letter by letter.
-                line = Line(masker.mask(line.content), line.pod)  # noqa: PLW2901
-            if pattern is None or pattern.matches(line.content):
-                yield line
+            # Before the pattern: or it could be asked letter by letter.
+            content = line.content if masker is None else masker.mask(line.content)
+            if pattern is None or pattern.matches(content):
+                yield Line(content, line.pod)
 
     async def _every(self, row: RunRow, options: LogOptions) -> AsyncIterator[Line]:
         if not options.follow or row.done:
