@@ -16,7 +16,7 @@ import msgspec
 
 from tiphys.engine.binding import Caller, Passed, bind, pass_arguments
 from tiphys.engine.resolving import CallError, resolve_text
-from tiphys.engine.scope import VOLATILE, Names, NodeScope, touches
+from tiphys.engine.scope import VOLATILE, Names, NodeScope, name_within, touches
 from tiphys.engine.state import Node
 from tiphys.expr.template import LENIENT, Mode
 from tiphys.expr.values import MISSING
@@ -160,8 +160,9 @@ def _add(run: Run, place: Place, template: Template, inputs: Inputs, start: Star
     values = dict(start.values)
     if start.kind in _LEAVES:
         values |= volatile_values(run, template, values)
+    start = msgspec.structs.replace(start, values=values)
     if start.kind == "DAG" and template.dag is not None and template.dag.target is not None:
-        names = _names_of(run, place, template, inputs, values)
+        names = _names_of(run, place, template, inputs, start)
         context = run.context(place.name)
         values["dag.target"] = resolve_text(template.dag.target, names, LENIENT, context)
     run.emit(
@@ -184,15 +185,13 @@ def _add(run: Run, place: Place, template: Template, inputs: Inputs, start: Star
             hook_of=place.hook_of,
             on_exit=place.on_exit,
             outputs=_awaited(template, inputs) if start.kind == "Suspend" else None,
-            display_name=_shown_as(run, place, template, inputs, values),
+            display_name=_shown_as(run, place, template, inputs, start),
             stage=start.stage,
         )
     )
 
 
-def _names_of(
-    run: Run, place: Place, template: Template, inputs: Inputs, values: dict[str, str | None]
-) -> Names:
+def _names_of(run: Run, place: Place, template: Template, inputs: Inputs, start: Start) -> Names:
     """Return the scope of a node that is about to exist."""
     node = Node(
         id=NodeId(""),
@@ -202,22 +201,21 @@ def _names_of(
         started_at=run.at,
         call=place.call,
         inputs=inputs,
-        values=values,
-        display_name=display_name(run, place),
+        values=dict(start.values),
+        boundary=place.boundary,
+        attempt=start.attempt,
     )
-    return NodeScope(run.state.name, node, template, run.globals())
+    return NodeScope(run.state, node, template, run.globals())
 
 
-def _shown_as(
-    run: Run, place: Place, template: Template, inputs: Inputs, values: dict[str, str | None]
-) -> str:
+def _shown_as(run: Run, place: Place, template: Template, inputs: Inputs, start: Start) -> str:
     """Return a node's display name: by the template's annotation if it has one.
 
     Raises CallError.
     """
     if template.display_name is None:
         return display_name(run, place)
-    names = _names_of(run, place, template, inputs, values)
+    names = _names_of(run, place, template, inputs, start)
     found = resolve_text(template.display_name, names, LENIENT, run.context(place.name))
     if not _DISPLAY.match(found):
         raise CallError(f"displayName must match the regex {_DISPLAY.pattern}")
@@ -254,17 +252,10 @@ def volatile_values(
 
 
 def display_name(run: Run, place: Place) -> str:
-    """Return a node's name without its boundary's.
-
-    Source: argo workflow/controller/operator.go, initializeNode (reference/engine.md 1.8).
-    """
+    """Return a node's name without its boundary's."""
     if place.boundary is None:
         return place.name
-    rest = place.name[len(run.node(place.boundary).name) :]
-    if rest.startswith("["):
-        group, _, step = rest.partition("]")
-        return step[1:] if step.startswith(".") else f"{group}]{step}"
-    return rest.removeprefix(".")
+    return name_within(run.node(place.boundary).name, place.name)
 
 
 def add_skipped(run: Run, place: Place, phase: Phase, message: str, template: str = "") -> None:

@@ -188,7 +188,7 @@ def _values(run: Run, node: Node) -> dict[str, str | None]:
     if dag is not None and dag.target is not None:
         template = run.template(node)
         given = msgspec.structs.replace(node, values=values)
-        names = NodeScope(run.state.name, given, template, run.globals())
+        names = NodeScope(run.state, given, template, run.globals())
         try:
             values["dag.target"] = resolve_text(dag.target, names, LENIENT, run.context(node.name))
         except CallError as exc:

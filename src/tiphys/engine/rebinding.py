@@ -54,6 +54,6 @@ def _target(run: Run, node: Node, inputs: Inputs) -> str | None:
     if node.kind != "DAG" or dag is None or dag.target is None:
         return None
     anew = msgspec.structs.replace(node, inputs=inputs)
-    names = NodeScope(run.state.name, anew, run.template(node), run.globals())
+    names = NodeScope(run.state, anew, run.template(node), run.globals())
     found = resolve_text(dag.target, names, LENIENT, run.context(node.name))
     return None if found == node.values.get("dag.target") else found

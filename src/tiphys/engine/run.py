@@ -303,9 +303,7 @@ class Run:
 
     def own_scope(self, node: Node, below: Names | None = None) -> Names:
         """Return what a node's own template may refer to."""
-        scope: Names = NodeScope(
-            self.state.name, node, self.template(node), below or self.globals()
-        )
+        scope: Names = NodeScope(self.state, node, self.template(node), below or self.globals())
         if not self.call(node).target.inline or node.boundary is None:
             return scope
         return Layered(self.caller_scope(node), scope)

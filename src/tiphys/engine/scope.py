@@ -148,8 +148,8 @@ def _failure(program: Program, state: State, node: Node) -> str:
 class NodeScope:
     """A node's own variables over another scope: inputs, values, declared paths."""
 
-    def __init__(self, workflow: str, node: Node, template: Template, below: Names) -> None:
-        self._workflow = workflow
+    def __init__(self, state: State, node: Node, template: Template, below: Names) -> None:
+        self._state = state
         self._node = node
         self._template = template
         self._below = below
@@ -173,10 +173,10 @@ class NodeScope:
         plain = _without_attempt(node)
         derived: dict[str, object] = {"node.name": plain}
         if node.kind == "Pod":
-            derived["pod.name"] = str(pod_of_node(self._workflow, node.id, self._template.name))
+            derived["pod.name"] = str(pod_of_node(self._state.name, node.id, self._template.name))
         if node.call and node.call[0] in {"step", "task"}:
-            name = node.display_name.removesuffix(f"({node.attempt})")
-            derived[f"{node.call[0]}s.name"] = name
+            boundary = "" if node.boundary is None else self._state.nodes[node.boundary].name
+            derived[f"{node.call[0]}s.name"] = name_within(boundary, plain)
         return derived
 
     def _input(self, rest: str) -> object | Missing:
@@ -208,6 +208,18 @@ class NodeScope:
             found = (item for item in self._node.inputs.artifacts if item.name == wanted)
             return next(found, None)
         return self._below.artifact(name)
+
+
+def name_within(boundary: str, name: str) -> str:
+    """Return the name of a step, task, item or group without that of its boundary.
+
+    Source: argo workflow/controller/operator.go, initializeNode (reference/engine.md 1.8).
+    """
+    rest = name[len(boundary) :]
+    if rest.startswith("["):
+        group, _, step = rest.partition("]")
+        return step[1:] if step.startswith(".") else f"{group}]{step}"
+    return rest.removeprefix(".")
 
 
 def _without_attempt(node: Node) -> str:
@@ -306,14 +318,25 @@ class FrameScope:
         self._prefix = "steps." if self._template.kind == "Steps" else "tasks."
 
     def get(self, name: str) -> object | Missing:
-        """Return a variable of an earlier step or task, else what the scope below says."""
-        if not name.startswith(self._prefix):
+        """Return a variable of an earlier step or task, else what the scope below says.
+
+        `steps.name` is none of a step called `name`: it tells what called this template.
+        """
+        if not name.startswith(self._prefix) or name == f"{self._prefix}name":
             return self._below.get(name)
         step, _, rest = name[len(self._prefix) :].partition(".")
-        if self._own is not None and is_own(self._own, step):
+        if self._is_own(step):
             return self._of_own(rest)
         call = self._call(step)
         return MISSING if call is None else self._of(step, call, rest)
+
+    def _is_own(self, step: str) -> bool:
+        """Return whether a hook's text means its own node: by its name, its step's, or as shown."""
+        own = self._own
+        if own is None:
+            return False
+        name = name_within(self._boundary.name, own.name)
+        return step in (name, own.display_name) or name.startswith(f"{step}(")
 
     def _of_own(self, rest: str) -> object | Missing:
         """Return what a hook may read of its own node: its status and its output parameters.
@@ -407,14 +430,15 @@ class FrameScope:
         dag = self._template.dag
         known = dag.index if dag is not None else self._template.group_of
         own = self._own
-        if own is not None and (not named or is_own(own, named[0])):
-            yield named[0] if named else own.display_name
+        if own is not None and (not named or self._is_own(named[0])):
+            shown = (name_within(self._boundary.name, own.name), own.display_name)
+            yield from named or dict.fromkeys(shown)
         for step in named or known:
-            if step in known and not (own and is_own(own, step)) and self._call(step) is not None:
+            if step in known and not (own and self._is_own(step)) and self._call(step) is not None:
                 yield step
 
     def _variables(self, step: str) -> Iterator[str]:
-        if self._own is not None and is_own(self._own, step):
+        if self._own is not None and self._is_own(step):
             known = ("status", *node_variables(self._program, self._state, self._own, None))
             yield from (rest for rest in dict.fromkeys(known) if self._of_own(rest) is not MISSING)
             return
@@ -439,7 +463,7 @@ class FrameScope:
         if not rest.startswith(prefix):
             return None
         wanted = rest[len(prefix) :]
-        if self._own is not None and is_own(self._own, step):
+        if self._is_own(step):
             return _artifact_of(self._own, wanted)
         call = self._call(step)
         if call is None:
@@ -475,11 +499,6 @@ def _was_gone_through(whole: Node) -> bool:
 def _artifact_of(node: Node | None, wanted: str) -> Artifact | None:
     artifacts = node.outputs.artifacts if node is not None and node.outputs is not None else ()
     return next((item for item in artifacts if item.name == wanted), None)
-
-
-def is_own(node: Node, step: str) -> bool:
-    """Return whether a hook's text means its own node: by its display name or its step's."""
-    return step == node.display_name or node.display_name.startswith(f"{step}(")
 
 
 def _scalar(node: Node, rest: str) -> object | Missing:

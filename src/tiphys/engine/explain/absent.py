@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tiphys.engine.evolve_nodes import has_hooks
 from tiphys.engine.explain import decisive, words
 from tiphys.engine.phases import BAD
+from tiphys.engine.scope import name_within
 from tiphys.engine.state import Node
 from tiphys.program import Dag, Hook
 
@@ -123,7 +124,7 @@ def _hooks(run: Run, node: Node) -> Iterator[Absent]:
         is_exit = hook.name == "exit"
         name = f"{node.name}.onExit" if is_exit else f"{node.name}.hooks.{hook.name}"
         if run.state.find(name) is None:
-            shown = name.removeprefix(node.name[: -len(node.display_name)])
+            shown = name_within(run.node(node.boundary).name, name)
             yield Absent(name, shown, _hook(run, node, hook))
 
 

@@ -115,7 +115,7 @@ def _was_not_made(child: Node) -> bool:
 
 
 def _of_dag(run: Run, node: Node, dag: Dag) -> Node | None:
-    """Return the task that ended a DAG: its first target that is so, with `failFast: false` the last.
+    """Return the task that ended a DAG: the first of its targets (without failFast the last).
 
     A target that did not run is as bad as what it was skipped after.
     """
