@@ -368,7 +368,7 @@ def depends_check(vector):
     task = tasks[vector["task"]]
     reasons = []
     if "validate_error" in vector:
-        fault = depends.invalid_result(task.get("depends", ""))
+        fault = next(depends.invalid_results(task.get("depends", "")), None)
         reasons.append(differs("validate_error", fault, vector["validate_error"]))
     try:
         conditions = {name: condition_of(found, flags) for name, found in tasks.items()}

@@ -14,8 +14,8 @@ import msgspec
 
 from tiphys.compile.references import TemplateStore, find_document
 from tiphys.compile.validate_arguments import check_argument_names, check_arguments
-from tiphys.compile.validate_context import Checker, Options, Spot, Stop
-from tiphys.compile.validate_cron import cron_spec_fault
+from tiphys.compile.validate_context import Checker, Options, Spot
+from tiphys.compile.validate_cron import cron_spec_faults
 from tiphys.compile.validate_names import check_names, go_quoted
 from tiphys.compile.validate_spec import check_hooks_of_spec, check_plugins, check_pod_gc
 from tiphys.compile.validate_templates import Named, TemplateChecker, check_pod_resources
@@ -118,10 +118,8 @@ def validate_cron_workflow(
     checker = Checker(plain, store, cron.spec.workflow_spec, root=path)
     with checker.unit():
         _check_name_length(checker, "cron workflow", cron.metadata.name, _MAX_CRON_NAME)
-    with checker.unit():
-        fault = cron_spec_fault(cron.spec)
-        if fault is not None:
-            checker.fail(fault.rule, fault.reason, Spot("", ("spec", *fault.path)), fault.hint)
+    for fault in cron_spec_faults(cron.spec):
+        checker.note(fault.rule, fault.reason, Spot("", ("spec", *fault.path)), fault.hint)
     with checker.under("cannot validate Workflow: "):
         _check_all(checker, _child_metadata(cron))
     return checker.findings
@@ -150,41 +148,37 @@ def _check_name_length(checker: Checker, kind: str, name: str, limit: int) -> No
 
 def _check_all(checker: Checker, metadata: ObjectMeta) -> None:
     """Everything after the name, in Argo's order."""
-    try:
-        merged = _join_reference(checker)
-    except Stop:
-        return
+    merged = _join_reference(checker)
     spec, root = checker.spec, checker.spec_spot("")
-    with checker.unit():
-        names = [item.name for item in spec.templates]
-        check_names(checker, names, "spec.templates", root.at("templates"), ("W3", "W4", "W5"))
+    is_whole = merged is not None
+    merged = merged or spec
+    names = [item.name for item in spec.templates]
+    check_names(checker, names, "spec.templates", root.at("templates"), ("W3", "W4", "W5"))
     check_plugins(checker, spec, root)
     arguments = merged.arguments
-    with checker.unit():
-        _check_spec_arguments(checker, arguments, root.at("arguments"))
+    _check_spec_arguments(checker, arguments, root.at("arguments"))
     _add_globals(checker, metadata, merged)
     templates = TemplateChecker(checker)
-    _check_entrypoint(checker, templates, merged, root)
+    if is_whole:
+        _check_entrypoint(checker, templates, merged, root)
     if merged.on_exit:
         checker.globals.add("workflow.failures")
+    if merged.on_exit and is_whole:
         with checker.unit():
             holder = _holder(spec.workflow_template_ref, merged.on_exit)
             templates.check(holder, "", root.at("onExit"), arguments)
     check_hooks_of_spec(checker, spec, root)
     check_pod_gc(checker, spec, root)
     if spec.pod_resources is not None:
-        with checker.unit():
-            place = root.at("podResources")
-            rules = ("W11", "W12")
-            check_pod_resources(checker, spec.pod_resources, "spec.podResources", place, rules)
+        place, rules = root.at("podResources"), ("W11", "W12")
+        check_pod_resources(checker, spec.pod_resources, "spec.podResources", place, rules)
     for index, template in enumerate(spec.templates):
         with checker.unit(f"templates.{template.name} "):
-            place = root.at("templates", index)
-            templates.check(Named(template.name), "", place, None)
+            templates.check_listed(index)
 
 
-def _join_reference(checker: Checker) -> WorkflowSpec:
-    """The spec with what validation takes from a referenced template."""
+def _join_reference(checker: Checker) -> WorkflowSpec | None:
+    """The spec with what validation takes from a referenced template, None if that is in doubt."""
     spec = checker.spec
     reference = spec.workflow_template_ref
     if reference is None:
@@ -194,7 +188,7 @@ def _join_reference(checker: Checker) -> WorkflowSpec:
         reason = (
             "Templates is invalid field in spec if workflow referred WorkflowTemplate reference"
         )
-        checker.fail("W2", reason, place.at("templates"))
+        checker.note("W2", reason, place.at("templates"))
     try:
         document = find_document(checker.store, reference, checker.options.namespace)
     except InvalidDocument as exc:
@@ -202,7 +196,10 @@ def _join_reference(checker: Checker) -> WorkflowSpec:
         if not checker.options.offline:
             plural = "clusterworkflowtemplates" if reference.cluster_scope else "workflowtemplates"
             reason = f'{plural}.argoproj.io "{reference.name}" not found'
-        checker.fail("W2b", reason, place.at("workflowTemplateRef"), exc.findings[0].hint)
+        checker.note("W2b", reason, place.at("workflowTemplateRef"), exc.findings[0].hint)
+        return None
+    if spec.templates:
+        return None
     base = document.spec
     return msgspec.structs.replace(
         spec,

@@ -5,9 +5,11 @@ Source: reference/validation.md 6 and T12; Argo validate.go validateArguments, c
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from tiphys.compile.references import has_location
+from tiphys.compile.validate_artifacts import is_faulty_location
 from tiphys.compile.validate_context import Checker, Resolved, Spot
 from tiphys.compile.validate_names import check_names
 from tiphys.model.arguments import Arguments, Parameter, ValueFrom
@@ -29,8 +31,7 @@ def check_arguments(
         with checker.unit():
             _check_parameter(checker, parameter, prefix, place, lenient)
     for index, artifact in enumerate(arguments.artifacts):
-        with checker.unit():
-            _check_artifact(checker, artifact, prefix, spot.at("artifacts", index))
+        _check_artifact(checker, artifact, prefix, spot.at("artifacts", index))
 
 
 def check_argument_names(checker: Checker, arguments: Arguments, prefix: str, spot: Spot) -> None:
@@ -50,7 +51,7 @@ def _check_parameter(
         checker.fail("A4", f"{name}.value or {name}.valueFrom is required", spot)
     if source is not None and not _is_argument_source(source):
         reason = f"{name}.valueFrom only allows: default, configMapKeyRef and supplied"
-        checker.fail("A6", reason, spot.at("valueFrom"))
+        checker.note("A6", reason, spot.at("valueFrom"))
     if parameter.enum is None:
         return
     if not parameter.enum:
@@ -73,15 +74,19 @@ def _is_argument_source(source: ValueFrom) -> bool:
 def _check_artifact(checker: Checker, artifact: Artifact, prefix: str, spot: Spot) -> None:
     name = f"{prefix}{artifact.name}"
     if not artifact.from_ and not has_location(artifact):
-        checker.fail("A10", f"{name}.from, artifact location, or key is required", spot)
+        checker.note("A10", f"{name}.from, artifact location, or key is required", spot)
     if artifact.from_ and artifact.from_expression:
         reason = f"{name} shouldn't have both `from` and `fromExpression` in Artifact"
-        checker.fail("A11", reason, spot)
+        checker.note("A11", reason, spot)
 
 
 def _has_value(parameter: Parameter) -> bool:
     given = (parameter.value, parameter.default, parameter.value_from)
     return any(item is not None for item in given)
+
+
+def _supply_hint(name: str, given: Mapping[str, Parameter]) -> str:
+    return f"`{name}` has no value" if name in given else suggestion(name, given)
 
 
 def check_supplied(checker: Checker, found: Resolved, arguments: Arguments, spot: Spot) -> None:
@@ -92,15 +97,19 @@ def check_supplied(checker: Checker, found: Resolved, arguments: Arguments, spot
     template = found.template
     given = {item.name: item for item in arguments.parameters}
     for parameter in template.inputs.parameters:
+        if not parameter.name:
+            continue
         argument = given.get(parameter.name)
         if not (_has_value(parameter) or (argument is not None and _has_value(argument))):
             reason = (
                 f"templates.{template.name} inputs.parameters.{parameter.name} was not supplied"
             )
-            checker.note("T12", reason, spot, suggestion(parameter.name, given))
+            checker.note("T12", reason, spot, _supply_hint(parameter.name, given))
     passed = {item.name for item in arguments.artifacts}
     for artifact in template.inputs.artifacts:
         if artifact.name in passed or artifact.optional or has_location(artifact):
             continue
+        if is_faulty_location(artifact):
+            continue  # it has a location, of which it is noted what is wrong
         reason = f"templates.{template.name} inputs.artifacts.{artifact.name} was not supplied"
         checker.note("T12", reason, spot, suggestion(artifact.name, passed))

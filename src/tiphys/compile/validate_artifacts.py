@@ -7,6 +7,7 @@ validateArtifactLocation, Artifact.CleanPath, artifacts/hdfs ValidateArtifact.
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Iterator
 
 from tiphys.compile.validate_context import Checker, Spot
 from tiphys.model.artifacts import Artifact, ArtifactLocation, HDFSArtifact
@@ -27,17 +28,17 @@ def check_path(
     if not leaf:
         if artifact.path:
             reason = f"{prefix}.path only valid in container/script templates"
-            checker.fail(rules[2], reason, spot.at("path"))
+            checker.note(rules[2], reason, spot.at("path"))
         return
     if not artifact.path:
         reason = f"error in {prefix}: Artifact '{artifact.name}' did not specify a path"
-        checker.fail(rules[0], reason, spot)
+        checker.note(rules[0], reason, spot)
     if _escapes(artifact.path):
         reason = (
             f"error in {prefix}: Artifact '{artifact.name}' attempted to use a path containing "
             "'..'. Directory traversal is not permitted"
         )
-        checker.fail(rules[1], reason, spot.at("path"))
+        checker.note(rules[1], reason, spot.at("path"))
 
 
 def _escapes(path: str) -> bool:
@@ -59,32 +60,37 @@ def check_location(
 ) -> None:
     """Check what a location needs; only git and hdfs are looked at, each under its rule."""
     if location.git is not None and not location.git.repo:
-        checker.fail(rules[0], f"{prefix}.git.repo is required", spot.at("git"))
+        checker.note(rules[0], f"{prefix}.git.repo is required", spot.at("git"))
     if location.hdfs is not None:
-        reason = _hdfs_fault(location.hdfs, f"{prefix}.hdfs")
-        if reason:
-            checker.fail(rules[1], reason, spot.at("hdfs"))
+        for reason in _hdfs_faults(location.hdfs, f"{prefix}.hdfs"):
+            checker.note(rules[1], reason, spot.at("hdfs"))
 
 
-def _hdfs_fault(hdfs: HDFSArtifact, x: str) -> str:
+def is_faulty_location(location: ArtifactLocation) -> bool:
+    """Say whether `check_location` has something to say."""
+    if location.git is not None and not location.git.repo:
+        return True
+    return location.hdfs is not None and any(_hdfs_faults(location.hdfs, ""))
+
+
+def _hdfs_faults(hdfs: HDFSArtifact, x: str) -> Iterator[str]:
     if not hdfs.addresses:
-        return f"{x}.addresses is required"
+        yield f"{x}.addresses is required"
     if not hdfs.path:
-        return f"{x}.path is required"
-    if not hdfs.path.startswith(("/", "{{")):
-        return f"{x}.path must be a absolute file path"
+        yield f"{x}.path is required"
+    elif not hdfs.path.startswith(("/", "{{")):
+        yield f"{x}.path must be a absolute file path"
     cache, keytab = hdfs.krb_ccache_secret, hdfs.krb_keytab_secret
     if not hdfs.hdfs_user and cache is None and keytab is None:
-        return f"either {x}.hdfsUser, {x}.krbCCacheSecret or {x}.krbKeytabSecret is required"
+        yield f"either {x}.hdfsUser, {x}.krbCCacheSecret or {x}.krbKeytabSecret is required"
     principal = bool(hdfs.krb_service_principal_name and hdfs.krb_config_config_map)
     if keytab is not None and not (principal and hdfs.krb_username and hdfs.krb_realm):
-        return (
+        yield (
             f"{x}.krbServicePrincipalName, {x}.krbConfigConfigMap, {x}.krbUsername and "
             f"{x}.krbRealm are required with {x}.krbKeytabSecret"
         )
-    if cache is not None and not principal:
-        return (
+    elif cache is not None and not principal:
+        yield (
             f"{x}.krbServicePrincipalName and {x}.krbConfigConfigMap are required with "
             f"{x}.krbCCacheSecret"
         )
-    return ""

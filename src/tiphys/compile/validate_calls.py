@@ -49,6 +49,7 @@ class Body:
         if found is None and len(self.checker.findings) > before:
             kind = "tasks" if isinstance(call, DAGTask) else "steps"
             self.scope.open_prefixes.add(f"{kind}.{call.name}.")
+            self.checker.any_output_parameter = self.checker.any_output_artifact = True
         return found
 
 
@@ -63,7 +64,7 @@ def check_loop(checker: Checker, scope: Scope, call: Call, prefix: str, spot: Sp
     loops = [bool(call.with_items), bool(call.with_param), call.with_sequence is not None]
     if sum(loops) > 1:
         reason = f"{prefix} only one of withItems, withParam, withSequence can be specified"
-        checker.fail(rules[0], reason, spot)
+        checker.note(rules[0], reason, spot)
     for item in call.with_items:
         scope.names.add("item")
         if isinstance(item, dict):
@@ -78,7 +79,7 @@ def check_loop(checker: Checker, scope: Scope, call: Call, prefix: str, spot: Sp
         return
     if sequence.count is not None and sequence.end is not None:
         reason = f"{prefix} only one of count or end can be defined in withSequence"
-        checker.fail(rules[1], reason, spot.at("withSequence"))
+        checker.note(rules[1], reason, spot.at("withSequence"))
     scope.names.add("item")
 
 

@@ -85,6 +85,8 @@ class Checker:
     any_output_parameter: bool = False
     any_output_artifact: bool = False
     seen: dict[str, None] = field(default_factory=dict)
+    torn: set[Spot] = field(default_factory=set)
+    """Templates of which it is noted that a `{{` has no `}}`: once is enough."""
     findings: list[Finding] = field(default_factory=list)
     _prefixes: list[str] = field(default_factory=list)
     _noted: set[tuple[Spot, str]] = field(default_factory=set)
@@ -108,6 +110,13 @@ class Checker:
         """Keep a finding and give up the current unit."""
         self.note(rule, reason, spot, hint)
         raise Stop
+
+    def is_torn(self, spot: Spot) -> bool:
+        """Return whether a place lies in a template of which a tag has no end."""
+        parts = range(len(spot.path) + 1)
+        return bool(self.torn) and any(
+            Spot(spot.scope, spot.path[:count]) in self.torn for count in parts
+        )
 
     @contextmanager
     def unit(self, prefix: str = "") -> Iterator[None]:

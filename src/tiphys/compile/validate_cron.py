@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
+from collections.abc import Iterator
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from tiphys.compile.validate_names import go_quoted
 from tiphys.expr.errors import LanguageError
@@ -26,40 +25,43 @@ class CronFault:
     hint: str = ""
 
 
-def cron_spec_fault(spec: CronWorkflowSpec) -> CronFault | None:
-    """Return the first fault of schedules, zone, policy and deadline, in Argo's order."""
+def cron_spec_faults(spec: CronWorkflowSpec) -> Iterator[CronFault]:
+    """Yield the faults of schedules, zone, policy and deadline, in Argo's order."""
     if not spec.schedules:
         hint = 'add `schedules: ["* * * * *"]`'
-        return CronFault("C2", "cron workflow must have at least one schedule", (), hint)
+        yield CronFault("C2", "cron workflow must have at least one schedule", (), hint)
     for index, schedule in enumerate(spec.schedules):
         fault = _schedule_fault(schedule)
         if fault:
             reason = f"cron schedule {schedule} is malformed: {fault}"
-            return CronFault("C3", reason, ("schedules", index))
+            yield CronFault("C3", reason, ("schedules", index))
     if spec.timezone and not _is_zone(spec.timezone):
         name = go_quoted(spec.timezone)
         reason = f"invalid timezone {name}: unknown time zone {spec.timezone}"
-        return CronFault("C4", reason, ("timezone",))
+        yield CronFault("C4", reason, ("timezone",), _zone_hint(spec.timezone))
     if spec.concurrency_policy not in _POLICIES:
         hint = suggestion(spec.concurrency_policy, _POLICIES)
         reason = f"'{spec.concurrency_policy}' is not a valid concurrencyPolicy"
-        return CronFault("C5", reason, ("concurrencyPolicy",), hint)
+        yield CronFault("C5", reason, ("concurrencyPolicy",), hint)
     deadline = spec.starting_deadline_seconds
     if deadline is not None and deadline < 0:
         reason = "startingDeadlineSeconds must be positive"
-        return CronFault("C6", reason, ("startingDeadlineSeconds",))
-    return None
+        yield CronFault("C6", reason, ("startingDeadlineSeconds",))
 
 
 def _schedule_fault(schedule: str) -> str:
-    if importlib.util.find_spec("tiphys.expr.cron") is None:
-        return ""
-    cron = importlib.import_module("tiphys.expr.cron")
+    from tiphys.expr.cron import parse_schedule  # most of what is checked has no schedule
+
     try:
-        cron.parse_schedule(schedule)
+        parse_schedule(schedule)
     except LanguageError as exc:
         return exc.message
     return ""
+
+
+def _zone_hint(name: str) -> str:
+    """What was probably meant; no zone is looked for before one is wrong."""
+    return suggestion(name, sorted(available_timezones()))
 
 
 def _is_zone(name: str) -> bool:

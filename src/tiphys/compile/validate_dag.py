@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,13 +16,13 @@ from tiphys.compile.validate_context import Resolved, Spot
 from tiphys.compile.validate_leaf import find_cycle
 from tiphys.compile.validate_names import check_names
 from tiphys.compile.validate_steps import check_no_deadline, plain_name
-from tiphys.compile.validate_variables import Scope, check_variables, has_tag, tags
+from tiphys.compile.validate_variables import Scope, check_variables, has_tag, is_known, tags
 from tiphys.expr.depends import (
     NO_FLAGS,
     ContinueFlags,
     DependencyKind,
     from_dependencies,
-    invalid_result,
+    invalid_results,
     parse_depends,
 )
 from tiphys.expr.errors import UnknownTask
@@ -43,6 +44,10 @@ class _Graph:
     dependencies: dict[str, dict[str, DependencyKind]]
     tasks: dict[str, DAGTask]
 
+    def has(self, task: DAGTask) -> bool:
+        """Say whether it is the one that its name means: of a name that is used twice the first."""
+        return self.tasks[task.name] is task
+
     def is_ancestor(self, wanted: str, task: str) -> bool:
         """Say whether `task` waits for `wanted`, directly or not; looks near tasks first."""
         waiting = deque(self.dependencies.get(task, ()))
@@ -60,29 +65,27 @@ class _Graph:
 def check_dag(body: Body, dag: DAGTemplate) -> None:
     """Check every task; the outputs of all of them are in scope, their status only below them."""
     checker, name = body.checker, f"templates.{body.template.name}"
-    with checker.unit():
-        check_no_deadline(checker, body.template, body.spot)
+    check_no_deadline(checker, body.template, body.spot)
     place = body.spot.at("dag", "tasks")
     if not dag.tasks:
         checker.fail("D0", f"{name} must have at least one task", body.spot.at("dag"))
     graph = _sorted_tasks(body, dag, place)
-    names = [plain_name(checker, body.scope, task.name) for _, task in graph.order]
-    with checker.unit():
-        check_names(checker, names, f"{name}.tasks", place, ("D2", "D2", "D2"))
+    once = [(index, task) for index, task in graph.order if graph.has(task)]
+    names = [plain_name(checker, body.scope, task.name) for _, task in once]
+    places = [index for index, _ in once]
+    check_names(checker, names, f"{name}.tasks", place, ("D2", "D2", "D2"), places)
     uses_depends = any(task.depends for task in dag.tasks)
-    found: dict[str, Resolved | None] = {}
+    found: dict[int, Resolved | None] = {}
     for index, task in graph.order:
-        with checker.unit():
-            _check_style(body, task, uses_depends, place.at(index))
-        found[task.name] = _check_call(body, graph, task, place.at(index))
+        _check_style(body, task, uses_depends, place.at(index))
+        found[index] = _check_call(body, graph, task, place.at(index))
     _check_target(body, dag, graph)
     for index, task in graph.order:
-        with checker.unit():
-            _check_task(body, graph, task, found[task.name], place.at(index))
+        _check_task(body, graph, task, found[index], place.at(index))
 
 
 def _sorted_tasks(body: Body, dag: DAGTemplate, spot: Spot) -> _Graph:
-    """Return the tasks in order; of a name that is used twice the first, what is in a cycle last.
+    """Return the tasks in order; last what is in a cycle, and what has a name that is taken.
 
     Argo checks nothing else of a DAG that cannot be sorted; its finding comes first.
     """
@@ -103,27 +106,36 @@ def _sorted_tasks(body: Body, dag: DAGTemplate, spot: Spot) -> _Graph:
         hint = f"these wait for each other: {' -> '.join(cycle)}"
         place = spot.at(places[names[stuck[0]]])
         body.checker.note("D1", f"{prefix}graph with cycle", place, hint)
-    every = (places[names[position]] for position in (*order, *stuck))
+    every = [places[names[position]] for position in (*order, *stuck)]
+    every += sorted({*range(len(dag.tasks))}.difference(every))
     return _Graph(tuple((index, dag.tasks[index]) for index in every), dependencies, tasks)
 
 
 def _all_dependencies(
     body: Body, tasks: dict[str, DAGTask], places: dict[str, int], spot: Spot
 ) -> dict[str, dict[str, DependencyKind]]:
-    """Return what each task waits for; of one that waits for an unknown task nothing is known."""
-    prefix = f"templates.{body.template.name} sorting failed: "
+    """Return what each task waits for, of what there is."""
     flags = {name: _flags(task) for name, task in tasks.items()}
     found: dict[str, dict[str, DependencyKind]] = {}
     for name, task in tasks.items():
-        try:
-            found[name] = _dependencies(task, flags)
-        except UnknownTask as exc:
-            hint = suggestion(exc.message, tasks)
-            field = "depends" if task.depends else "dependencies"
-            reason = f"{prefix}invalid dependency {exc.message}"
-            body.checker.note("D1", reason, spot.at(places[name], field), hint)
-            found[name] = {}
+        known = flags
+        while name not in found:
+            try:
+                needed = _dependencies(task, known)
+            except UnknownTask as exc:
+                _note_unknown_task(body, task, exc.message, tasks, spot.at(places[name]))
+                known = {**known, exc.message: NO_FLAGS}
+            else:
+                found[name] = {other: kind for other, kind in needed.items() if other in tasks}
     return found
+
+
+def _note_unknown_task(
+    body: Body, task: DAGTask, wanted: str, tasks: Iterable[str], spot: Spot
+) -> None:
+    field = "depends" if task.depends else "dependencies"
+    reason = f"templates.{body.template.name} sorting failed: invalid dependency {wanted}"
+    body.checker.note("D1", reason, spot.at(field), suggestion(wanted, tasks))
 
 
 def _flags(task: DAGTask) -> ContinueFlags:
@@ -161,11 +173,11 @@ def _topological(names: list[str], dependencies: dict[str, dict[str, DependencyK
 def _check_style(body: Body, task: DAGTask, uses_depends: bool, spot: Spot) -> None:
     name = f"templates.{body.template.name}"
     if (uses_depends or task.dependencies) and task.name[:1].isdigit():
-        body.checker.fail("D3", f"{name}.tasks.{task.name} {_NO_DIGIT}", spot.at("name"))
+        body.checker.note("D3", f"{name}.tasks.{task.name} {_NO_DIGIT}", spot.at("name"))
     if uses_depends and task.dependencies:
-        body.checker.fail("D4", f"{name} {_NO_MIX}", spot.at("dependencies"))
+        body.checker.note("D4", f"{name} {_NO_MIX}", spot.at("dependencies"))
     if uses_depends and task.continue_on is not None:
-        body.checker.fail("D5", f"{name} {_NO_CONTINUE}", spot.at("continueOn"))
+        body.checker.note("D5", f"{name} {_NO_CONTINUE}", spot.at("continueOn"))
 
 
 def _check_call(body: Body, graph: _Graph, task: DAGTask, spot: Spot) -> Resolved | None:
@@ -173,17 +185,15 @@ def _check_call(body: Body, graph: _Graph, task: DAGTask, spot: Spot) -> Resolve
     name = f"templates.{body.template.name}.tasks."
     found = body.call(task, name + task.name, spot, None)
     add_outputs(checker, body.scope, f"tasks.{task.name}", found, is_aggregate(task))
-    with checker.unit():
-        fault = invalid_result(task.depends) if task.depends else None
-        if fault:
-            checker.fail("D7", f"{name}{task.name} {fault}", spot.at("depends"))
-        for other, kind in graph.dependencies[task.name].items():
-            if kind == "items" and not _has_loop(graph.tasks[other]):
-                reason = (
-                    f"{name}{other} dependency '{other}' uses an items-based condition such as "
-                    ".AnySucceeded or .AllFailed but does not contain any items"
-                )
-                checker.fail("D8", reason, spot.at("depends"))
+    for fault in invalid_results(task.depends) if task.depends else ():
+        checker.note("D7", f"{name}{task.name} {fault}", spot.at("depends"))
+    for other, kind in graph.dependencies[task.name].items() if graph.has(task) else ():
+        if kind == "items" and not _has_loop(graph.tasks[other]):
+            reason = (
+                f"{name}{other} dependency '{other}' uses an items-based condition such as "
+                ".AnySucceeded or .AllFailed but does not contain any items"
+            )
+            checker.note("D8", reason, spot.at("depends"))
     return found
 
 
@@ -216,9 +226,9 @@ def _check_task(
         # An inline template was checked as a template: it has a scope of its own.
         plain = msgspec.structs.replace(task, inline=None)
         check_variables(checker, scope, plain, f"{prefix} ", spot, "D12")
-    with checker.unit():
-        check_arguments(checker, task.arguments, f"{prefix}.arguments.", spot.at("arguments"))
-        _check_ancestors(body, graph, task, prefix, spot.at("arguments"))
+    check_arguments(checker, task.arguments, f"{prefix}.arguments.", spot.at("arguments"))
+    if graph.has(task):
+        _check_ancestors(body, graph, task, scope, spot.at("arguments"))
     if found is not None:
         body.call(task, prefix, spot, task.arguments)
 
@@ -241,15 +251,20 @@ def _add_status(scope: Scope, graph: _Graph, task: DAGTask) -> None:
             scope.names.add(tag)
 
 
-def _check_ancestors(body: Body, graph: _Graph, task: DAGTask, prefix: str, spot: Spot) -> None:
-    """Fail if an argument begins with the output of a task that need not have run."""
+def _check_ancestors(body: Body, graph: _Graph, task: DAGTask, scope: Scope, spot: Spot) -> None:
+    """Note the arguments that begin with the output of a task that need not have run.
+
+    What is no output of any task is noted as such already.
+    """
+    prefix = f"templates.{body.template.name}.tasks.{task.name}"
     parameters = [("parameter", item.name, item.value or "") for item in task.arguments.parameters]
     artifacts = [("artifact", item.name, item.from_) for item in task.arguments.artifacts]
     for kind, name, text in [*parameters, *artifacts]:
         if not text.startswith("{{tasks."):
             continue
         wanted = text.removeprefix("{{tasks.").partition(".")[0]
-        if not graph.is_ancestor(wanted, task.name):
+        tag = text.removeprefix("{{").partition("}}")[0].strip()
+        if is_known(body.checker, scope, tag) and not graph.is_ancestor(wanted, task.name):
             reason = f"{prefix} missing dependency '{wanted}' for {kind} '{name}'"
             hint = f"add `depends: {wanted}`" if wanted in graph.tasks else ""
             body.checker.note("D14", reason, spot, hint)

@@ -29,12 +29,16 @@ _WHOLE_TAG = re.compile(r"\{\{.*\}\}\Z", re.DOTALL)
 _EXPRESSION = re.compile(r"\{\{=.*?\}\}", re.DOTALL)
 
 
-def check_leaf(checker: Checker, scope: Scope, found: Resolved) -> None:
-    """Check the body of a template that is neither steps nor dag."""
+def check_leaf(checker: Checker, scope: Scope, found: Resolved, alone: bool = True) -> None:
+    """Check the body of a template that is neither steps nor dag.
+
+    Not `alone`, it is one of those as well, wrongly; then its text may have their variables.
+    """
     template, spot = found.template, found.spot
     name = f"templates.{template.name}"
-    with checker.unit():
-        check_variables(checker, scope, template, f"{name}: ", spot, "L1")
+    if alone:
+        with checker.unit():
+            check_variables(checker, scope, template, f"{name}: ", spot, "L1")
     if template.container is not None:
         _check_mounts(checker, template, template.container, spot)
         _check_image(checker, found, template.container, "container")
@@ -48,30 +52,29 @@ def check_leaf(checker: Checker, scope: Scope, found: Resolved) -> None:
         _check_resource(checker, scope, template, template.resource, spot.at("resource"))
     if template.script is not None:
         _check_image(checker, found, template.script, "script")
+    if not alone:
+        return
     _check_deadline(checker, template, spot)
     if template.parallelism is not None:
         reason = f"{name}.parallelism is only valid for steps and dag templates"
-        checker.fail("L16", reason, spot.at("parallelism"))
+        checker.note("L16", reason, spot.at("parallelism"))
 
 
 def _check_mounts(checker: Checker, template: Template, container: Container, spot: Spot) -> None:
     used: dict[str, str] = {}
-    with checker.unit():
-        place = spot.at("container", "volumeMounts")
-        prefix = f"templates.{template.name}.container."
-        _check_mount_paths(
-            checker, container.volume_mounts, ("L2", prefix, "container."), place, used
-        )
-        for index, artifact in enumerate(template.inputs.artifacts):
-            path = artifact.path
-            if path in used:
-                reason = (
-                    f"templates.{template.name}.inputs.artifacts[{index}].path '{path}' already "
-                    f"mounted in {used[path]}"
-                )
-                checker.fail("L3", reason, spot.at("inputs", "artifacts", index, "path"))
-            if path:
-                used[path] = f"inputs.artifacts.{artifact.name}"
+    place = spot.at("container", "volumeMounts")
+    prefix = f"templates.{template.name}.container."
+    _check_mount_paths(checker, container.volume_mounts, ("L2", prefix, "container."), place, used)
+    for index, artifact in enumerate(template.inputs.artifacts):
+        path = artifact.path
+        if path in used:
+            reason = (
+                f"templates.{template.name}.inputs.artifacts[{index}].path '{path}' already "
+                f"mounted in {used[path]}"
+            )
+            checker.note("L3", reason, spot.at("inputs", "artifacts", index, "path"))
+        if path:
+            used[path] = f"inputs.artifacts.{artifact.name}"
 
 
 def _check_mount_paths(
@@ -88,7 +91,7 @@ def _check_mount_paths(
             reason = (
                 f"{prefix}volumeMounts[{index}].mountPath '{path}' already mounted in {used[path]}"
             )
-            checker.fail(rule, reason, spot.at(index, "mountPath"))
+            checker.note(rule, reason, spot.at(index, "mountPath"))
         used[path] = f"{owner}volumeMounts.{_text(mount.get('name'))}"
 
 
@@ -114,28 +117,34 @@ def check_container_set(
     place = spot.at("containerSet")
     names = [item.name for item in group.containers]
     if not names:
-        checker.fail("L5", f"{prefix}containers must have at least one container", place)
+        checker.note("L5", f"{prefix}containers must have at least one container", place)
     check_names(checker, names, f"{prefix}containers", place.at("containers"), ("L5",) * 3)
     mounts = place.at("volumeMounts")
     _check_mount_paths(checker, group.volume_mounts, ("L5", prefix, ""), mounts, {})
+    _check_dependencies(checker, group, prefix, place.at("containers"))
+    needs_main = template.inputs.artifacts or template.outputs.parameters
+    if names and (needs_main or template.outputs.artifacts) and "main" not in names:
+        reason = f'{prefix}containers must have a container named "main" for input or output'
+        checker.note("L6", reason, place.at("containers"))
+    for index, name in enumerate(names):
+        if _is_reserved(name):
+            reason = f'{prefix}containers: "{name}" is a reserved Argo container name'
+            checker.note("L7", reason, place.at("containers", index, "name"))
+
+
+def _check_dependencies(
+    checker: Checker, group: ContainerSetTemplate, prefix: str, spot: Spot
+) -> None:
     graph = {item.name: item.dependencies for item in group.containers}
     for index, item in enumerate(group.containers):
         for dependency in item.dependencies:
             if dependency not in graph:
                 reason = f"{prefix}containers.{item.name} dependency '{dependency}' not defined"
-                checker.fail("L5", reason, place.at("containers", index, "dependencies"))
+                checker.note("L5", reason, spot.at(index, "dependencies"))
     cycle = find_cycle(graph)
     if cycle:
         reason = f"{prefix}containers dependency cycle detected: {'->'.join(cycle)}"
-        checker.fail("L5", reason, place.at("containers"))
-    needs_main = template.inputs.artifacts or template.outputs.parameters
-    if (needs_main or template.outputs.artifacts) and "main" not in names:
-        reason = f'{prefix}containers must have a container named "main" for input or output'
-        checker.fail("L6", reason, place.at("containers"))
-    for index, name in enumerate(names):
-        if _is_reserved(name):
-            reason = f'{prefix}containers: "{name}" is a reserved Argo container name'
-            checker.note("L7", reason, place.at("containers", index, "name"))
+        checker.note("L5", reason, spot)
 
 
 def find_cycle(graph: dict[str, tuple[str, ...]]) -> list[str]:
@@ -166,25 +175,26 @@ def _check_resource(
     name = f"templates.{template.name}.resource"
     if resource.action not in _ACTIONS and "{{" not in resource.action:
         reason = f"{name}.action must be one of: {', '.join(_ACTIONS)}"
-        checker.fail("L9", reason, spot.at("action"))
+        checker.note("L9", reason, spot.at("action"))
     if resource.action in ("delete", "get"):
         return
-    if not resource.manifest and resource.manifest_from is None:
+    has_action = resource.action in _ACTIONS or "{{" in resource.action
+    if has_action and not resource.manifest and resource.manifest_from is None:
         reason = f"either {name}.manifest or {name}.manifestFrom must be specified"
-        checker.fail("L10", reason, spot)
+        checker.note("L10", reason, spot)
     if resource.manifest and resource.manifest_from is not None:
         reason = "shouldn't have both `manifest` and `manifestFrom` specified in `Manifest` for "
-        checker.fail("L11", reason + "resource template", spot)
+        checker.note("L11", reason + "resource template", spot)
     if resource.manifest_from is not None:
         wanted = resource.manifest_from.artifact.name
         if all(item.name != wanted for item in template.inputs.artifacts):
             reason = f"artifact {wanted} in `manifestFrom` refer to a non-exist artifact"
-            checker.fail("L12", reason, spot.at("manifestFrom"))
+            checker.note("L12", reason, spot.at("manifestFrom"))
     try:
         read_yaml(_without_tags(checker, scope, resource.manifest))
     except InvalidDocument as exc:
         reason = f"{name}.manifest must be a valid yaml"
-        checker.fail("L13", reason, spot.at("manifest"), exc.findings[0].reason)
+        checker.note("L13", reason, spot.at("manifest"), exc.findings[0].reason)
 
 
 def _without_tags(checker: Checker, scope: Scope, text: str) -> str:

@@ -6,10 +6,10 @@ Argo workflow/validate/validate.go, validateWorkflowFieldNames and isValidWorkfl
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
-from tiphys.compile.validate_context import Checker, Spot, Stop
+from tiphys.compile.validate_context import Checker, Spot
 
 _WORKFLOW: Final = re.compile(r"[a-zA-Z0-9][-a-zA-Z0-9]*\Z")
 _PARAMETER: Final = re.compile(r"[-a-zA-Z0-9_]+\Z")
@@ -43,15 +43,20 @@ def parameter_name_fault(name: str) -> str:
 
 
 def check_names(
-    checker: Checker, names: Iterable[str], prefix: str, spot: Spot, rules: tuple[str, str, str]
+    checker: Checker,
+    names: Iterable[str],
+    prefix: str,
+    spot: Spot,
+    rules: tuple[str, str, str],
+    places: Sequence[int] = (),
 ) -> None:
-    """Check the names of a list: given, well formed, each once. Stops the unit if one is not.
+    """Note which names of a list are not given, not well formed or there twice.
 
-    `rules` are the numbers of the three.
+    `rules` are the numbers of the three; `places` is where each stands in the document, if the
+    list is in another order.
     """
     fault_of = workflow_name_fault if rules[1] in _LIKE_TEMPLATES else parameter_name_fault
     seen: set[str] = set()
-    failed = False
     for index, name in enumerate(names):
         rule = reason = ""
         if not name:
@@ -62,10 +67,8 @@ def check_names(
             rule, reason = rules[2], f"{prefix}[{index}].name '{name}' is not unique"
         seen.add(name)
         if reason:
-            checker.note(rule, reason, spot.at(index, "name") if name else spot.at(index))
-            failed = True
-    if failed:
-        raise Stop
+            here = spot.at(places[index] if places else index)
+            checker.note(rule, reason, here.at("name") if name else here)
 
 
 def go_quoted(text: str) -> str:

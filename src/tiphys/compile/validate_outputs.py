@@ -5,6 +5,8 @@ Argo validate.go validateOutputs and validateOutputParameter; workflow/metrics/u
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from tiphys.compile.validate_artifacts import check_path
 from tiphys.compile.validate_context import Checker, Spot
 from tiphys.compile.validate_names import (
@@ -16,7 +18,7 @@ from tiphys.compile.validate_names import (
 from tiphys.compile.validate_variables import Scope, check_variables, has_tag
 from tiphys.model.arguments import Parameter, ValueFrom
 from tiphys.model.policies import Metrics, Prometheus
-from tiphys.model.templates import LEAF_TYPES, Template, template_type
+from tiphys.model.templates import LEAF_TYPES, Template, template_types
 
 _SOURCELESS = (
     "valueFrom type unspecified. choose one of: path, jqFilter, jsonPath, parameter, raw, "
@@ -30,35 +32,39 @@ _METRIC_HELP = "must contain a help string under 'help: ' field"
 
 def check_outputs(checker: Checker, scope: Scope, template: Template, spot: Spot) -> None:
     """Check the outputs of a template; `scope` is what its body left."""
-    outputs, name = template.outputs, template.name
-    prefix = f"templates.{name}.outputs"
+    outputs = template.outputs
+    prefix = f"templates.{template.name}.outputs"
     place = spot.at("outputs")
     names = [item.name for item in outputs.parameters]
     check_names(checker, names, f"{prefix}.parameters ", place.at("parameters"), ("O1",) * 3)
     names = [item.name for item in outputs.artifacts]
     check_names(checker, names, f"{prefix}.artifacts ", place.at("artifacts"), ("O2",) * 3)
-    check_variables(checker, scope, outputs, f"{prefix} ", place, "O3")
-    is_leaf = template_type(template) in LEAF_TYPES
+    with checker.unit():
+        check_variables(checker, scope, outputs, f"{prefix} ", place, "O3")
+    kinds = template_types(template)
+    is_leaf = bool(LEAF_TYPES.intersection(kinds))
     for index, artifact in enumerate(outputs.artifacts):
-        with checker.unit():
-            own = f"{prefix}.artifacts.{artifact.name}"
-            here = place.at("artifacts", index)
+        own = f"{prefix}.artifacts.{artifact.name}"
+        here = place.at("artifacts", index)
+        if len(kinds) == 1:
             check_path(checker, artifact, own, here, is_leaf, ("O4", "O4", "O5"))
-            _check_global_name(checker, artifact.global_name, own, here, "O6")
+        _check_global_name(checker, artifact.global_name, own, here, "O6")
     for index, parameter in enumerate(outputs.parameters):
+        here = place.at("parameters", index)
+        name = f"{prefix}.parameters.{parameter.name}"
         with checker.unit():
-            _check_parameter(checker, template, parameter, place.at("parameters", index))
+            _check_source(checker, template, parameter, name, here)
+        _check_global_name(checker, parameter.global_name, name, here, "O15")
 
 
 def _check_global_name(checker: Checker, name: str, prefix: str, spot: Spot, rule: str) -> None:
     if name and not has_tag(name) and parameter_name_fault(name):
-        checker.fail(rule, f"{prefix}.globalName: {PARAMETER_TAIL}", spot.at("globalName"))
+        checker.note(rule, f"{prefix}.globalName: {PARAMETER_TAIL}", spot.at("globalName"))
 
 
-def _check_parameter(
-    checker: Checker, template: Template, parameter: Parameter, spot: Spot
+def _check_source(
+    checker: Checker, template: Template, parameter: Parameter, name: str, spot: Spot
 ) -> None:
-    name = f"templates.{template.name}.outputs.parameters.{parameter.name}"
     source = parameter.value_from
     if source is not None and parameter.value is not None:
         checker.fail("O7", f"{name} has both valueFrom and value specified, choose one", spot)
@@ -73,7 +79,6 @@ def _check_parameter(
         rule, reason = _source_fault(template, source, name)
         if reason:
             checker.fail(rule, reason, here)
-    _check_global_name(checker, parameter.global_name, name, spot, "O15")
 
 
 def _source_count(source: ValueFrom) -> int:
@@ -90,7 +95,8 @@ def _source_count(source: ValueFrom) -> int:
 
 def _source_fault(template: Template, source: ValueFrom, name: str) -> tuple[str, str]:
     """The rule that is broken and what to say of it; empty if none is."""
-    kind = template_type(template)
+    kinds = template_types(template)
+    kind = kinds[0] if len(kinds) == 1 else ""
     if kind in ("Container", "ContainerSet", "Script") and not source.path:
         return "O11", f"{name}.path must be specified for {kind} templates"
     if kind == "Resource" and not (source.jq_filter or source.json_path):
@@ -103,26 +109,25 @@ def _source_fault(template: Template, source: ValueFrom, name: str) -> tuple[str
 def check_metrics(checker: Checker, metrics: Metrics, name: str, spot: Spot) -> None:
     """Check the metrics of the template `name`."""
     for index, metric in enumerate(metrics.prometheus):
-        with checker.unit():
-            rule, reason = metric_fault(metric, name)
-            if reason:
-                checker.fail(rule, reason, spot.at("prometheus", index))
+        for rule, reason in metric_faults(metric, name):
+            checker.note(rule, reason, spot.at("prometheus", index))
 
 
-def metric_fault(metric: Prometheus, template: str) -> tuple[str, str]:
-    """Return the rule that a metric breaks and what is wrong; both empty if nothing is."""
+def metric_faults(metric: Prometheus, template: str) -> Iterator[tuple[str, str]]:
+    """Yield each rule that a metric breaks, and what is wrong."""
     name = f"templates.{template} metric '{metric.name}'"
     if not METRIC_NAME.match(metric.name):
         tail = "Metric names must contain alphanumeric characters or '_'"
-        return "M1", f"{name} is invalid. {tail}"
+        yield "M1", f"{name} is invalid. {tail}"
     for label in metric.labels:
         if not METRIC_NAME.match(label.key):
             tail = "keys may only contain alphanumeric characters or '_'"
-            return "M2", f"metric label '{label.key}' is invalid: {tail}"
+            yield "M2", f"metric label '{label.key}' is invalid: {tail}"
     if not metric.help:
-        return "M3", f"{name} {_METRIC_HELP}"
+        yield "M3", f"{name} {_METRIC_HELP}"
     fault = _value_fault(metric)
-    return ("M4", f"{name} error: {fault}") if fault else ("", "")
+    if fault:
+        yield "M4", f"{name} error: {fault}"
 
 
 def _value_fault(metric: Prometheus) -> str:

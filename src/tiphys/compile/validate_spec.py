@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 from tiphys.compile.validate_calls import check_hooks
@@ -25,22 +26,24 @@ _OPERATORS: Final = ("In", "NotIn", "Exists", "DoesNotExist")
 def check_plugins(checker: Checker, spec: WorkflowSpec, root: Spot) -> None:
     """Check the workflow-level executor plugins."""
     for index, plugin in enumerate(spec.executor_plugins):
-        fault = _plugin_fault(plugin)
-        if fault:
+        for fault in _plugin_faults(plugin):
             checker.note("W6", f"spec.executorPlugins: {fault}", root.at("executorPlugins", index))
 
 
-def _plugin_fault(plugin: ExecutorPlugin) -> str:
+def _plugin_faults(plugin: ExecutorPlugin) -> Iterator[str]:
     if not plugin.metadata.name:
-        return "executor plugin metadata name is mandatory"
+        yield "executor plugin metadata name is mandatory"
     container = plugin.spec.sidecar.container
     if container is None or not container.ports:
-        return "at least one port is mandatory"
+        yield "at least one port is mandatory"
+    if container is None:
+        return
     if not container.resources.get("requests"):
-        return "resources requests are mandatory"
+        yield "resources requests are mandatory"
     if not container.resources.get("limits"):
-        return "resources limits are mandatory"
-    return "" if container.security_context is not None else "security context is mandatory"
+        yield "resources limits are mandatory"
+    if container.security_context is None:
+        yield "security context is mandatory"
 
 
 def check_hooks_of_spec(checker: Checker, spec: WorkflowSpec, root: Spot) -> None:
@@ -58,27 +61,25 @@ def check_pod_gc(checker: Checker, spec: WorkflowSpec, root: Spot) -> None:
         hint = suggestion(rule.strategy, _POD_GC)
         reason = f"podGC.strategy unknown strategy '{rule.strategy}'"
         checker.note("W9", reason, place.at("strategy"), hint)
-    fault = _selector_fault(rule.label_selector)
-    if fault:
+    for fault in _selector_faults(rule.label_selector):
         checker.note("W10", f"podGC.labelSelector invalid: {fault}", place.at("labelSelector"))
 
 
-def _selector_fault(selector: Json) -> str:
-    """The first thing wrong with a label selector. Source: apimachinery LabelSelectorAsSelector."""
+def _selector_faults(selector: Json) -> Iterator[str]:
+    """What is wrong with a label selector. Source: apimachinery LabelSelectorAsSelector."""
     if not isinstance(selector, dict):
-        return ""
+        return
     expressions = selector.get("matchExpressions")
     for item in expressions if isinstance(expressions, list) else ():
         operator = item.get("operator") if isinstance(item, dict) else None
         if operator not in _OPERATORS:
-            return f'"{operator or ""}" is not a valid label selector operator'
+            yield f'"{operator or ""}" is not a valid label selector operator'
     labels = selector.get("matchLabels")
     for key in labels if isinstance(labels, dict) else ():
         if not _LABEL_KEY.match(key):
-            return (
+            yield (
                 f'key: Invalid value: "{key}": name part must consist of alphanumeric characters, '
                 "'-', '_' or '.', and must start and end with an alphanumeric character (e.g. "
                 "'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
                 "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
             )
-    return ""

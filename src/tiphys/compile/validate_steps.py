@@ -21,21 +21,18 @@ from tiphys.model.templates import Template, WorkflowStep
 
 def check_steps(body: Body) -> None:
     """Check every step in order; what a step leaves is in scope of all that come after it."""
-    with body.checker.unit():
-        check_no_deadline(body.checker, body.template, body.spot)
+    check_no_deadline(body.checker, body.template, body.spot)
     names: set[str] = set()
     for group, steps in enumerate(body.template.steps or ()):
         for index, step in enumerate(steps):
-            with body.checker.unit():
-                spot = body.spot.at("steps", group, index)
-                _check_step(body, step, group, spot, names)
+            _check_step(body, step, group, body.spot.at("steps", group, index), names)
 
 
 def check_no_deadline(checker: Checker, template: Template, spot: Spot) -> None:
     """Steps and dag templates have no deadline of their own."""
     if template.active_deadline_seconds is not None:
         reason = f"templates.{template.name}.activeDeadlineSeconds is only valid for leaf templates"
-        checker.fail("S0", reason, spot.at("activeDeadlineSeconds"))
+        checker.note("S0", reason, spot.at("activeDeadlineSeconds"))
 
 
 def _check_step(body: Body, step: WorkflowStep, group: int, spot: Spot, names: set[str]) -> None:
@@ -46,8 +43,7 @@ def _check_step(body: Body, step: WorkflowStep, group: int, spot: Spot, names: s
     prefix = f"{name}.steps[{group}].{step.name}"
     scope.names.add(f"{own}.status")
     check_loop(checker, scope, step, prefix, spot)
-    with checker.unit():
-        check_arguments(checker, step.arguments, f"{prefix}.arguments.", spot.at("arguments"))
+    check_arguments(checker, step.arguments, f"{prefix}.arguments.", spot.at("arguments"))
     found = body.call(step, prefix, spot, None)
     if has_exit_hook(step):
         add_outputs(checker, scope, own, found, aggregate=False)
@@ -63,14 +59,15 @@ def _check_step(body: Body, step: WorkflowStep, group: int, spot: Spot, names: s
 
 def _check_name(body: Body, step: WorkflowStep, prefix: str, spot: Spot, names: set[str]) -> None:
     if not step.name:
-        body.checker.fail("S1", f"{prefix}.name is required", spot)
+        body.checker.note("S1", f"{prefix}.name is required", spot)
+        return
     if step.name in names:
-        body.checker.fail("S2", f"{prefix}.name '{step.name}' is not unique", spot.at("name"))
+        body.checker.note("S2", f"{prefix}.name '{step.name}' is not unique", spot.at("name"))
     names.add(step.name)
     fault = workflow_name_fault(plain_name(body.checker, body.scope, step.name))
     if fault:
         reason = f"{prefix}.name '{step.name}' is invalid: {fault}"
-        body.checker.fail("S3", reason, spot.at("name"))
+        body.checker.note("S3", reason, spot.at("name"))
 
 
 def plain_name(checker: Checker, scope: Scope, name: str) -> str:

@@ -14,7 +14,7 @@ from tiphys.compile.references import find_document, scope_of
 from tiphys.compile.validate_arguments import check_supplied
 from tiphys.compile.validate_artifacts import check_location, check_path
 from tiphys.compile.validate_calls import Body, Call
-from tiphys.compile.validate_context import Checker, Resolved, Spot
+from tiphys.compile.validate_context import Checker, Resolved, Spot, Stop
 from tiphys.compile.validate_dag import check_dag
 from tiphys.compile.validate_leaf import check_leaf
 from tiphys.compile.validate_names import check_names
@@ -43,6 +43,7 @@ _MANY_TYPES: Final = (
 _POD_RESOURCES: Final = ("cpu", "memory")
 _MAX_DEPTH: Final = 100
 _T18: Final = ("T18", "T18")
+_FRAMES: Final = frozenset({"Steps", "DAG"})
 
 
 class Holder(Protocol):
@@ -81,33 +82,55 @@ class TemplateChecker:
 
         Returns None if the name holds a tag and so cannot be looked up.
         """
-        checker = self.checker
         reference = holder.template_ref
         if reference is not None:
             self._check_reference(holder, reference, spot)
             if any(map(has_tag, (reference.name, reference.template))):
                 return None
         found = self._resolve(holder, scope, spot)
-        template = found.template
-        if template_type(template) == "Unknown":
-            hint = "add `container`, `script`, `steps`, `dag` or another kind of body"
-            checker.fail("H8", f"template '{template.name}' type is unknown", found.spot, hint)
-        retry = template.retry_strategy
-        if retry is not None and retry.retry_policy not in _RETRY_POLICIES:
-            reason = f"{retry.retry_policy} is not a valid RetryPolicy"
-            hint = suggestion(retry.retry_policy, _RETRY_POLICIES)
-            checker.fail("H9", reason, found.spot.at("retryStrategy", "retryPolicy"), hint)
-        self._check_template(found, arguments, spot)
+        self.check_found(found, arguments, spot)
         return found
+
+    def check_listed(self, index: int) -> None:
+        """Check the template at a place of the document's own list, whatever its name."""
+        template = self.checker.spec.templates[index]
+        name = template.name
+        is_first = name and self._names("", self.checker.spec).get(name) == index
+        key = f"/{name}" if is_first else f"/{name} at {index}"
+        place = self.checker.spec_spot("").at("templates", index)
+        self.check_found(Resolved(template, "", place, key), None, place)
+
+    def check_found(self, found: Resolved, arguments: Arguments | None, spot: Spot) -> None:
+        """Check a template that was found; `spot` is its caller's."""
+        with self.checker.unit():
+            retry = found.template.retry_strategy
+            if template_type(found.template) == "Unknown":
+                self._check_bodiless(found)
+            if retry is not None and retry.retry_policy not in _RETRY_POLICIES:
+                reason = f"{retry.retry_policy} is not a valid RetryPolicy"
+                hint = suggestion(retry.retry_policy, _RETRY_POLICIES)
+                place = found.spot.at("retryStrategy", "retryPolicy")
+                self.checker.note("H9", reason, place, hint)
+            self._check_template(found, arguments, spot)
+
+    def _check_bodiless(self, found: Resolved) -> None:
+        """Note that a template has no body."""
+        hint = "add `container`, `script`, `steps`, `dag` or another kind of body"
+        reason = f"template '{found.template.name}' type is unknown"
+        self.checker.note("H8", reason, found.spot, hint)
 
     def _check_reference(self, holder: Call | Named, reference: TemplateRef, spot: Spot) -> None:
         place = spot.at("templateRef")
-        if holder.template:
-            self.checker.fail("H1", "template name cannot be specified with templateRef", place)
-        if not reference.name:
-            self.checker.fail("H2", "resource name is required", place)
-        if not reference.template:
-            self.checker.fail("H3", "template name is required", place)
+        faults = (
+            (holder.template, "H1", "template name cannot be specified with templateRef"),
+            (not reference.name, "H2", "resource name is required"),
+            (not reference.template, "H3", "template name is required"),
+        )
+        for is_wrong, rule, reason in faults:
+            if is_wrong:
+                self.checker.note(rule, reason, place)
+        if any(is_wrong for is_wrong, _, _ in faults):
+            raise Stop
 
     def _resolve(self, holder: Call | Named, scope: str, spot: Spot) -> Resolved:
         if holder.inline is not None:
@@ -181,14 +204,11 @@ class TemplateChecker:
         if arguments is not None:
             self._check_passed_values(scope, found, arguments)
         self._check_body(scope, found)
-        with checker.unit():
-            check_outputs(checker, scope, template, found.spot)
+        check_outputs(checker, scope, template, found.spot)
         if template.archive_location is not None:
-            with checker.unit():
-                place = found.spot.at("archiveLocation")
-                check_location(
-                    checker, template.archive_location, f"{name}.archiveLocation", place, _T18
-                )
+            place = found.spot.at("archiveLocation")
+            prefix = f"{name}.archiveLocation"
+            check_location(checker, template.archive_location, prefix, place, _T18)
         if template.metrics is not None:
             check_metrics(checker, template.metrics, template.name, found.spot.at("metrics"))
 
@@ -216,14 +236,14 @@ class TemplateChecker:
             checker.fail("H11", f"templates.{template.name} is called too deeply", found.spot)
         self._depth += 1
         try:
-            with checker.unit():
-                match template_type(template):
-                    case "Steps":
-                        check_steps(body)
-                    case "DAG" if template.dag is not None:
-                        check_dag(body, template.dag)
-                    case _:
-                        check_leaf(checker, scope, found)
+            kinds = set(template_types(template))
+            if "Steps" in kinds:
+                check_steps(body)
+            if "DAG" in kinds and template.dag is not None:
+                with checker.unit():
+                    check_dag(body, template.dag)
+            if kinds - _FRAMES:
+                check_leaf(checker, scope, found, alone=not kinds & _FRAMES)
         finally:
             self._depth -= 1
 
@@ -232,23 +252,24 @@ def check_head(checker: Checker, scope: Scope, found: Resolved) -> None:
     """Check types, pod resources, inputs and init containers; put the inputs in scope."""
     template, spot = found.template, found.spot
     name = f"templates.{template.name}"
-    kind = template_type(template)
-    if len(template_types(template)) > 1:
-        checker.fail("T1", f"{name} {_MANY_TYPES}", spot)
+    kinds = template_types(template)
+    if len(kinds) > 1:
+        checker.note("T1", f"{name} {_MANY_TYPES}", spot)
+    if not kinds:
+        scope.open_prefixes.update(("steps.", "tasks."))  # who knows what it was to be
     if template.pod_resources is not None:
-        with checker.unit():
-            if kind in ("HTTP", "Plugin"):
-                reason = f"{name}.podResources is not supported for {kind} templates"
-                checker.fail("T2", reason, spot.at("podResources"))
-            prefix = f"{name}.podResources"
-            place = spot.at("podResources")
-            check_pod_resources(checker, template.pod_resources, prefix, place, ("T3", "T3"))
+        place = spot.at("podResources")
+        if kinds[:1] in (("HTTP",), ("Plugin",)):
+            reason = f"{name}.podResources is not supported for {kinds[0]} templates"
+            checker.note("T2", reason, place)
+        rules = ("T3", "T3")
+        check_pod_resources(checker, template.pod_resources, f"{name}.podResources", place, rules)
     _check_inputs(checker, scope, template, spot)
     if any(not item.name for item in template.init_containers):
-        checker.fail(
+        checker.note(
             "T11", "initContainers must all have container name", spot.at("initContainers")
         )
-    if kind in POD_TYPES:
+    if POD_TYPES.intersection(kinds):
         scope.names.add("pod.name")
 
 
@@ -258,7 +279,7 @@ def check_pod_resources(
     """Check pod-level resources: no claims, and only cpu, memory and huge pages."""
     if resources.get("claims"):
         reason = f"{prefix}.claims is not supported for pod-level resources"
-        checker.fail(rules[0], reason, spot.at("claims"))
+        checker.note(rules[0], reason, spot.at("claims"))
     for field_name in ("requests", "limits"):
         amounts = resources.get(field_name)
         for name in sorted(amounts) if isinstance(amounts, Mapping) else ():
@@ -267,13 +288,13 @@ def check_pod_resources(
                     f'{prefix}: "{name}" is not a valid pod-level resource, only cpu, memory and '
                     "hugepages-* are supported"
                 )
-                checker.fail(rules[1], reason, spot.at(field_name, name))
+                checker.note(rules[1], reason, spot.at(field_name, name))
 
 
 def _check_inputs(checker: Checker, scope: Scope, template: Template, spot: Spot) -> None:
     inputs, place = template.inputs, spot.at("inputs")
     prefix = f"templates.{template.name}.inputs"
-    is_leaf = template_type(template) in LEAF_TYPES
+    is_leaf = bool(LEAF_TYPES.intersection(template_types(template)))
     names = [item.name for item in inputs.parameters]
     check_names(checker, names, f"{prefix}.parameters", place.at("parameters"), ("T4",) * 3)
     scope.names.update(f"inputs.parameters.{name}" for name in names)
@@ -286,31 +307,29 @@ def _check_inputs(checker: Checker, scope: Scope, template: Template, spot: Spot
         scope.names.add(f"inputs.artifacts.{artifact.name}")
         if is_leaf:
             scope.names.add(f"inputs.artifacts.{artifact.name}.path")
-        with checker.unit():
+        if len(template_types(template)) == 1:
             check_path(checker, artifact, own, here, is_leaf, ("T6", "T6b", "T7"))
-            if artifact.from_:
-                checker.fail("T8", f"{own}.from not valid in inputs", here.at("from"))
-            check_location(checker, artifact, own, here, ("T9", "T10"))
+        if artifact.from_:
+            checker.note("T8", f"{own}.from not valid in inputs", here.at("from"))
+        check_location(checker, artifact, own, here, ("T9", "T10"))
 
 
 def check_limits(checker: Checker, template: Template, spot: Spot) -> None:
     """Check claims and timeouts against the kind of template (T13 to T16)."""
-    kind = template_type(template)
-    with checker.unit():
-        if template.resource_claims and kind not in POD_TYPES:
-            reason = (
-                f"templates.{template.name}.resourceClaims is not supported for {kind} templates, "
-                "which do not create a pod"
-            )
-            checker.fail("T13", reason, spot.at("resourceClaims"))
-    with checker.unit():
-        if template.timeout and kind not in LEAF_TYPES:
-            checker.fail(
-                "T14", f"{kind} template doesn't support timeout field", spot.at("timeout")
-            )
-        if re.fullmatch(r"[+-]?[0-9]+", template.timeout):
-            reason = f"{template.name} has invalid duration format in timeout"
-            checker.fail("T15", reason, spot.at("timeout"), f"write `{template.timeout}s`")
-    if template.pending_timeout and kind not in LEAF_TYPES:
+    kinds = template_types(template)
+    kind = kinds[0] if kinds else ""
+    is_leaf = not kinds or bool(LEAF_TYPES.intersection(kinds))
+    if template.resource_claims and kinds and not POD_TYPES.intersection(kinds):
+        reason = (
+            f"templates.{template.name}.resourceClaims is not supported for {kind} templates, "
+            "which do not create a pod"
+        )
+        checker.note("T13", reason, spot.at("resourceClaims"))
+    if template.timeout and not is_leaf:
+        checker.note("T14", f"{kind} template doesn't support timeout field", spot.at("timeout"))
+    elif re.fullmatch(r"[+-]?[0-9]+", template.timeout):
+        reason = f"{template.name} has invalid duration format in timeout"
+        checker.note("T15", reason, spot.at("timeout"), f"write `{template.timeout}s`")
+    if template.pending_timeout and not is_leaf:
         reason = f"{kind} template doesn't support pendingTimeout field"
         checker.note("T16", reason, spot.at("pendingTimeout"))

@@ -111,6 +111,8 @@ def _unknown_tags(
             if not tag.startswith("=") and not is_known(checker, scope, tag.strip()):
                 yield tag
     except ValueError:
+        if checker.is_torn(spot):
+            return
         reason = f'Cannot find end tag="}}}}" in the template={json.dumps(text)}'
         checker.fail(rule, prefix + reason, spot, "a `{{` has no `}}`")
 
@@ -172,24 +174,27 @@ def _find_text(value: Json, wanted: str) -> Path | None:
 
 
 def check_expressions(checker: Checker, value: Model, prefix: str, spot: Spot) -> None:
-    """Fail if a `{{=...}}` tag in the JSON of `value` is not an expression.
+    """Note every `{{=...}}` tag in the JSON of `value` that is not an expression.
 
     Source: reference/validation.md T12; language.md 3.2.
     """
     text = to_json(value).decode("utf-8", "surrogatepass")
     if "{{" not in text:
         return
+    found: list[str] = []
     try:
-        found = [tag[1:] for tag in tags(text) if tag.startswith("=")]
+        found.extend(tags(text))
     except ValueError:
         reason = f'Cannot find end tag="}}}}" in the template={json.dumps(text)}'
-        checker.fail("T12", prefix + reason, spot, "a `{{` has no `}}`")
-    for source in dict.fromkeys(found):
+        checker.note("T12", prefix + reason, spot, "a `{{` has no `}}`")
+        checker.torn.add(spot)
+    for source in dict.fromkeys(tag[1:] for tag in found if tag.startswith("=")):
         try:
             parse_expression(json.loads(f'"{source}"', strict=False))
         except (ExprError, ValueError) as exc:
             place = _find_text(encode(value), "{{=" + _unescaped(source) + "}}") or ()
-            checker.fail("T12", f"{prefix}failed to evaluate expression: {exc}", spot.at(*place))
+            reason = f"{prefix}failed to evaluate expression: {exc}"
+            checker.note("T12", reason, spot.at(*place))
 
 
 def _unescaped(source: str) -> str:

@@ -7,7 +7,7 @@ Source: Argo workflow/common/ancestry.go and workflow/controller/dag.go; languag
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -274,16 +274,15 @@ def from_dependencies(names: Iterable[str], continue_on: Mapping[str, ContinueFl
     return found.condition()
 
 
-def invalid_result(text: str) -> str | None:
-    """Return the fault of the first result name that does not exist, else None.
+def invalid_results(text: str) -> Iterator[str]:
+    """Yield the faults of the result names that do not exist.
 
     Source: Argo ancestry.go ValidateTaskResults.
     """
     for match in _TASK.finditer(text):
         name, _, result = match.group().partition(".")
         if result and result not in RESULTS:
-            return f"task result '{result}' for task '{name}' is invalid"
-    return None
+            yield f"task result '{result}' for task '{name}' is invalid"
 
 
 def ancestry(task: str, direct: Mapping[str, Iterable[str]]) -> list[str]:

@@ -87,6 +87,17 @@ def plugin(metadata: str, container: str) -> str:
     return spec(f"executorPlugins: [{{metadata: {metadata}, spec: {sidecar}}}]")
 
 
+def sidecar(*parts: str) -> str:
+    """The container of a plugin; its resources stand together."""
+    resources = ", ".join(part for part in parts if part in {REQUESTS, LIMITS})
+    others = [part for part in parts if part not in {REQUESTS, LIMITS}]
+    return "{" + ", ".join([*others, f"resources: {{{resources}}}"]) + "}"
+
+
+PORTS = "ports: [{containerPort: 1}]"
+REQUESTS = "requests: {cpu: 1}"
+LIMITS = "limits: {cpu: 1}"
+SECURE = "securityContext: {}"
 NEEDS_P = f"{{name: b, inputs: {{parameters: [{{name: p}}]}}, {BODY}}}"
 NEEDS_I = f"{{name: b, inputs: {{artifacts: [{{name: i, path: /i}}]}}, {BODY}}}"
 USES_X = "{name: b, container: {image: x, args: ['{{inputs.parameters.x}}']}}"
@@ -112,26 +123,23 @@ ROWS: list[tuple[str, str, str, str]] = [
      'couldn\'t find workflow template "lbi" in namespace "ns"'),
     ("W2b", "Workflow", "{workflowTemplateRef: {name: lbi, clusterScope: true}}",
      'couldn\'t find cluster workflow template "lbi"'),
-    ("W3", "Workflow", f"{{entrypoint: a, templates: [{{name: '', {BODY}}}]}}",
-     "spec.templates[0].name is required"),
+    ("W3", "Workflow", main(BODY, f"{{name: '', {BODY}}}"),
+     "spec.templates[1].name is required"),
     ("W4", "Workflow", f"{{entrypoint: a_b, templates: [{{name: a_b, {BODY}}}]}}",
      f"spec.templates[0].name: 'a_b' is invalid: {TAIL}"),
-    ("W4", "Workflow", f"{{entrypoint: a, templates: [{{name: _{WIDE}, {BODY}}}]}}",
-     f"spec.templates[0].name: '_{WIDE}' is invalid: must be no more than 128 characters;{TAIL}"),
+    ("W4", "Workflow", main(BODY, f"{{name: _{WIDE}, {BODY}}}"),
+     f"spec.templates[1].name: '_{WIDE}' is invalid: must be no more than 128 characters;{TAIL}"),
     ("W5", "Workflow", f"{{entrypoint: a, templates: [{{name: a, {BODY}}}, {{name: a, {BODY}}}]}}",
      "spec.templates[1].name 'a' is not unique"),
-    ("W6", "Workflow", plugin("{}", "{}"),
+    ("W6", "Workflow", plugin("{}", sidecar(PORTS, REQUESTS, LIMITS, SECURE)),
      "spec.executorPlugins: executor plugin metadata name is mandatory"),
-    ("W6", "Workflow", plugin("{name: p}", "{}"),
+    ("W6", "Workflow", plugin("{name: p}", sidecar(REQUESTS, LIMITS, SECURE)),
      "spec.executorPlugins: at least one port is mandatory"),
-    ("W6", "Workflow", plugin("{name: p}", "{ports: [{containerPort: 1}]}"),
+    ("W6", "Workflow", plugin("{name: p}", sidecar(PORTS, LIMITS, SECURE)),
      "spec.executorPlugins: resources requests are mandatory"),
-    ("W6", "Workflow",
-     plugin("{name: p}", "{ports: [{containerPort: 1}], resources: {requests: {cpu: 1}}}"),
+    ("W6", "Workflow", plugin("{name: p}", sidecar(PORTS, REQUESTS, SECURE)),
      "spec.executorPlugins: resources limits are mandatory"),
-    ("W6", "Workflow",
-     plugin("{name: p}", "{ports: [{containerPort: 1}], resources: {requests: {cpu: 1}, "
-            "limits: {cpu: 1}}}"),
+    ("W6", "Workflow", plugin("{name: p}", sidecar(PORTS, REQUESTS, LIMITS)),
      "spec.executorPlugins: security context is mandatory"),
     ("W7", "Workflow", f"{{templates: [{{name: a, {BODY}}}]}}", "spec.entrypoint is required"),
     ("W8", "Workflow", spec("hooks: {running: {template: main}}"),
@@ -217,9 +225,9 @@ ROWS: list[tuple[str, str, str, str]] = [
      "templates.main.inputs.artifacts.i.from not valid in inputs"),
     ("T9", "Workflow", artifact("path: /i, git: {}"),
      "templates.main.inputs.artifacts.i.git.repo is required"),
-    ("T10", "Workflow", hdfs("path: /x"), f"{HDFS}.addresses is required"),
-    ("T10", "Workflow", hdfs("addresses: [a]"), f"{HDFS}.path is required"),
-    ("T10", "Workflow", hdfs("addresses: [a], path: x"),
+    ("T10", "Workflow", hdfs("path: /x, hdfsUser: u"), f"{HDFS}.addresses is required"),
+    ("T10", "Workflow", hdfs("addresses: [a], hdfsUser: u"), f"{HDFS}.path is required"),
+    ("T10", "Workflow", hdfs("addresses: [a], path: x, hdfsUser: u"),
      f"{HDFS}.path must be a absolute file path"),
     ("T10", "Workflow", hdfs("addresses: [a], path: /x"),
      f"either {HDFS}.hdfsUser, {HDFS}.krbCCacheSecret or {HDFS}.krbKeytabSecret is required"),
@@ -257,7 +265,7 @@ ROWS: list[tuple[str, str, str, str]] = [
      "ok"),
     ("T18", "Workflow", leaf("archiveLocation: {git: {}}"),
      "templates.main.archiveLocation.git.repo is required"),
-    ("T18", "Workflow", leaf("archiveLocation: {hdfs: {path: /x}}"),
+    ("T18", "Workflow", leaf("archiveLocation: {hdfs: {path: /x, hdfsUser: u}}"),
      "templates.main.archiveLocation.hdfs.addresses is required"),
     ("T19>M3", "Workflow", metric("name: m, counter: {value: '1'}"),
      "templates.main metric 'm' must contain a help string under 'help: ' field"),
@@ -301,7 +309,8 @@ ROWS: list[tuple[str, str, str, str]] = [
      "either templates.main.resource.manifest or templates.main.resource.manifestFrom must be "
      "specified"),
     ("L11", "Workflow",
-     main("resource: {action: create, manifest: 'a: b', manifestFrom: {artifact: {name: i}}}"),
+     main("inputs: {artifacts: [{name: i, path: /i, raw: {data: x}}]}, "
+          "resource: {action: create, manifest: 'a: b', manifestFrom: {artifact: {name: i}}}"),
      "shouldn't have both `manifest` and `manifestFrom` specified in `Manifest` for resource "
      "template"),
     ("L12", "Workflow", main("resource: {action: create, manifestFrom: {artifact: {name: i}}}"),

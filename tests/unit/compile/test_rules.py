@@ -35,7 +35,7 @@ def test_each_rule_says_what_argo_says(rule, kind, spec, message):
     if message == "ok":
         assert found == []
         return
-    assert found[0].reason == message
+    assert [item.reason for item in found] == [message]
     assert found[0].rule == rule.rpartition(">")[2]
     assert found[0].severity == "error"
     assert found[0].line > 0
@@ -72,7 +72,7 @@ def order(spec, kind="Workflow", **options):
 def test_the_rules_of_a_workflow_are_asked_in_argos_order():
     spec = """{arguments: {parameters: [{name: m}]}, entrypoint: gone, onExit: away,
       hooks: {running: {template: main}}, podGC: {strategy: Never},
-      podResources: {claims: [{name: c}]}, executorPlugins: [{}],
+      podResources: {claims: [{name: c}]}, executorPlugins: [{metadata: {name: p}}],
       templates: [{name: a_b, container: {image: x}}, {name: main, container: {}}]}"""
     long_name = f"Workflow {'x' * 64}"
     rules = [item.rule for item in check(long_name, spec)]

@@ -6,7 +6,7 @@ from tiphys.expr.depends import (
     ContinueFlags,
     ancestry,
     from_dependencies,
-    invalid_result,
+    invalid_results,
     parse_depends,
     task_results,
 )
@@ -52,8 +52,10 @@ def test_a_broken_text_fails_when_evaluated():
 
 
 def test_unknown_results_are_found():
-    assert invalid_result("a.Bogus") == "task result 'Bogus' for task 'a' is invalid"
-    assert invalid_result("a.Failed") is None
+    assert [*invalid_results("a.Bogus && b.Failed || c.Off")] == [
+        "task result 'Bogus' for task 'a' is invalid",
+        "task result 'Off' for task 'c' is invalid",
+    ]
 
 
 def test_ancestry_survives_a_cycle():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from tiphys.compile.validate_outputs import metric_fault
+from tiphys.compile.validate_outputs import metric_faults
 from tiphys.compile.warnings.survey import Body, Survey
 from tiphys.errors import InvalidDocument
 from tiphys.expr.errors import ConditionError, JsonPathError
@@ -90,8 +90,7 @@ def _warn_of_gauges(survey: Survey, metrics: Metrics | None, path: Path) -> None
 def _warn_of_metrics(survey: Survey) -> None:
     metrics = survey.spec.metrics
     for index, metric in enumerate(metrics.prometheus if metrics is not None else ()):
-        _, reason = metric_fault(metric, "")
-        if reason:
+        for _, reason in metric_faults(metric, ""):
             path = (*survey.root, "metrics", "prometheus", index)
             said = reason.removeprefix("templates. ")
             survey.note("TIP512", f"the workflow's {said}", path)
