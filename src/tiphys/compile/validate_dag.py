@@ -75,9 +75,10 @@ def check_dag(body: Body, dag: DAGTemplate) -> None:
     places = [index for index, _ in once]
     check_names(checker, names, f"{name}.tasks", place, ("D2", "D2", "D2"), places)
     uses_depends = any(task.depends for task in dag.tasks)
+    mixed = next((task for _, task in graph.order if uses_depends and task.dependencies), None)
     found: dict[int, Resolved | None] = {}
     for index, task in graph.order:
-        _check_style(body, task, uses_depends, place.at(index))
+        _check_style(body, task, uses_depends, mixed is task, place.at(index))
         found[index] = _check_call(body, graph, task, place.at(index))
     _check_target(body, dag, graph)
     for index, task in graph.order:
@@ -170,11 +171,11 @@ def _topological(names: list[str], dependencies: dict[str, dict[str, DependencyK
     return order
 
 
-def _check_style(body: Body, task: DAGTask, uses_depends: bool, spot: Spot) -> None:
+def _check_style(body: Body, task: DAGTask, uses_depends: bool, mixed: bool, spot: Spot) -> None:
     name = f"templates.{body.template.name}"
     if (uses_depends or task.dependencies) and task.name[:1].isdigit():
         body.checker.note("D3", f"{name}.tasks.{task.name} {_NO_DIGIT}", spot.at("name"))
-    if uses_depends and task.dependencies:
+    if mixed:
         body.checker.note("D4", f"{name} {_NO_MIX}", spot.at("dependencies"))
     if uses_depends and task.continue_on is not None:
         body.checker.note("D5", f"{name} {_NO_CONTINUE}", spot.at("continueOn"))
