@@ -17,6 +17,7 @@ from tiphys.expr.errors import ExprError
 from tiphys.expr.parse import parse_expression
 from tiphys.model.base import Json, Model
 from tiphys.model.codec import encode, suggestion, to_json
+from tiphys.model.decode import path_text
 from tiphys.model.shapes import Path
 from tiphys.model.variables import EVERYWHERE, find_variable
 
@@ -137,7 +138,17 @@ def _note_unknown(
     name = tag.strip()
     known = islice(_similar(name, (*scope.every_name(), *checker.globals)), _MOST_COMPARED)
     place = spot.at(*(_find_text(value, "{{" + tag + "}}") or ()))
-    checker.note(rule, f"{prefix}failed to resolve {{{{{tag}}}}}", place, _hint(name, known))
+    hint = _hint(name, known) or _undeclared(checker, name)
+    checker.note(rule, f"{prefix}failed to resolve {{{{{tag}}}}}", place, hint)
+
+
+def _undeclared(checker: Checker, name: str) -> str:
+    """Where a variable would have to be declared."""
+    if name.startswith("workflow.parameters."):
+        return f"declare the parameter in `{path_text(checker.root)}.arguments.parameters`"
+    if name.startswith(("inputs.parameters.", "inputs.artifacts.")):
+        return f"declare it in the template's `{name.rpartition('.')[0]}`"
+    return ""
 
 
 def _hint(name: str, known: Iterable[str]) -> str:

@@ -5,7 +5,7 @@ Source: reference/validation.md 16, 17; argo cmd/argo/lint/lint.go.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
@@ -36,6 +36,8 @@ _KINDS = {
     "cwftmpl": "ClusterWorkflowTemplate",
 }
 _TEMPLATES: Final = ("WorkflowTemplate", "ClusterWorkflowTemplate")
+_REFUSED: Final = ("TIP601", "TIP602")
+"""The warnings that a cluster refuses what is accepted here."""
 _READING: Final = {
     "type": "F2",
     "step": "F3",
@@ -189,8 +191,17 @@ def _check(document: Document, store: TemplateStore, how: _How) -> list[Finding]
     value = inspect(document, struct, strict=False).value if found else decoded.value
     if value is not None:
         found += _judged(document, value, store, how)
-        odd += warn(value, store, document) if how.warnings else []
+        odd += _more_than(found, warn(value, store, document)) if how.warnings else []
     return [*found, *odd] if how.warnings else found
+
+
+def _more_than(errors: Iterable[Finding], odd: Iterable[Finding]) -> Iterator[Finding]:
+    """Return the warnings that say more than an error at their place: not that a cluster refuses.
+
+    Source: reference/validation.md 18.
+    """
+    wrong = {item.path for item in errors}
+    return (item for item in odd if item.rule not in _REFUSED or item.path not in wrong)
 
 
 def _judged(

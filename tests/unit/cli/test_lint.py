@@ -306,3 +306,11 @@ def test_explain_prints_the_page_by_number_or_name(capsys):
 
 def test_every_warning_can_be_explained():
     assert all(warning_page(rule.id) for rule in WARNINGS)
+
+
+def test_what_is_an_error_is_not_also_what_a_cluster_refuses(lint):
+    odd = GOOD.replace("Workflow\n", "CronWorkflow\n").replace("spec:", "spec:\n workflowSpec:", 1)
+    odd += " schedules: ['* * * *', '0 0 * * MON#1', '@every 90.5m']\n timezone: Mars/Base\n"
+    _, out = lint({"odd.yaml": odd}, "-o=json")
+    found = [(item["line"], item["rule"]) for item in json.loads(out)["findings"]]
+    assert found == [(10, "C3"), (10, "C3"), (11, "C4"), (10, "TIP601")]

@@ -30,6 +30,8 @@ _SECOND: Final = 1_000_000_000
 _PRIORITY: Final = 2**31 - 1
 _TIME: Final = "backfillscheduletime"
 _STEP: Final = "create-workflow"
+_BRACES: Final = "{{='{'+'{'}}"
+"""An expression for two opening braces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +48,16 @@ class Backfill:
 def backfill_times(cron: CronWorkflow, start: int, end: int, zone: Zone = UTC) -> list[str]:
     """Return the due times after `start` up to `end` as Go writes them, seen in a zone.
 
-    As in Argo the schedule is read without `spec.timezone`, and several schedules cannot be
-    read. Raises CronError.
+    As in Argo schedules are read without `spec.timezone`. Differs: of several schedules Argo reads
+    none; a time at which several are due is one. Raises CronError.
     """
-    schedule = parse_schedule(",".join(cron.spec.schedules))
-    found: list[str] = []
-    at = next_after(schedule, start, zone)
-    while at is not None and at <= end:
-        found.append(go_print(Time(at * _SECOND, zone)))
-        at = next_after(schedule, at, zone)
-    return found
+    found: set[int] = set()
+    for schedule in map(parse_schedule, cron.spec.schedules):
+        at = next_after(schedule, start, zone)
+        while at is not None and at <= end:
+            found.add(at)
+            at = next_after(schedule, at, zone)
+    return [go_print(Time(at * _SECOND, zone)) for at in sorted(found)]
 
 
 def monitors(
@@ -65,9 +67,19 @@ def monitors(
 
     Differs: Argo makes one more, without any times, when the last of them is full.
     """
-    manifest = to_yaml(_child(cron, asked, now))
+    manifest = _kept(to_yaml(_child(cron, asked, now)))
     parts = (times[first : first + asked.most] for first in range(0, len(times), asked.most))
     return [_monitor(cron, manifest, part) for part in parts]
+
+
+def _kept(manifest: str) -> str:
+    """Return a manifest of which only the time is filled in: its other tags are its workflow's own.
+
+    Differs: Argo refuses a manifest with the variables of a step or a parameter of the workflow,
+    and fills in others with what they are in the monitor.
+    """
+    time = f"inputs.parameters.{_TIME}}}}}"
+    return manifest.replace("{{", _BRACES).replace(_BRACES + time, "{{" + time)
 
 
 def _child(cron: CronWorkflow, asked: Backfill, now: float) -> Workflow:

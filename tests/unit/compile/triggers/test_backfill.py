@@ -11,9 +11,12 @@ from tests.unit.compile.triggers.crons import at, cron
 from tiphys.compile.triggers.backfill import Backfill, backfill_times, monitors
 from tiphys.expr.civil import load_zone
 from tiphys.expr.errors import CronError
+from tiphys.expr.template import LENIENT, NO_CONTEXT
+from tiphys.expr.template import replace as replace_tags
 from tiphys.expr.values import Zone
 from tiphys.model.arguments import Arguments, Parameter
 from tiphys.model.codec import encode, load
+from tiphys.model.containers import Container
 
 
 def test_times_lie_after_the_start_and_up_to_the_end():
@@ -28,9 +31,28 @@ def test_times_are_seen_in_the_zone_of_the_start():
     assert found == "2024-10-22 02:00:00 +0200 CEST"
 
 
-def test_several_schedules_cannot_be_read():
-    with pytest.raises(CronError, match="expected exactly 5 fields, found 9"):
-        backfill_times(cron(["0 2 * * *", "30 9 * * 1"]), 0, 1)
+def test_the_times_of_several_schedules_are_told_together_each_once():
+    several = cron(["0 3 * * *", "0 */3 * * *"])
+    found = backfill_times(several, at("2026-01-01T00:00Z"), at("2026-01-01T06:00Z"))
+    assert found == ["2026-01-01 03:00:00 +0000 UTC", "2026-01-01 06:00:00 +0000 UTC"]
+    with pytest.raises(CronError, match="expected exactly 5 fields, found 1"):
+        backfill_times(cron(["0 2 * * *", "daily"]), 0, 1)
+
+
+def test_a_workflow_keeps_its_own_variables():
+    source = cron()
+    command = ("echo", "{{workflow.name}} {{inputs.parameters.x}}", "{{=workflow.uid + 'x'}}")
+    (template,) = source.spec.workflow_spec.templates
+    template = replace(template, container=Container(image="x", command=command))
+    spec = replace(source.spec.workflow_spec, templates=(template,))
+    (monitor,) = monitors(
+        replace(source, spec=replace(source.spec, workflow_spec=spec)), Backfill("b"), ["a"], 0.0
+    )
+    known = {"inputs.parameters.backfillscheduletime": "then", "workflow.name": "wrong"}
+    manifest = monitor.spec.templates[1].resource.manifest
+    (child,) = load(replace_tags(manifest, known, LENIENT, NO_CONTEXT, raw=True))
+    assert child.spec.templates[0].container.command == command
+    assert child.spec.arguments.parameters[0].value == "then"
 
 
 def made(times, **asked):
