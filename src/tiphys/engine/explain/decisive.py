@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tiphys.engine.ending import FAIL_FAST, continues
+from tiphys.engine.ending import FAIL_FAST
+from tiphys.engine.nodes.steps import continues
 from tiphys.engine.phases import BAD
 from tiphys.engine.state import Node
 from tiphys.program import Dag
