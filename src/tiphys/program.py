@@ -95,6 +95,8 @@ class Hook:
     name: str
     call: Call
     expression: Text | None
+    of_item: bool = False
+    """It mentions the item of the loop it stands in."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ import pytest
 import yaml
 from tests.engine import scenario
 
+from tiphys.engine.ending import FAIL_FAST
 from tiphys.engine.explain import decisive
-from tiphys.engine.nodes.steps import FAIL_FAST
 from tiphys.engine.phases import BAD
 from tiphys.engine.run import Run
 from tiphys.engine.state import Node

@@ -79,6 +79,7 @@ class _Made:
 
 @dataclass
 class _Maker:
+    seed: int
     rng: Random
     timing: bool
     templates: list[dict[str, Any]] = field(default_factory=list)
@@ -284,7 +285,7 @@ class _Maker:
             value = self.rng.choice(values)
             call["arguments"] = {"parameters": [{"name": "p", "value": value}]}
         if self.chance(0.2):
-            call["hooks"] = self.hooks(name, prefix, _loops(call))
+            call["hooks"] = self.hooks(made, name, prefix, _loops(call))
         return call
 
     def loop(self, call: dict[str, Any], seen: list[tuple[str, _Made, bool]], prefix: str) -> None:
@@ -308,7 +309,7 @@ class _Maker:
         texts += [f"{{{{{prefix}.{name}.status}}}} == Succeeded" for name in plain]
         return self.rng.choice(texts)
 
-    def hooks(self, name: str, prefix: str, loops: bool) -> dict[str, Any]:
+    def hooks(self, made: _Made, name: str, prefix: str, loops: bool) -> dict[str, Any]:
         leaves = [made.name for made in self.leaves]
         hooks: dict[str, Any] = {}
         if self.chance(0.7):
@@ -324,7 +325,25 @@ class _Maker:
                 "template": self.rng.choice(leaves),
                 "expression": f'{prefix}["{name}"].status == "Running"',
             }
-        return hooks
+        return hooks | self.more_hooks(made, name, prefix, loops)
+
+    def more_hooks(self, made: _Made, name: str, prefix: str, loops: bool) -> dict[str, Any]:
+        """Return hooks of loops, and such as cannot be run: chosen apart from all the rest."""
+        rng = Random(f"{self.seed} {len(self.templates)} {name}")
+        leaf = rng.choice(self.leaves).name
+        found: dict[str, Any] = {}
+        if loops and rng.random() < 0.5:
+            phase = rng.choice(("Succeeded", "Failed", "Running" if self.timing else "Error"))
+            expression = f'{prefix}["{name}"].status == "{phase}"'
+            found["loop"] = {"template": leaf, "expression": expression}
+        if loops and rng.random() < 0.5:
+            found["item"] = {"template": leaf, "expression": "'{{item}}' != 'a'"}
+        called = next(item for item in self.templates if item["name"] == made.name)
+        is_rare = not called.keys().isdisjoint({"http", "suspend", "plugin"})
+        if rng.random() < (0.6 if is_rare else 0.2):
+            expression = f'{prefix}["{name}"].status != "Running" && {prefix}.nobody.status == ""'
+            found["lost"] = {"template": leaf, "expression": expression}
+        return found
 
     def workflow(self) -> dict[str, Any]:
         spec: dict[str, Any] = {
@@ -365,7 +384,7 @@ def make(seed: int, timing: bool = False) -> Program:
     With `timing` it may hold what makes the result depend on when things happen: deadlines,
     failFast, hooks of running nodes.
     """
-    maker = _Maker(Random(seed), timing)
+    maker = _Maker(seed, Random(seed), timing)
     for index in range(maker.rng.randint(1, 3)):
         maker.leaf(f"leaf{index}")
     if maker.chance(0.5):

@@ -9,6 +9,7 @@ from tests.properties.programs import Program, make
 from tests.properties.watched import People, WatchedDriver, drive_watched, go_to_end
 
 from tiphys.engine.phases import BAD
+from tiphys.engine.state import Node
 from tiphys.messages import JobSpec, RetryRequested
 from tiphys.runtime.simulated import Outcome
 
@@ -45,6 +46,11 @@ def broken(driver: WatchedDriver) -> list[str]:
     ]
 
 
+def is_lost(node: Node) -> bool:
+    """Return whether a node is a hook whose expression nothing mends."""
+    return node.name.endswith(".hooks.lost")
+
+
 def mended(seed: int) -> WatchedDriver | None:
     """Return a run that failed and was retried when its jobs succeed; None if none failed."""
     program = mending(seed)
@@ -68,7 +74,8 @@ def test_a_retry_of_what_failed_succeeds_when_its_jobs_do(seed):
 
 
 def test_most_retries_of_mended_programs_succeed():
-    found = [driver.run.state.phase for seed in range(60) if (driver := mended(seed)) is not None]
+    every = [driver.run.state for seed in range(100) if (driver := mended(seed)) is not None]
+    found = [state.phase for state in every if not any(map(is_lost, state.nodes.values()))]
     assert len(found) > 20
     assert found.count("Succeeded") > 0.7 * len(found)
 

@@ -148,6 +148,7 @@ class WatchedDriver(Driver):
             case DaemonReady():
                 self.phases[event.node] = "Running"
             case NodeDone() | NodePhaseChanged() | NodeAdvanced():
+                self.fulfilled.pop(event.node, None)
                 kind = self.run.state.nodes[event.node].kind
                 self.rows[kind, self.phases[event.node], event.phase] += 1
                 self.phases[event.node] = event.phase
@@ -249,8 +250,6 @@ class WatchedDriver(Driver):
         node = self.run.state.nodes.get(name)
         if not key.startswith("timer ") or node is None:
             return False
-        if self.run.is_left_behind(node):
-            return True
         if kind == "retry" and node.frame is not None:
             return node.fulfilled or not node.frame.until
         return node.fulfilled or (kind == "pending" and node.phase != "Pending")

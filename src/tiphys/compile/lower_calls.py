@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from tiphys.program import (
 )
 
 _WHOLE = re.compile(r"^\{\{([^{}=][^{}]*)\}\}$")
+_ITEM = re.compile(r"\{\{=?[^}]*\bitem\b")
 
 
 def optional_text(value: int | str | None, keep_empty: bool = False) -> Text | None:
@@ -91,7 +93,12 @@ class CallLowering:
             artifacts=tuple(_artifact(item) for item in arguments.artifacts),
             inherits_arguments=not (arguments.parameters or arguments.artifacts),
         )
-        return Hook(name=name, call=call, expression=optional_text(hook.expression))
+        return Hook(
+            name=name,
+            call=call,
+            expression=optional_text(hook.expression),
+            of_item=_ITEM.search(json.dumps(encode(hook))) is not None,
+        )
 
     def _step_target(self, step: WorkflowStep | DAGTask) -> Target:
         if step.inline is not None:

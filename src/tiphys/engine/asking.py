@@ -158,14 +158,6 @@ def ended(run: Run, node: Node) -> None:
     give_back(run, node)
 
 
-def leave_behind(run: Run, boundary: Node) -> None:
-    """Release what the nodes hold or want that a template's failFast leaves waiting for ever."""
-    asked = [item.node for item in run.state.questions.values() if item.node is not None]
-    for key in asked:
-        if run.node(key).boundary == boundary.id:
-            give_back(run, run.node(key))
-
-
 def give_back(run: Run, node: Node) -> None:
     """Release what a node holds or wants: it is fulfilled, if only as a daemon that serves."""
     for stage in ("lock", "cache"):

@@ -27,12 +27,13 @@ def end_within(run: Run, boundary: NodeId | None) -> None:
     for key in [*run.state.daemons]:
         node = run.state.nodes[key]
         if node.boundary == boundary and node.daemoned:
-            _end(run, node)
+            end(run, node, "Succeeded", "", at=0.0)
 
 
-def _end(run: Run, node: Node) -> None:
+def end(run: Run, node: Node, phase: str, message: str, at: float | None = None) -> None:
+    """End a daemon; `at` is when it is said to have ended, now by default."""
     for key in node.frame.attempts if node.frame is not None else ():
         attempt = run.node(key)
         if not attempt.fulfilled:  # the next attempt of a daemon that died
             kill(run, attempt, "Failed", "")
-    kill(run, node, "Succeeded", "", at=0.0)
+    kill(run, node, phase, message, at=at)

@@ -15,6 +15,7 @@ from tiphys.model.ids import NodeId
 if TYPE_CHECKING:
     from tiphys.engine.run import Run
 
+FAIL_FAST = "template has failed or errored children and failFast enabled"
 GRACE_SECONDS = 30.0
 """Between SIGTERM and SIGKILL, as a pod's terminationGracePeriodSeconds."""
 
@@ -57,6 +58,19 @@ def kill(run: Run, node: Node, phase: str, message: str, at: float | None = None
         run.command(StopJob(job=node.id, grace=GRACE_SECONDS))
     if node.kind == "Suspend":
         run.command(ClearTimer(timer=f"suspend:{node.id}"))
+
+
+def end_within(run: Run, boundary: Node) -> None:
+    """End what still lives in a Steps or DAG node that ended without waiting for it.
+
+    That is what waits: for locks, for a person, for its next attempt. Differs: in Argo a
+    template's failFast leaves it as it is, Running in a workflow that has ended.
+    """
+    message = boundary.message or FAIL_FAST
+    for key in [*run.state.live]:
+        node = run.state.nodes[key]
+        if node.boundary == boundary.id and not node.fulfilled:
+            kill(run, node, "Failed", message)
 
 
 def outbound_of(run: Run, node: Node) -> tuple[NodeId, ...]:

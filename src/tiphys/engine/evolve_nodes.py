@@ -23,7 +23,7 @@ from tiphys.messages import (
     SlotsOpened,
 )
 from tiphys.model.ids import NodeId
-from tiphys.program import Dag, Program
+from tiphys.program import Dag, Hook, Program
 
 Touch: TypeAlias = Callable[[NodeId], None]
 
@@ -280,13 +280,18 @@ def _count_resources(state: State, node: Node) -> None:
 
 
 def change(state: State, event: NodePhaseChanged, touch: Touch) -> None:
-    """A node goes on living in another phase, or with another message."""
+    """A node goes on living in another phase, or with another message.
+
+    One that is fulfilled becomes Error before anybody who waits for it is told.
+    """
     node = state.nodes[event.node]
     _check(node.name, node.phase, node, event.phase)
     _count_running(state, node, event.phase)
+    if node.fulfilled and node.phase not in BAD:
+        _count_bad(state, node)
     node.phase, node.message = event.phase, event.message
     node.host = event.host or node.host
-    if node.kind == "Retry":
+    if node.kind == "Retry" and not node.fulfilled:
         frame_of(node).until = 0.0
     touch(node.id)
 
@@ -361,9 +366,7 @@ def end(state: State, program: Program, event: NodeDone, touch: Touch) -> None:
 def _fulfil(state: State, program: Program, node: Node, touch: Touch) -> None:
     node.fulfilled = True
     if node.phase in BAD:
-        state.failed.append(node.id)
-        if node.kind in COUNTED and node.boundary is not None:
-            state.nodes[node.boundary].failed_children += 1
+        _count_bad(state, node)
     elif node.kind in EXECUTABLE:
         total = node.progress.partition("/")[2] or "1"
         progress_to(state, node, f"{total}/{total}")
@@ -376,16 +379,39 @@ def _fulfil(state: State, program: Program, node: Node, touch: Touch) -> None:
         settle(state, program, node, touch)
 
 
+def _count_bad(state: State, node: Node) -> None:
+    state.failed.append(node.id)
+    if node.kind in COUNTED and node.boundary is not None:
+        state.nodes[node.boundary].failed_children += 1
+
+
 def has_hooks(program: Program, state: State, node: Node) -> bool:
-    """Return whether hooks were declared on the step or task this node was made for."""
+    """Return whether a node fires hooks."""
+    return bool(hooks_of(program, state, node))
+
+
+def hooks_of(program: Program, state: State, node: Node) -> tuple[Hook, ...]:
+    """Return the hooks a node fires, of those declared on the step or task it was made for.
+
+    Each item of a looped step fires them all. Of a looped task the items fire "exit" and the
+    TaskGroup fires every one; Differs: those that mention the item are fired by the items alone
+    (Argo leaves the tag in the text). Source: reference/engine.md 4.3, 4.8, 6.4.
+    """
     if not node.call or node.call[0] not in {"step", "task"} or node.attempt is not None:
-        return False
-    if node.kind == "TaskGroup" or node.boundary is None:
-        return False
+        return ()
+    if node.boundary is None:
+        return ()
     template = program.templates[state.nodes[node.boundary].template]
     if node.call[0] == "step":
-        return bool(template.groups[int(node.call[1])][int(node.call[2])].hooks)
-    return template.dag is not None and bool(template.dag.tasks[int(node.call[1])].hooks)
+        return template.groups[int(node.call[1])][int(node.call[2])].hooks
+    if template.dag is None:
+        return ()
+    hooks = template.dag.tasks[int(node.call[1])].hooks
+    if hooks and node.item is not None:
+        return tuple(hook for hook in hooks if hook.of_item or hook.name == "exit")
+    if hooks and node.kind == "TaskGroup":
+        return tuple(hook for hook in hooks if not hook.of_item)
+    return hooks
 
 
 def settle(state: State, program: Program, node: Node, touch: Touch) -> None:

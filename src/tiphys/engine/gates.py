@@ -34,8 +34,11 @@ class Gates:
     def has_room(self, run: Run, frame: Node, boundary: Node, hook: str = "") -> bool:
         """Return whether `frame` may add a node now; if not, it is touched when it may.
 
-        `hook` is the hook of `frame` that the room is for.
+        `hook` is the hook of `frame` that the room is for. Where a template failed fast there is
+        none any more.
         """
+        if has_failed_fast(run, boundary):
+            return False
         if not _workflow_has_room(run):
             _wait(run, frame, hook, "the workflow's parallelism")
             self._for_workflow[frame.id] = True
@@ -88,6 +91,11 @@ class Gates:
                 self._for_boundary.setdefault(place, {})[node.id] = True
             if places:
                 self._for_workflow[node.id] = True
+
+
+def has_failed_fast(run: Run, boundary: Node) -> bool:
+    """Return whether a template's failFast lets nothing more start in a Steps or DAG node."""
+    return bool(boundary.failed_children) and run.template(boundary).fail_fast
 
 
 def _waited_for(run: Run, node: Node) -> list[NodeId]:

@@ -56,7 +56,7 @@ def _job(run: Run, node: Node) -> list[Command]:
 
 def _timers(run: Run, node: Node) -> list[Command]:
     try:
-        if node.stage or run.is_left_behind(node):
+        if node.stage:
             return []
         if node.kind == "Suspend":
             at = ends_at(run, node)

@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 from tiphys.messages import Kind, Phase
 
 FULFILLED: Final = frozenset({"Succeeded", "Skipped", "Failed", "Error", "Omitted"})
-"""Phases a node never leaves, unless a person has the workflow retried."""
+"""Phases a node never leaves, unless a hook of it cannot be run or a person has it retried."""
 
 COMPLETED: Final = frozenset({"Succeeded", "Failed", "Error"})
 """Fulfilled by having been tried."""
@@ -24,7 +24,10 @@ BAD: Final = frozenset({"Failed", "Error"})
 
 Row: TypeAlias = tuple[Phase | None, Phase]
 
-_LEAF: Final[frozenset[Row]] = frozenset(
+_REFUTED: Final[frozenset[Row]] = frozenset({("Succeeded", "Error"), ("Failed", "Error")})
+"""A hook of the task (or of the workflow, for its root) could not be run."""
+
+_LEAF: Final[frozenset[Row]] = _REFUTED | frozenset(
     {
         (None, "Pending"),
         (None, "Failed"),  # shut down or past the deadline before it could start
@@ -62,7 +65,7 @@ _PARKED: Final[frozenset[Row]] = frozenset(
     }
 )
 
-_FRAME: Final[frozenset[Row]] = frozenset(
+_GROUP: Final[frozenset[Row]] = frozenset(
     {
         (None, "Running"),
         ("Running", "Succeeded"),
@@ -70,6 +73,8 @@ _FRAME: Final[frozenset[Row]] = frozenset(
         ("Running", "Error"),
     }
 )
+
+_FRAME: Final[frozenset[Row]] = _GROUP | _REFUTED
 
 _NEVER: Final[frozenset[Row]] = frozenset({(None, "Skipped"), (None, "Omitted"), (None, "Error")})
 
@@ -81,6 +86,7 @@ LEGAL: Final[dict[Kind, frozenset[Row]]] = {
     "Plugin": _LEAF - {("Pending", "Pending")},
     "Container": _CONTAINER,
     "Suspend": _PARKED
+    | _REFUTED
     | frozenset(
         {
             (None, "Running"),
@@ -93,7 +99,7 @@ LEGAL: Final[dict[Kind, frozenset[Row]]] = {
     ),
     "Steps": _FRAME | _PARKED,
     "DAG": _FRAME | _PARKED,
-    "StepGroup": _FRAME,
+    "StepGroup": _GROUP,
     "TaskGroup": _FRAME,
     "Retry": _FRAME | _PARKED | {("Running", "Running")},  # a wait before an attempt is over
     "Skipped": _NEVER,

@@ -136,6 +136,7 @@ class _Finder:
             task, spot = self._nodes.get(name), replace(within, call=("task", index))
             if task is not None and task.type == "TaskGroup":
                 self.found[name] = spot
+                self._hooks_of(call, task, spot)
                 self._items_of(call, name, replace(spot, owner=NodeId(task.id)))
             else:
                 self._with_hooks(call, name, spot)
@@ -153,14 +154,19 @@ class _Finder:
     def _with_hooks(self, call: Call, name: str, spot: Spot) -> None:
         self.call(call, name, spot)
         node = self._nodes.get(name)
-        for hook in call.hooks if node is not None else ():
+        if node is not None:
+            self._hooks_of(call, node, spot)
+
+    def _hooks_of(self, call: Call, node: NodeStatus, spot: Spot) -> None:
+        for hook in call.hooks:
             is_exit = hook.name == "exit"
             place = Spot(
                 ("hook", hook.name),
                 spot.owner,
                 spot.boundary,
                 hooked=True,
-                hook_of=NodeId(node.id) if node is not None else None,
+                hook_of=NodeId(node.id),
                 on_exit=spot.on_exit or is_exit,
             )
-            self.call(hook.call, f"{name}.{'onExit' if is_exit else f'hooks.{hook.name}'}", place)
+            name = f"{node.name}.onExit" if is_exit else f"{node.name}.hooks.{hook.name}"
+            self.call(hook.call, name, place)

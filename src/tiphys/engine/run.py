@@ -17,6 +17,7 @@ from tiphys.engine import (
     asking,
     cleanup,
     daemons,
+    ending,
     metrics,
     reports,
     requests,
@@ -24,8 +25,8 @@ from tiphys.engine import (
     verdict,
 )
 from tiphys.engine.evolve import evolve
-from tiphys.engine.evolve_nodes import has_hooks, recount
-from tiphys.engine.gates import Gates
+from tiphys.engine.evolve_nodes import has_hooks, hooks_of, recount
+from tiphys.engine.gates import Gates, has_failed_fast
 from tiphys.engine.nodes import (
     containers,
     dag,
@@ -76,7 +77,7 @@ from tiphys.messages import (
 from tiphys.model.base import Json
 from tiphys.model.ids import NodeId
 from tiphys.model.templates import Template as ModelTemplate
-from tiphys.program import Call, Program, Template
+from tiphys.program import Call, Hook, Program, Template
 
 BEHAVIOUR: Mapping[str, Callable[[Run, Node], None]]
 _OF_A_NODE = (
@@ -180,20 +181,10 @@ class Run:
             return
         if has_hooks(self.program, self.state, node) and not node.settled:
             hooks.react(self, node)
-        if self.is_left_behind(node):
-            return
         if node.stage and not node.fulfilled:
             asking.react(self, node)
         elif not node.fulfilled or (node.daemoned and node.kind == "Retry"):
             BEHAVIOUR[node.kind](self, node)
-
-    def is_left_behind(self, node: Node) -> bool:
-        """Return whether a template's failFast left a node behind: nothing more of it starts."""
-        return node.id not in self.state.jobs and self.is_within_ended(node)
-
-    def is_within_ended(self, node: Node) -> bool:
-        """Return whether the Steps or DAG node a node belongs to has ended."""
-        return node.boundary is not None and self.state.nodes[node.boundary].fulfilled
 
     # ----------------------------------------------------------------------------- deciding
 
@@ -207,12 +198,10 @@ class Run:
             self.changed[waiting] = True
         self.gates.note(self, event)
         self._note(event)
-        if isinstance(event, NodeDone):
-            self._ended(self.state.nodes[event.node])
+        if isinstance(event, NodeDone | DaemonReady):
+            self._fulfilled(self.state.nodes[event.node])
         elif isinstance(event, NodeAdded):
             self._began(event)
-        elif isinstance(event, DaemonReady) and self.state.questions:
-            asking.give_back(self, self.state.nodes[event.node])
         elif isinstance(event, JobSettled):
             cleanup.pod_over(self, self.state.nodes[event.node])
 
@@ -222,13 +211,29 @@ class Run:
         if begins and self.program.templates[event.template].metrics:
             metrics.node_added(self, self.state.nodes[self.state.id_of(event.name)])
 
+    def _fulfilled(self, node: Node) -> None:
+        if node.daemoned:
+            asking.give_back(self, node)
+        else:
+            self._ended(node)
+        boundary = self.state.nodes.get(node.boundary) if node.boundary is not None else None
+        if boundary is not None and has_failed_fast(self, boundary):
+            self._fail_fast(boundary)
+
+    def _fail_fast(self, boundary: Node) -> None:
+        """Have a node look whether it can end now, whoever's child has ended."""
+        if boundary.kind == "DAG" or boundary.frame is None:
+            self.touch(boundary.id)
+        else:
+            self.touch(self.state.id_of(f"{boundary.name}[{boundary.frame.cursor}]"))
+
     def _ended(self, node: Node) -> None:
         """See to what a node that ended leaves behind: locks, a cache, containers, daemons."""
         if node.memo is not None or self.state.questions:
             asking.ended(self, node)
         if node.kind in {"Steps", "DAG"}:
-            if self.state.questions and self.template(node).fail_fast:
-                asking.leave_behind(self, node)
+            if node.children and (node.stage or has_failed_fast(self, node)):
+                ending.end_within(self, node)
             if self.state.daemons:
                 daemons.end_within(self, node.id)
         elif node.kind == "Pod":
@@ -356,6 +361,10 @@ class Run:
                 return self.program.on_exit
             case _:
                 return self.program.entry
+
+    def hooks(self, node: Node) -> tuple[Hook, ...]:
+        """Return the hooks a node fires."""
+        return hooks_of(self.program, self.state, node)
 
     def context(self, name: str) -> Context:
         """Return the clock and the seed for evaluations that belong to a node's name."""

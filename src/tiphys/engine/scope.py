@@ -268,27 +268,33 @@ class ConstantScope:
         return None
 
 
-class ItemScope:
-    """`item` and its members over another scope."""
+class GivenScope:
+    """Some variables with their values, over another scope."""
 
-    def __init__(self, item: Json, below: Names) -> None:
-        self._values: dict[str, object] = {"item": item_text(item)}
-        for key, text in item_members(item).items():
-            self._values[f"item.{key}"] = text
+    def __init__(self, values: Mapping[str, object], below: Names) -> None:
+        self._values = values
         self._below = below
 
     def get(self, name: str) -> object | Missing:
-        """Return an item variable, else what the scope below says."""
+        """Return a given variable, else what the scope below says."""
         return self._values[name] if name in self._values else self._below.get(name)
 
     def names(self, path: str) -> Iterator[str]:
-        """Return the item names that touch a path, and those of the scope below."""
+        """Return the given names that touch a path, and those of the scope below."""
         yield from (name for name in self._values if touches(name, path))
         yield from self._below.names(path)
 
     def artifact(self, name: str) -> Artifact | None:
         """Return what the scope below says."""
         return self._below.artifact(name)
+
+
+class ItemScope(GivenScope):
+    """`item` and its members over another scope."""
+
+    def __init__(self, item: Json, below: Names) -> None:
+        members = {f"item.{key}": text for key, text in item_members(item).items()}
+        super().__init__({"item": item_text(item), **members}, below)
 
 
 class FrameScope:
@@ -315,6 +321,7 @@ class FrameScope:
         self._below = below
         self._viewer = viewer
         self._own = own
+        self._own_names = () if own is None else self._names_of(own)
         self._prefix = "steps." if self._template.kind == "Steps" else "tasks."
 
     def get(self, name: str) -> object | Missing:
@@ -325,18 +332,18 @@ class FrameScope:
         if not name.startswith(self._prefix) or name == f"{self._prefix}name":
             return self._below.get(name)
         step, _, rest = name[len(self._prefix) :].partition(".")
-        if self._is_own(step):
+        if step in self._own_names:
             return self._of_own(rest)
         call = self._call(step)
         return MISSING if call is None else self._of(step, call, rest)
 
-    def _is_own(self, step: str) -> bool:
-        """Return whether a hook's text means its own node: by its name, its step's, or as shown."""
-        own = self._own
-        if own is None:
-            return False
-        name = name_within(self._boundary.name, own.name)
-        return step in (name, own.display_name) or name.startswith(f"{step}(")
+    def _names_of(self, own: Node) -> tuple[str, ...]:
+        """Return what a hook's text may call its own node: as it is shown, as declared, as made."""
+        made = name_within(self._boundary.name, own.name)
+        number = int(own.call[-1])
+        dag = self._template.dag
+        call = dag.tasks[number] if dag else self._template.groups[int(own.call[1])][number]
+        return tuple(dict.fromkeys((own.display_name, call.name, made)))
 
     def _of_own(self, rest: str) -> object | Missing:
         """Return what a hook may read of its own node: its status and its output parameters.
@@ -429,16 +436,13 @@ class FrameScope:
         named = path.split(".")[1:2]
         dag = self._template.dag
         known = dag.index if dag is not None else self._template.group_of
-        own = self._own
-        if own is not None and (not named or self._is_own(named[0])):
-            shown = (name_within(self._boundary.name, own.name), own.display_name)
-            yield from named or dict.fromkeys(shown)
+        yield from (step for step in self._own_names if not named or step == named[0])
         for step in named or known:
-            if step in known and not (own and self._is_own(step)) and self._call(step) is not None:
+            if step in known and step not in self._own_names and self._call(step) is not None:
                 yield step
 
     def _variables(self, step: str) -> Iterator[str]:
-        if self._own is not None and self._is_own(step):
+        if self._own is not None and step in self._own_names:
             known = ("status", *node_variables(self._program, self._state, self._own, None))
             yield from (rest for rest in dict.fromkeys(known) if self._of_own(rest) is not MISSING)
             return
@@ -463,7 +467,7 @@ class FrameScope:
         if not rest.startswith(prefix):
             return None
         wanted = rest[len(prefix) :]
-        if self._is_own(step):
+        if step in self._own_names:
             return _artifact_of(self._own, wanted)
         call = self._call(step)
         if call is None:

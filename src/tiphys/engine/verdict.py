@@ -5,11 +5,12 @@ Source: reference/engine.md 2.1, 2.9, 6.2, 6.3.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
 from tiphys.engine import asking, daemons, metrics
 from tiphys.engine.calls import Place, add_error, invoke
-from tiphys.engine.nodes.hooks import holds
+from tiphys.engine.nodes.hooks import bear, fault_among, holds
 from tiphys.engine.phases import BAD
 from tiphys.engine.resolving import CallError
 from tiphys.engine.state import Node
@@ -49,6 +50,7 @@ def react(run: Run) -> None:
         _hooks(run, root)
     if not root.fulfilled or _open_hooks(run):
         return
+    bear(run, root, fault_among(_hook_nodes(run)))
     exit_node = run.state.find(f"{run.state.name}.onExit")
     if run.program.on_exit is not None and exit_node is None and run.state.shutdown != "Terminate":
         _exit(run)
@@ -73,9 +75,12 @@ def _hooks(run: Run, root: Node) -> None:
 
 
 def _open_hooks(run: Run) -> bool:
-    names = (f"{run.state.name}.hooks.{hook.name}" for hook in run.program.hooks)
-    nodes = (run.state.find(name) for name in names)
-    return any(node is not None and not node.fulfilled for node in nodes)
+    return any(node is not None and not node.fulfilled for node in _hook_nodes(run))
+
+
+def _hook_nodes(run: Run) -> Iterator[Node | None]:
+    for hook in run.program.hooks:
+        yield run.state.find(f"{run.state.name}.hooks.{hook.name}")
 
 
 def _exit(run: Run) -> None:

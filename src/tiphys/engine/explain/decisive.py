@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from tiphys.engine.calls import TOO_DEEP
-from tiphys.engine.ending import outbound_of
-from tiphys.engine.nodes.steps import FAIL_FAST, continues
+from tiphys.engine.ending import FAIL_FAST, outbound_of
+from tiphys.engine.nodes.steps import continues
 from tiphys.engine.phases import BAD
 from tiphys.engine.state import Node
 from tiphys.program import Dag

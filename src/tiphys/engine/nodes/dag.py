@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 from tiphys.engine import outputs
 from tiphys.engine.calls import Place, add_error, add_skipped
-from tiphys.engine.ending import finish, outbound_of
+from tiphys.engine.ending import FAIL_FAST, finish, outbound_of
+from tiphys.engine.gates import has_failed_fast
 from tiphys.engine.nodes import loop
-from tiphys.engine.nodes.steps import FAIL_FAST, continues
+from tiphys.engine.nodes.steps import continues
 from tiphys.engine.phases import BAD, COMPLETED
 from tiphys.engine.resolving import CallError
 from tiphys.engine.state import Node, Slot
@@ -36,12 +37,12 @@ def react(run: Run, node: Node) -> None:
     template = run.template(node)
     if frame is None or template.dag is None:
         return
-    if run.state.shutdown and not (node.on_exit and run.state.shutdown == "Stop"):
-        _stop(run, node, template.dag)
-        return
-    if template.fail_fast and node.failed_children:
+    if has_failed_fast(run, node):
         if not node.active:
             finish(run, node, "Failed", FAIL_FAST, outbound=_outbound(run, node, template.dag))
+        return
+    if run.state.shutdown and not (node.on_exit and run.state.shutdown == "Stop"):
+        _stop(run, node, template.dag)
         return
     while (slot := frame.next_slot()) is not None:
         if not _fill(run, node, template.dag, slot):
@@ -93,6 +94,7 @@ def _expand(run: Run, node: Node, slot: loop.Slot) -> bool:
     """Add the TaskGroup of a looped task, with its items."""
     try:
         items = loop.loop_items(run, slot)
+        loop.check_items(run, slot, items or [])
     except CallError as exc:
         add_error(run, slot.place, exc.message)
         return True

@@ -6,41 +6,53 @@ Source: reference/engine.md 6; argo workflow/controller/{hooks,exit_handler}.go.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tiphys.engine import daemons
 from tiphys.engine.binding import ArtifactNames
 from tiphys.engine.calls import Place, add_error, invoke
 from tiphys.engine.expressions import is_true
+from tiphys.engine.gates import has_failed_fast
 from tiphys.engine.phases import COMPLETED
 from tiphys.engine.resolving import CallError, resolve_text
-from tiphys.engine.scope import Names
+from tiphys.engine.scope import GivenScope, ItemScope, Names
 from tiphys.engine.state import Node
 from tiphys.errors import EngineBug
-from tiphys.expr.template import LENIENT
-from tiphys.messages import NodeSettled
+from tiphys.expr.template import LENIENT, Mode, strict_prefix
+from tiphys.messages import NodePhaseChanged, NodeSettled
 from tiphys.program import Hook
 
 if TYPE_CHECKING:
     from tiphys.engine.run import Run
 
+_OF_ITEM: Mode = strict_prefix("item")
+_STATUS = re.compile(r"""steps(?:\.|\[['"])(.+?)(?:['"]\])?\.status\b""")
+
 
 def react(run: Run, node: Node) -> None:
     """Fire the hooks whose time has come; settle the node when it and its hooks are over.
 
-    In a Steps or DAG node that has ended none fires any more: its daemons end without theirs.
+    In a Steps or DAG node that has ended, or failed fast, none fires any more: daemons end without
+    theirs.
     """
     waits = False
-    if _may_fire(run, node):
-        for hook in run.call(node).hooks:
+    may_fire = _may_fire(run, node)
+    if may_fire:
+        for hook in run.hooks(node):
             waits |= not _consider(run, node, hook)
     if node.fulfilled and not (node.hooks_open or node.settled or waits):
+        if may_fire and node.call[0] == "task":
+            bear(run, node, fault(run, node))
         run.emit(NodeSettled(node=node.id))
 
 
 def _may_fire(run: Run, node: Node) -> bool:
     ran = node.phase not in {"Skipped", "Omitted"} and node.kind != "Skipped"
-    return ran and not run.is_within_ended(node)
+    boundary = run.node(node.boundary)
+    return ran and not boundary.fulfilled and not has_failed_fast(run, boundary)
 
 
 def _consider(run: Run, node: Node, hook: Hook) -> bool:
@@ -51,9 +63,8 @@ def _consider(run: Run, node: Node, hook: Hook) -> bool:
     is_exit = hook.name == "exit"
     if is_exit and (node.phase not in COMPLETED or run.state.shutdown == "Terminate"):
         return True
-    scope = run.frame_scope(run.node(node.boundary), run.viewer(node), node)
     try:
-        if hook.expression is not None and not holds(run, hook, scope, place.name):
+        if not holds(run, hook, scope_of(run, node, hook), place.name, _mode(node)):
             return True
     except CallError as exc:
         add_error(run, place, exc.message)
@@ -64,26 +75,55 @@ def _consider(run: Run, node: Node, hook: Hook) -> bool:
     return True
 
 
-def holds(run: Run, hook: Hook, scope: Names, name: str) -> bool:
+def holds(run: Run, hook: Hook, scope: Names, name: str, mode: Mode = LENIENT) -> bool:
     """Return whether a hook's expression is true. Raises CallError."""
     if hook.expression is None:
         return True
     context = run.context(name)
-    text = resolve_text(hook.expression, scope, LENIENT, context)
+    text = resolve_text(hook.expression, scope, mode, context)
     return is_true(text, ArtifactNames(scope), context)
 
 
+def scope_of(run: Run, node: Node, hook: Hook) -> Names:
+    """Return what a hook of a node may refer to: what it may itself, its status, its outputs.
+
+    A step's expression may name the status of others of its group too.
+    """
+    scope: Names = run.frame_scope(run.node(node.boundary), run.viewer(node), node)
+    if node.call[0] == "step" and hook.expression is not None:
+        scope = GivenScope(_of_group(run, node, hook.expression.source), scope)
+    return _with_item(run, node, scope)
+
+
+def _of_group(run: Run, node: Node, expression: str) -> dict[str, object]:
+    """Return the statuses an expression names of other steps of a step's group, by their names."""
+    group = run.node(node.owner)
+    found: dict[str, object] = {}
+    for name in _STATUS.findall(expression):
+        step = run.state.find(f"{group.name}.{name}")
+        if step is not None and step is not node:
+            found[f"steps.{name}.status"] = str(step.phase)
+    return found
+
+
+def _with_item(run: Run, node: Node, scope: Names) -> Names:
+    return scope if node.item is None else ItemScope(run.item(node), scope)
+
+
+def _mode(node: Node) -> Mode:
+    return LENIENT if node.item is None else _OF_ITEM
+
+
 def _fire(run: Run, node: Node, hook: Hook, place: Place) -> None:
-    boundary = run.node(node.boundary)
     resolved = hook.name == "exit" or node.outputs is not None
-    scope: Names = run.own_scope(boundary)
+    scope = _with_item(run, node, run.own_scope(run.node(node.boundary)))
     if resolved:
-        scope = run.frame_scope(boundary, run.viewer(node), node)
+        scope = scope_of(run, node, hook)
     call = hook.call
     if hook.name == "exit" and call.inherits_arguments:
         entry = run.program.entry
         call = replace(call, parameters=entry.parameters, artifacts=entry.artifacts)
-    invoke(run, call, place, scope, LENIENT)
+    invoke(run, call, place, scope, _mode(node))
 
 
 def _place(node: Node, hook: Hook) -> Place:
@@ -111,3 +151,34 @@ def find(run: Run, node: Node, name: str) -> Hook:
         if hook.name == name:
             return hook
     raise EngineBug(f"there is no hook {name} for node {node.name}")
+
+
+# ----------------------------------------------------------------------------- those that cannot
+
+
+def fault(run: Run, node: Node) -> str:
+    """Return why a hook of a step or task could not be run, "" if each that fired could."""
+    found = (run.state.find(_place(node, hook).name) for hook in run.hooks(node))
+    return fault_among(found)
+
+
+def fault_among(nodes: Iterable[Node | None]) -> str:
+    """Return why the first hook that could not be run could not, "" if there is none."""
+    for node in nodes:
+        if node is not None and node.kind == "Skipped" and node.phase == "Error":
+            return node.message
+    return ""
+
+
+def bear(run: Run, node: Node, message: str) -> None:
+    """Have a fulfilled node end as Error for a hook that could not be run; "" is none.
+
+    Differs: in Argo it is Error at once, whatever still runs.
+    Source: argo workflow/controller/dag.go, executeDAGTask; reference/engine.md 6.2, 6.4.4.
+    """
+    if not message or node.phase == "Error":
+        return
+    if node.daemoned:
+        daemons.end(run, node, "Error", message)
+    else:
+        run.emit(NodePhaseChanged(at=run.at, node=node.id, phase="Error", message=message))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -140,10 +141,42 @@ def fault(run: Run, slot: Slot) -> str:
         return f"failed to resolve references: {exc.message}"
     try:
         if slot.call.loop is not None:
-            loop_items(run, slot)
+            check_items(run, slot, loop_items(run, slot) or [])
     except CallError as exc:
         return exc.message
     return ""
+
+
+def check_items(run: Run, slot: Slot, items: list[Json]) -> None:
+    """Find out, before any is begun, whether each item of a loop can be.
+
+    Where nothing but the whole item is read they all can if one can. Raises CallError: the fault
+    is the group's or the task's, not the item's (reference/engine.md 3.3.3, 4.3.3).
+    """
+    reads_members = any(name.startswith("item.") for name in _names_in(slot.call))
+    for item in items:
+        scope = ItemScope(item, slot.scope)
+        if _may_be_made(run, slot, scope):
+            pass_arguments(slot.call, Caller(run, scope, STRICT, slot.place.name))
+            if not reads_members:
+                return
+
+
+def _names_in(call: Call) -> Iterator[str]:
+    """Yield the variables that a call's arguments read."""
+    texts = [item.value for item in call.parameters]
+    texts += [text for item in call.artifacts for text in (item.expression, item.sub_path)]
+    for text in (*texts, *(item.body for item in call.artifacts)):
+        if text is not None:
+            yield from text.names
+
+
+def _may_be_made(run: Run, slot: Slot, scope: Names) -> bool:
+    """Return False for an item whose condition is false, or cannot be read: that is its own."""
+    try:
+        return condition(run, slot, scope)[1]
+    except CallError:
+        return False
 
 
 def _holds(text: str) -> bool:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from tiphys.engine import daemons
 from tiphys.engine.calls import Place, add_node
 from tiphys.engine.clock import human_duration, rfc3339
-from tiphys.engine.ending import finish
+from tiphys.engine.ending import FAIL_FAST, finish
 from tiphys.engine.expressions import is_true
+from tiphys.engine.gates import has_failed_fast
 from tiphys.engine.phases import BAD
 from tiphys.engine.resolving import CallError, resolve_text
 from tiphys.engine.state import Node
@@ -55,8 +56,7 @@ def react(run: Run, node: Node) -> None:
     if last.phase not in BAD:
         finish(run, node, "Succeeded", outputs=last.outputs)
         return
-    ending = run.state.shutdown or (run.state.deadline_passed and not node.on_exit)
-    if frame.until and run.at < frame.until and not ending:
+    if frame.until and run.at < frame.until and not _is_ending(run, node):
         return
     verdict = judge(run, node, last)
     if verdict.wait_until:
@@ -73,6 +73,16 @@ def react(run: Run, node: Node) -> None:
     else:
         phase = "Error" if verdict.error else last.phase
         finish(run, node, phase, verdict.message, outputs=last.outputs)
+
+
+def _is_ending(run: Run, node: Node) -> bool:
+    """Return whether there will be no other attempt, whatever the strategy says."""
+    is_past = run.state.deadline_passed and not node.on_exit
+    return bool(run.state.shutdown) or is_past or _has_failed_fast(run, node)
+
+
+def _has_failed_fast(run: Run, node: Node) -> bool:
+    return node.boundary is not None and has_failed_fast(run, run.node(node.boundary))
 
 
 def _attempt(run: Run, node: Node) -> None:
@@ -144,6 +154,8 @@ def _judge(run: Run, node: Node, last: Node, strategy: Retry) -> Verdict:
         return Verdict(False, f"Stopped with strategy '{state.shutdown}'")
     if state.deadline_passed and not node.on_exit:
         return Verdict(False, f"retry exceeded workflow deadline {_deadline(run)}")
+    if _has_failed_fast(run, node):
+        return Verdict(False, FAIL_FAST)
     count = len(node.frame.attempts) if node.frame else 0
     limit = _number(run, node, strategy.limit)
     if strategy.backoff is not None:

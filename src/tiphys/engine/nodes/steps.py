@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from tiphys.engine import outputs
 from tiphys.engine.calls import TOO_DEEP, Place
-from tiphys.engine.ending import finish, outbound_of
-from tiphys.engine.nodes import loop
+from tiphys.engine.ending import FAIL_FAST, finish, outbound_of
+from tiphys.engine.gates import has_failed_fast
+from tiphys.engine.nodes import hooks, loop
 from tiphys.engine.phases import BAD
 from tiphys.engine.resolving import CallError
 from tiphys.engine.state import Node
@@ -20,8 +21,6 @@ from tiphys.program import Call
 
 if TYPE_CHECKING:
     from tiphys.engine.run import Run
-
-FAIL_FAST = "template has failed or errored children and failFast enabled"
 
 
 def react(run: Run, node: Node) -> None:
@@ -97,9 +96,8 @@ def react_group(run: Run, group: Node) -> None:
     if frame is None:
         return
     node = run.node(group.boundary)
-    template = run.template(node)
-    calls = template.groups[int(group.call[1])]
-    if template.fail_fast and node.failed_children:
+    calls = run.template(node).groups[int(group.call[1])]
+    if has_failed_fast(run, node):
         if not node.active:
             finish(run, group, "Failed", FAIL_FAST)
         return
@@ -143,6 +141,10 @@ def _verdict(run: Run, group: Node, calls: tuple[Call, ...]) -> None:
         if _was_not_made(child):
             said = f"step group deemed errored due to child {child.name} error: {child.message}"
             finish(run, group, "Error", said)
+            return
+    for child in children:
+        if found := hooks.fault(run, child):
+            finish(run, group, "Error", found)
             return
     for child in children:
         if child.hooked or child.phase not in BAD:
