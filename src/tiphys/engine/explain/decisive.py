@@ -44,6 +44,20 @@ def below(run: Run, node: Node) -> Node | None:
     """Return the node for which `node` is Failed or Error, None if it is so by itself."""
     if node.phase not in BAD:
         return None
+    owners = _children(run, node) if node.kind == "StepGroup" else [node]
+    return _hook_at_fault(run, node, owners) or _child_at_fault(run, node)
+
+
+def _hook_at_fault(run: Run, node: Node, owners: Iterable[Node]) -> Node | None:
+    """Return the hook that could not be run, if that is what makes a node an Error."""
+    for child in (child for owner in owners for child in _children(run, owner)):
+        could_not = child.hooked and child.kind == "Skipped" and child.phase == "Error"
+        if could_not and node.phase == "Error" and child.message == node.message:
+            return child
+    return None
+
+
+def _child_at_fault(run: Run, node: Node) -> Node | None:
     match node.kind:
         case "StepGroup":
             return _of_group(run, node)
