@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from tiphys.engine.state import Node
 from tiphys.expr.errors import TemplateError
+from tiphys.expr.gojson import json_fault
 from tiphys.expr.gotext import json_string
 from tiphys.expr.values import MISSING, Missing
 from tiphys.model.arguments import Outputs
@@ -61,15 +62,8 @@ def _results(outputs: Sequence[Outputs]) -> str:
     texts = [out.result for out in outputs if out.result is not None]
     for text in texts:
         if not _is_json(text):
-            raise TemplateError(_json_error(text))
+            raise TemplateError(json_fault(text))
     return "[" + ",".join(_compact(text) for text in texts) + "]"
-
-
-def _json_error(text: str) -> str:
-    stripped = text.lstrip()
-    if not stripped:
-        return "unexpected end of JSON input"
-    return f"invalid character '{stripped[0]}' looking for beginning of value"
 
 
 def _is_json(text: str) -> bool:

@@ -28,6 +28,13 @@ _LEVELS: Final = (
     frozenset({"*", "/", "%"}),
     frozenset({"**"}),
 )
+_FAULTS: Final = (
+    "Invalid 'when' expression '",
+    "Failed to parse 'when' expression '",
+    "Failed to evaluate 'when' expresion '",
+    "Expected boolean evaluation for '",
+)
+"""How the texts of `evaluate_when` begin."""
 _MAX_DEPTH: Final = 40
 _OPERATORS: Final = frozenset({"MODIFIER", "COMPARATOR", "LOGICALOP", "TERNARY", "SEPARATOR"})
 _MASK: Final = (1 << 64) - 1
@@ -56,6 +63,11 @@ def evaluate_when(text: str, bare_words: bool = True) -> bool:
     if isinstance(value, bool):
         return value
     raise WhenError(f"Expected boolean evaluation for '{text}'. Got {_shown(value)}")
+
+
+def is_when_fault(message: str) -> bool:
+    """Return whether a message is one of `evaluate_when`, of a step or task."""
+    return message.startswith(_FAULTS)
 
 
 def when_fault(text: str, bare_words: bool = True) -> str:

@@ -18,6 +18,8 @@ from tiphys.engine.resolving import CallError, resolve_body, resolve_text
 from tiphys.engine.scope import ItemScope, Names
 from tiphys.engine.state import Node
 from tiphys.expr.errors import WhenError
+from tiphys.expr.gojson import json_fault
+from tiphys.expr.goprintf import sprintf
 from tiphys.expr.numbers import item_suffix
 from tiphys.expr.template import LENIENT, STRICT, Mode, Text, strict_prefix
 from tiphys.expr.when import evaluate_when
@@ -229,7 +231,7 @@ def parse_items(text: str) -> list[Json]:
         found = msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeEncodeError) as exc:
         raise CallError(
-            f"withParam value could not be parsed as a JSON list: {text}: {exc}"
+            f"withParam value could not be parsed as a JSON list: {text}: {json_fault(text)}"
         ) from exc
     if found is None:
         return []
@@ -264,35 +266,5 @@ def sequence_items(run: Run, sequence: Sequence, slot: Slot) -> list[Json]:
             return []
         end = start + count - 1
     step = 1 if start <= end else -1
-    return [format_number(sequence.format, value) for value in range(start, end + step, step)]
-
-
-def format_number(pattern: str, value: int) -> str:
-    """Return one number of a withSequence in Go's printf form (one integer verb)."""
-    if not pattern:
-        return str(value)
-    match = re.search(r"%([-+ 0#]*)([0-9]*)([dxXobc])", pattern.replace("%%", "\0\0"))
-    if match is None:
-        return pattern.replace("%%", "%") + f"%!(EXTRA int={value})"
-    flags, width, verb = match.groups()
-    body = _digits(value, verb)
-    if "+" in flags and value >= 0:
-        body = f"+{body}"
-    size = int(width or 0)
-    if "-" in flags:
-        body = body.ljust(size)
-    elif "0" in flags and verb != "c":
-        sign, digits = (body[0], body[1:]) if body[:1] in "+-" else ("", body)
-        body = sign + digits.rjust(size - len(sign), "0")
-    else:
-        body = body.rjust(size)
-    text = pattern.replace("%%", "\0\0")
-    return (text[: match.start()] + body + text[match.end() :]).replace("\0\0", "%")
-
-
-def _digits(value: int, verb: str) -> str:
-    if verb == "c":
-        return chr(value) if 0 <= value <= 0x10FFFF else "\ufffd"
-    return {"d": f"{value:d}", "x": f"{value:x}", "X": f"{value:X}", "o": f"{value:o}"}.get(
-        verb, f"{value:b}"
-    )
+    pattern = sequence.format or "%d"
+    return [sprintf(pattern, value) for value in range(start, end + step, step)]

@@ -15,6 +15,7 @@ from tiphys.engine.nodes import hooks, loop
 from tiphys.engine.phases import BAD
 from tiphys.engine.resolving import CallError
 from tiphys.engine.state import Node
+from tiphys.expr.when import is_when_fault
 from tiphys.messages import NodeAdded
 from tiphys.model.ids import NodeId
 from tiphys.program import Call
@@ -139,7 +140,9 @@ def _verdict(run: Run, group: Node, calls: tuple[Call, ...]) -> None:
     children = [run.node(key) for key in group.children]
     for child in children:
         if _was_not_made(child):
-            said = f"step group deemed errored due to child {child.name} error: {child.message}"
+            said = child.message
+            if not is_when_fault(said):
+                said = f"step group deemed errored due to child {child.name} error: {said}"
             finish(run, group, "Error", said)
             return
     for child in children:
