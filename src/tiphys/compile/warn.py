@@ -13,6 +13,7 @@ from tiphys.compile.warnings.cluster import warn_of_cluster
 from tiphys.compile.warnings.depends import warn_of_depends
 from tiphys.compile.warnings.deprecated import warn_of_deprecated
 from tiphys.compile.warnings.expressions import warn_of_expressions
+from tiphys.compile.warnings.hook_names import warn_of_hook_names
 from tiphys.compile.warnings.hooks import warn_of_hooks
 from tiphys.compile.warnings.loops import warn_of_loops
 from tiphys.compile.warnings.policies import warn_of_policies
@@ -33,6 +34,7 @@ _CHECKS: Final[tuple[Callable[[Survey], None], ...]] = (
     warn_of_references,
     warn_of_policies,
     warn_of_hooks,
+    warn_of_hook_names,
     warn_of_unused,
     warn_of_syntax,
     warn_of_depends,

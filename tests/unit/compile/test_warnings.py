@@ -1,5 +1,6 @@
 """Each warning has a page; the page's example calls for the warning and its remedy does not."""
 
+import json
 import re
 import textwrap
 from pathlib import Path
@@ -133,6 +134,93 @@ FINE = [
     "- name: main\n  container: {image: x}\n  retryStrategy: {limit: '{{workflow.labels.a}}'}\n",
     '- name: main\n  container: {image: "{{=let x = 1; string(x)}}"}\n',
 ]
+
+HOOKED = """- name: main
+  inputs: {parameters: [{name: q, value: x}]}
+  steps:
+  - - {name: before, template: make}
+  - - name: lp
+      template: make
+      withItems: [1, {k: v.w}]
+      hooks: {h: {template: say, expression: %s, arguments: {parameters: [{name: p, value: '%s'}]}}}
+    - name: beside
+      template: say
+      arguments: {parameters: [{name: p, value: '{{inputs.parameters.q}}'}]}
+  - - {name: after, template: echo}
+- name: make
+  outputs: {parameters: [{name: o, valueFrom: {path: /o}}]}
+  container: {image: x}
+- name: say
+  inputs: {parameters: [{name: p}]}
+  container: {image: '{{inputs.parameters.p}}'}
+"""
+HOOKS = [
+    # the expression of a hook of the looped step, what is said of it
+    ("steps['lp(0:1)'].status == 'Succeeded'", ""),
+    ("steps['lp(1:k:v.w)'].status == 'Failed' || steps.lp.status == 'Error'", ""),
+    ("steps['lp(2:1)'].status == 'Failed'", "`steps.lp(2:1).status` has no value here"),
+    ("steps['before(0:1)'].status == 'Failed'", "`steps.before(0:1).status` has no value here"),
+    ("steps.beside.status == 'Running' && '{{item}}' == '1'", ""),
+    ("steps.beside.exitCode == '1'", "`steps.beside.exitCode` has no value here"),
+    ("steps.before.outputs.parameters.o == inputs.parameters.q", ""),
+    ("steps.before.outputs.parameters.p == 'a'",
+     "`steps.before.outputs.parameters.p` has no value here"),
+    ("steps.after.status == 'Running'", "`steps.after.status` has no value here"),
+    ("steps.lp.outputs.parameters.o == 'a'", ""),
+    ("steps.lp.outputs.result == 'a'",
+     "`steps.lp.outputs.result` is what a hook of `lp` itself cannot have"),
+    ("steps.lp.startedAt == 'a'", "`steps.lp.startedAt` has no value here"),
+    ("steps.lp.status != 'Suceeded'", "`Suceeded` is no phase"),
+    ("tasks.lp.status == 'Failed'", "`tasks.lp.status` has no value here"),
+    ("inputs.parameters.r == 'a'", "`inputs.parameters.r` has no value here"),
+    ("done == 'a'", "`done` has no value here"),
+    ("let x = workflow.status; x == 'Running' && workflow.labels.a != ''", ""),
+    ("workflow.state == 'a'", "`workflow.state` has no value here"),
+    ("retries == '1'", "`retries` has no value here"),
+    ("node.name == 'a'", ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("expression", "said"), HOOKS, ids=[row[0] for row in HOOKS])
+def test_a_hook_is_told_what_it_cannot_know(expression, said):
+    text = "templates:\n" + HOOKED % (json.dumps(expression), "{{item}}") + ECHO
+    assert [item.reason for item in findings(whole(text))] == [said] * bool(said)
+
+
+def test_a_hook_of_a_task_knows_what_its_task_waits_for():
+    task = "- name: main\n  dag: {tasks: [{name: a, template: echo}, {name: b, template: echo}, "
+    task += "{name: c, template: echo, depends: a, withItems: [1], hooks: {h: {template: echo, "
+    task += "expression: %s}}}]}\n"
+
+    def said(expression):
+        found = findings(whole("templates:\n" + task % json.dumps(expression) + ECHO))
+        return [(item.rule, item.hint) for item in found]
+
+    assert said("tasks.a.status == 'Failed' && tasks.c.status == 'Running'") == []
+    assert said("tasks.b.status == 'Failed'") == [("TIP108", "`c` does not wait for `b`")]
+    assert said("tasks['c(0:1)'].status == 'Failed'") == [
+        ("TIP108", "the whole of it is `tasks.c`")
+    ]
+    assert said("tasks['c(0:1)'].status == 'Failed' && '{{item}}' == '1'") == []
+
+
+def test_a_hook_of_the_workflow_knows_the_workflow_only():
+    spec = "hooks: {h: {template: say, expression: '%s', arguments: {parameters: [{name: p, value: "
+    spec += "'%s'}]}}}\narguments: {parameters: [{name: m, value: x}]}\ntemplates:\n"
+    spec += "- name: main\n  steps: [[{name: a, template: echo}]]\n- name: say\n  inputs: "
+    spec += "{parameters: [{name: p}]}\n  container: {image: '{{inputs.parameters.p}}'}\n"
+
+    def said(expression, value="x"):
+        return rules(spec % (expression, value) + ECHO)
+
+    good = 'workflow.parameters.m == "x"'
+    assert said(good, "{{workflow.parameters.m}} {{=workflow.status}}") == []
+    assert said('steps.a.status == "Failed" && workflow.parameters.m != ""') == ["TIP108"]
+    assert said('workflow.parameters.n == "" || workflow.parameters.m == ""') == ["TIP108"]
+    assert said(good, "{{steps.a.status}}") == ["TIP105"]
+    assert said(good, "{{workflow.parameters.n}}") == ["TIP105"]
+    assert said(good, "{{item}}") == ["TIP009"]
+    assert said(good, "{{=steps.a.status}}") == ["TIP108"]
 
 
 @pytest.mark.parametrize("templates", FINE)

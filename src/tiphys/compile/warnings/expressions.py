@@ -64,7 +64,7 @@ def _sources(survey: Survey) -> Iterator[_Source]:
         yield from _of_body(body)
     for call in survey.calls:
         for name, hook in call.item.hooks.items():
-            yield _Source(hook.expression, (*call.path, "hooks", name, "expression"), call)
+            yield _Source(hook.expression, (*call.path, "hooks", name, "expression"))
         place = (*call.path, "arguments", "artifacts")
         yield from _of_artifacts(call.item.arguments.artifacts, place, call)
     yield from (item for item in _of_spec(survey))

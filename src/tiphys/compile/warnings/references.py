@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections import deque
 
 from tiphys.compile.warnings.survey import Body, Call, Survey, Tag, default_of
-from tiphys.model.templates import DAGTask
 from tiphys.model.variables import find_variable
 from tiphys.model.workflow import Workflow
 
 _ROOTS = ("inputs", "outputs", "steps", "tasks", "workflow", "pod", "node", "lastRetry", "retries")
-_SIGNS = re.compile(r"[!&|()]")
 _CHECKED = ("item.", "steps.", "inputs.", "outputs.", "pod.", "workflow.", "tasks.")
 
 
@@ -20,7 +17,7 @@ def warn_of_references(survey: Survey) -> None:
     """Note references that validation accepts and the run cannot resolve."""
     for body in survey.bodies:
         siblings = survey.siblings(body)
-        direct = _dependencies(siblings)
+        direct = survey.dependencies(body)
         for call in siblings.values():
             for tag in survey.tags_of(call):
                 _warn_of_reference(survey, call, siblings, direct, tag)
@@ -32,17 +29,7 @@ def warn_of_references(survey: Survey) -> None:
     _warn_of_defaults(survey)
 
 
-def _dependencies(siblings: dict[str, Call]) -> dict[str, list[str]]:
-    """Return the tasks that each task of a DAG mentions."""
-    direct: dict[str, list[str]] = {}
-    for name, call in siblings.items():
-        if isinstance(call.item, DAGTask):
-            words = _SIGNS.sub(" ", call.item.depends).split()
-            direct[name] = [*call.item.dependencies, *(word.partition(".")[0] for word in words)]
-    return direct
-
-
-def _waits_for(direct: dict[str, list[str]], task: str, wanted: str) -> bool:
+def waits_for(direct: dict[str, list[str]], task: str, wanted: str) -> bool:
     """Say whether a task waits for another, directly or not; looks near tasks first."""
     waiting = deque(direct.get(task, ()))
     seen: set[str] = set()
@@ -72,7 +59,7 @@ def _warn_of_reference(
         )
         survey.note("TIP103", reason, tag.path, "put it into a later group")
         return
-    if call.kind == "tasks" and not _waits_for(direct, call.name, other.name):
+    if call.kind == "tasks" and not waits_for(direct, call.name, other.name):
         if parts[2] != "status" and not _is_caught(call, tag):
             reason = (
                 f"`{call.name}` does not wait for `{other.name}`, so {{{{{tag.text}}}}} may have "

@@ -5,9 +5,10 @@ Made once for a document; every module of warnings reads it and adds to `finding
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 from tiphys.compile.references import TemplateStore, scope_of
 from tiphys.compile.validate_variables import tags
@@ -19,6 +20,8 @@ from tiphys.model.decode import path_text
 from tiphys.model.shapes import Path
 from tiphys.model.spec import WorkflowSpec
 from tiphys.model.templates import DAGTask, LifecycleHook, Template, WorkflowStep
+
+_SIGNS: Final = re.compile(r"[!&|()]")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,6 +102,7 @@ class Survey:
     findings: list[Finding] = field(default_factory=list)
     _tags: dict[Path, list[Tag]] = field(default_factory=dict)
     _siblings: dict[Path, dict[str, Call]] = field(default_factory=dict)
+    _dependencies: dict[Path, dict[str, list[str]]] = field(default_factory=dict)
 
     def note(self, rule: str, reason: str, path: Path, hint: str = "") -> None:
         """Add a warning about what stands at `path`."""
@@ -151,6 +155,19 @@ class Survey:
     def siblings(self, body: Body) -> dict[str, Call]:
         """Return the calls of a template by name."""
         return self._siblings.get(body.path, {})
+
+    def dependencies(self, body: Body) -> dict[str, list[str]]:
+        """Return the tasks that each task of a DAG mentions."""
+        found = self._dependencies.get(body.path)
+        if found is None:
+            found = {}
+            for name, call in self.siblings(body).items():
+                if isinstance(call.item, DAGTask):
+                    words = _SIGNS.sub(" ", call.item.depends).split()
+                    named = (word.partition(".")[0] for word in words)
+                    found[name] = [*call.item.dependencies, *named]
+            self._dependencies[body.path] = found
+        return found
 
     def add(self, call: Call) -> None:
         """Add a call."""
