@@ -10,7 +10,7 @@ from tiphys.engine.ending import FAIL_FAST
 from tiphys.engine.evolve_nodes import has_hooks
 from tiphys.engine.explain import decisive, words
 from tiphys.engine.gates import has_failed_fast
-from tiphys.engine.nodes.hooks import scope_of
+from tiphys.engine.nodes.hook_scope import scope_of
 from tiphys.engine.phases import BAD
 from tiphys.engine.state import Node
 from tiphys.program import Dag, Hook

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tiphys.engine.explain import words
-from tiphys.engine.nodes.hooks import scope_of
+from tiphys.engine.nodes.hook_scope import scope_of
 from tiphys.engine.nodes.loop import EMPTY
 from tiphys.engine.phases import BAD
 from tiphys.engine.scope import Names
