@@ -97,6 +97,8 @@ class Hook:
     expression: Text | None
     of_item: bool = False
     """It mentions the item of the loop it stands in."""
+    others: tuple[str, ...] = ()
+    """Other steps or tasks, or items of them, whose status its expression reads."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -338,6 +338,10 @@ class _Maker:
             found["loop"] = {"template": leaf, "expression": expression}
         if loops and rng.random() < 0.5:
             found["item"] = {"template": leaf, "expression": "'{{item}}' != 'a'"}
+        if prefix == "steps" and rng.random() < 0.5:
+            other = rng.choice((f"{name[:-1]}0", f"{name[:-1]}1"))
+            expression = f'steps["{other}"].status in ["Succeeded", "Skipped"]'
+            found["other"] = {"template": leaf, "expression": expression}
         called = next(item for item in self.templates if item["name"] == made.name)
         is_rare = not called.keys().isdisjoint({"http", "suspend", "plugin"})
         if rng.random() < (0.6 if is_rare else 0.2):

@@ -26,6 +26,7 @@ from tiphys.program import (
 )
 
 _WHOLE = re.compile(r"^\{\{([^{}=][^{}]*)\}\}$")
+_STATUS = re.compile(r"""\b(?:steps|tasks)(?:\.|\[['"])([^'".]+)(?:['"]\])?\.status\b""")
 _ITEM = re.compile(r"\{\{=?[^}]*\bitem\b")
 
 
@@ -72,19 +73,21 @@ class CallLowering:
             loop=_loop(step),
             continue_failed=bool(continue_on and continue_on.failed),
             continue_error=bool(continue_on and continue_on.error),
-            hooks=self.hooks(step.hooks, step.on_exit),
+            hooks=self.hooks(step.hooks, step.on_exit, step.name),
             captures_result=step.name in self.captured,
         )
 
-    def hooks(self, hooks: Mapping[str, LifecycleHook], on_exit: str) -> tuple[Hook, ...]:
+    def hooks(
+        self, hooks: Mapping[str, LifecycleHook], on_exit: str, step: str = ""
+    ) -> tuple[Hook, ...]:
         """Return the hooks of a step, a task or a workflow; the old `onExit` wins over "exit"."""
-        found = [self._hook(name, hook) for name, hook in sorted(hooks.items())]
+        found = [self._hook(name, hook, step) for name, hook in sorted(hooks.items())]
         if on_exit:
             found = [hook for hook in found if hook.name != "exit"]
-            found.append(self._hook("exit", LifecycleHook(template=on_exit)))
+            found.append(self._hook("exit", LifecycleHook(template=on_exit), step))
         return tuple(found)
 
-    def _hook(self, name: str, hook: LifecycleHook) -> Hook:
+    def _hook(self, name: str, hook: LifecycleHook, step: str) -> Hook:
         arguments = hook.arguments
         call = Call(
             name=name,
@@ -98,6 +101,7 @@ class CallLowering:
             call=call,
             expression=optional_text(hook.expression),
             of_item=_ITEM.search(json.dumps(encode(hook))) is not None,
+            others=tuple(name for name in _STATUS.findall(hook.expression) if name != step),
         )
 
     def _step_target(self, step: WorkflowStep | DAGTask) -> Target:

@@ -37,7 +37,7 @@ class Gates:
         `hook` is the hook of `frame` that the room is for. Where a template failed fast there is
         none any more.
         """
-        if has_failed_fast(run, boundary):
+        if boundary is not frame and has_failed_fast(run, boundary):
             return False
         if not _workflow_has_room(run):
             _wait(run, frame, hook, "the workflow's parallelism")

@@ -92,6 +92,7 @@ _OF_A_NODE = (
     RetryScheduled,
     WaitStarted,
 )
+_CHANGES_PHASE = (NodeDone, NodePhaseChanged, DaemonReady)
 _QUESTIONS = (LockAwaited, QuestionAsked)
 _ANEW = (RunImported, RunReopened)
 
@@ -198,6 +199,8 @@ class Run:
             self.changed[waiting] = True
         self.gates.note(self, event)
         self._note(event)
+        if isinstance(event, _CHANGES_PHASE):
+            self._tell_hooks(self.state.nodes[event.node])
         if isinstance(event, NodeDone | DaemonReady):
             self._fulfilled(self.state.nodes[event.node])
         elif isinstance(event, NodeAdded):
@@ -210,6 +213,20 @@ class Run:
         begins = event.kind in metrics.MEASURED and event.phase not in FULFILLED
         if begins and self.program.templates[event.template].metrics:
             metrics.node_added(self, self.state.nodes[self.state.id_of(event.name)])
+
+    def _tell_hooks(self, node: Node) -> None:
+        """Have the hooks of ended steps look again that read the status of others of their group.
+
+        Source: argo workflow/controller/steps.go, executeStepGroup; reference/engine.md 6.4.3.
+        """
+        group = self.state.nodes[node.owner] if node.owner is not None else node
+        if group.kind != "StepGroup" or node.hooked:
+            return
+        calls = self.template(self.node(group.boundary)).groups[int(group.call[1])]
+        if any(hook.others for call in calls for hook in call.hooks):
+            for key in group.children:
+                if not self.state.nodes[key].settled:
+                    self.touch(key)
 
     def _fulfilled(self, node: Node) -> None:
         if node.daemoned:

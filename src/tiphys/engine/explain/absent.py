@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tiphys.engine.ending import FAIL_FAST
 from tiphys.engine.evolve_nodes import has_hooks
 from tiphys.engine.explain import decisive, words
+from tiphys.engine.gates import has_failed_fast
+from tiphys.engine.nodes.hook_scope import scope_of
 from tiphys.engine.phases import BAD
 from tiphys.engine.scope import name_within
 from tiphys.engine.state import Node
@@ -120,7 +123,7 @@ def _exit(run: Run) -> Iterator[Absent]:
 
 
 def _hooks(run: Run, node: Node) -> Iterator[Absent]:
-    for hook in run.call(node).hooks:
+    for hook in run.hooks(node):
         is_exit = hook.name == "exit"
         name = f"{node.name}.onExit" if is_exit else f"{node.name}.hooks.{hook.name}"
         if run.state.find(name) is None:
@@ -134,6 +137,8 @@ def _hook(run: Run, node: Node, hook: Hook) -> str:
         return f"it does not run: {node.display_name} did not run itself"
     if is_exit and run.state.shutdown == "Terminate":
         return f"it does not run: {_TERMINATED}"
+    if has_failed_fast(run, run.node(node.boundary)):
+        return f"it does not run: {FAIL_FAST}"
     if is_exit and not node.fulfilled:
         return f"it has not begun: it runs when {node.display_name} is over"
     if node.id in run.state.hook_waits:
@@ -141,7 +146,7 @@ def _hook(run: Run, node: Node, hook: Hook) -> str:
     text = hook.expression
     if text is None:
         return f"it has not begun: {_held_up(run, node)}"
-    scope = run.frame_scope(run.node(node.boundary), run.viewer(node), node)
+    scope = scope_of(run, node, hook)
     shown = words.read_as(text.source, words.resolved(run, text, scope, node.name)).rstrip(",")
     if node.settled:
         return f"it did not run: its expression {shown} never held"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tiphys.engine.explain import words
+from tiphys.engine.nodes.hook_scope import scope_of
 from tiphys.engine.nodes.loop import EMPTY
 from tiphys.engine.phases import BAD
 from tiphys.engine.scope import Names
@@ -146,7 +147,7 @@ def _expression(run: Run, hook: Hook, node: Node, of: Node | None) -> str:
         return ""
     scope: Names = run.globals()
     if node.hook_of is not None and of is not None:
-        scope = run.frame_scope(run.node(of.boundary), run.viewer(of), of)
+        scope = scope_of(run, of, hook)
     return words.read_as(text.source, words.resolved(run, text, scope, node.name))
 
 

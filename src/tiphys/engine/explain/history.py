@@ -253,6 +253,8 @@ def _advanced(event: NodeAdvanced) -> str:
 
 def _changed(run: Run, event: NodePhaseChanged) -> str:
     node = run.node(event.node)
+    if event.phase == "Error":
+        return f"becomes Error for a hook that cannot be run: {words.short(event.message)}"
     if node.kind == "Retry":
         return "the back-off is over"
     host = f" on {event.host}" if event.host else ""

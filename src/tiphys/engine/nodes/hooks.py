@@ -6,7 +6,6 @@ Source: reference/engine.md 6; argo workflow/controller/{hooks,exit_handler}.go.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -16,9 +15,10 @@ from tiphys.engine.binding import ArtifactNames
 from tiphys.engine.calls import Place, add_error, invoke
 from tiphys.engine.expressions import is_true
 from tiphys.engine.gates import has_failed_fast
+from tiphys.engine.nodes.hook_scope import others, plain_scope_of, scope_of
 from tiphys.engine.phases import COMPLETED
 from tiphys.engine.resolving import CallError, resolve_text
-from tiphys.engine.scope import GivenScope, ItemScope, Names
+from tiphys.engine.scope import Names
 from tiphys.engine.state import Node
 from tiphys.errors import EngineBug
 from tiphys.expr.template import LENIENT, Mode, strict_prefix
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from tiphys.engine.run import Run
 
 _OF_ITEM: Mode = strict_prefix("item")
-_STATUS = re.compile(r"""steps(?:\.|\[['"])(.+?)(?:['"]\])?\.status\b""")
 
 
 def react(run: Run, node: Node) -> None:
@@ -42,7 +41,7 @@ def react(run: Run, node: Node) -> None:
     may_fire = _may_fire(run, node)
     if may_fire:
         for hook in run.hooks(node):
-            waits |= not _consider(run, node, hook)
+            waits |= not _consider(run, node, hook) or _may_hold_yet(run, node, hook)
     if node.fulfilled and not (node.hooks_open or node.settled or waits):
         if may_fire and node.call[0] == "task":
             bear(run, node, fault(run, node))
@@ -84,30 +83,11 @@ def holds(run: Run, hook: Hook, scope: Names, name: str, mode: Mode = LENIENT) -
     return is_true(text, ArtifactNames(scope), context)
 
 
-def scope_of(run: Run, node: Node, hook: Hook) -> Names:
-    """Return what a hook of a node may refer to: what it may itself, its status, its outputs.
-
-    A step's expression may name the status of others of its group too.
-    """
-    scope: Names = run.frame_scope(run.node(node.boundary), run.viewer(node), node)
-    if node.call[0] == "step" and hook.expression is not None:
-        scope = GivenScope(_of_group(run, node, hook.expression.source), scope)
-    return _with_item(run, node, scope)
-
-
-def _of_group(run: Run, node: Node, expression: str) -> dict[str, object]:
-    """Return the statuses an expression names of other steps of a step's group, by their names."""
-    group = run.node(node.owner)
-    found: dict[str, object] = {}
-    for name in _STATUS.findall(expression):
-        step = run.state.find(f"{group.name}.{name}")
-        if step is not None and step is not node:
-            found[f"steps.{name}.status"] = str(step.phase)
-    return found
-
-
-def _with_item(run: Run, node: Node, scope: Names) -> Names:
-    return scope if node.item is None else ItemScope(run.item(node), scope)
+def _may_hold_yet(run: Run, node: Node, hook: Hook) -> bool:
+    """Return whether a hook of an ended step, not fired yet, reads what has not ended."""
+    if not hook.others or node.call[0] != "step" or run.state.find(_place(node, hook).name):
+        return False
+    return any(step is None or not step.fulfilled for step in others(run, node, hook).values())
 
 
 def _mode(node: Node) -> Mode:
@@ -116,9 +96,7 @@ def _mode(node: Node) -> Mode:
 
 def _fire(run: Run, node: Node, hook: Hook, place: Place) -> None:
     resolved = hook.name == "exit" or node.outputs is not None
-    scope = _with_item(run, node, run.own_scope(run.node(node.boundary)))
-    if resolved:
-        scope = scope_of(run, node, hook)
+    scope = scope_of(run, node, hook) if resolved else plain_scope_of(run, node)
     call = hook.call
     if hook.name == "exit" and call.inherits_arguments:
         entry = run.program.entry
