@@ -204,6 +204,17 @@ def test_a_hook_of_a_task_knows_what_its_task_waits_for():
     assert said("tasks['c(0:1)'].status == 'Failed' && '{{item}}' == '1'") == []
 
 
+def test_a_hook_knows_the_items_of_a_loop_beside_it_but_not_the_whole():
+    step = (
+        "- name: main\n  steps: [[{name: a, template: echo, withItems: [1]}, {name: b, template: "
+    )
+    step += "echo, hooks: {h: {template: echo, expression: %s}}}]]\n"
+    hint = "name one of its items, as `steps['a(0:...)']`"
+    for name, hints in (("steps['a(0:1)']", []), ("steps.a", [hint])):
+        text = step % json.dumps(f"{name}.status == 'Failed'")
+        assert [item.hint for item in findings(whole("templates:\n" + text + ECHO))] == hints
+
+
 def test_a_hook_of_the_workflow_knows_the_workflow_only():
     spec = "hooks: {h: {template: say, expression: '%s', arguments: {parameters: [{name: p, value: "
     spec += "'%s'}]}}}\narguments: {parameters: [{name: m, value: x}]}\ntemplates:\n"

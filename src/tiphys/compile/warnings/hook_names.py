@@ -209,12 +209,12 @@ def _of_step(survey: Survey, call: Call, other: Call, field: str, is_item: bool)
     if other.group > call.group:
         return _Fault(f"`{other.name}` runs later")
     if other.group == call.group:
+        if other.is_loop and not is_item:
+            return _Fault(f"name one of its items, as `steps['{other.name}(0:...)']`")
         return None if field in ("status", "") else _Fault(f"`{other.name}` runs beside it")
-    return (
-        _Fault(f"the whole of it is `steps.{other.name}`")
-        if is_item
-        else _of_output(survey, other, field)
-    )
+    if is_item:
+        return _Fault(f"the whole of it is `steps.{other.name}`")
+    return _of_output(survey, other, field)
 
 
 def _of_output(survey: Survey, other: Call, field: str) -> _Fault | None:
