@@ -224,6 +224,7 @@ class Local:
             operator=self.operator,
             clock=self.clock,
             forget=self.forget,
+            ledger=self.store.ledger,
             runtime=choose_runtime(self.settings).name,
         )
 

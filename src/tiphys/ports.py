@@ -472,11 +472,19 @@ class Ledger(Protocol):
         ...
 
     async def crons(self) -> Sequence[str]:
-        """Return the uids of the CronWorkflows that have rows."""
+        """Return the uids of the CronWorkflows that have rows, or a runtime."""
         ...
 
     async def forget(self, cron: str, before: int | None = None) -> None:
-        """Remove the closed rows of a CronWorkflow up to a due time; all rows if None."""
+        """Remove the closed rows of a CronWorkflow up to a due time; all there is if None."""
+        ...
+
+    async def set_runtime(self, cron: str, runtime: str) -> None:
+        """Keep where the workflows of a CronWorkflow run; "" is wherever others do."""
+        ...
+
+    async def runtime(self, cron: str) -> str:
+        """Return where the workflows of a CronWorkflow run, "" if nobody said so."""
         ...
 
 

@@ -109,6 +109,7 @@ async def test_the_runs_of_an_older_database_are_entered(tmp_path):
         )
         db.execute("DROP TABLE run_texts")
         db.execute("DROP TABLE retired_runs")
+        db.execute("DROP TABLE cron_runtimes")
         db.execute("PRAGMA user_version = 4")
     store = SqliteStore(tmp_path, owner)
     stock = Stock(store, store.catalogue, "me")

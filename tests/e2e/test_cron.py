@@ -85,6 +85,27 @@ def test_a_cron_is_run_by_hand_and_counts(home: Home) -> None:
     assert home.rows("SELECT * FROM runs") == []
 
 
+def test_a_cron_says_where_its_workflows_run(home: Home) -> None:
+    home.ok(
+        "cron", "create", home.file("c.yaml", cron("often", "@every 1s")), "--runtime=simulated"
+    )
+
+    def runtimes() -> set[str]:
+        return {name for (name,) in home.rows("SELECT runtime FROM runs")}
+
+    until(lambda: runtimes() == {"simulated"}, "a due time comes")
+    # A flag before the verb: so no runtime is added to what is said here.
+    again = ("-n", "default", "submit", "--from", "cronwf/often", "-w", "-o", "name")
+    query = "SELECT runtime FROM runs WHERE name = '{}'"
+    assert home.rows(query.format(home.ok(*again).splitlines()[0])) == [("simulated",)]
+    home.ok("cron", "update", home.file("d.yaml", cron("often", "@every 1s")), "--runtime=process")
+    until(lambda: "process" in runtimes(), "the next due time comes")
+    home.ok("cron", "update", home.file("d.yaml", cron("often", "0 2 29 2 *")))
+    assert home.rows(query.format(home.ok(*again).splitlines()[0])) == [("process",)]
+    home.ok("cron", "delete", "often")
+    until(lambda: not home.rows("SELECT * FROM cron_runtimes"), "what was said of it is forgotten")
+
+
 def test_a_killed_engine_loses_no_due_time_and_repeats_none(home: Home) -> None:
     file = home.file("c.yaml", cron("often", "@every 1s", successfulJobsHistoryLimit=100))
     home.ok("cron", "create", file)

@@ -202,6 +202,7 @@ class Children:
             operator=Operator(store, store, world.clock),
             clock=world.clock,
             forget=lambda row: store.delete(row.run),
+            ledger=store.ledger,
             runtime="simulated",
         )
 

@@ -72,6 +72,7 @@ schedule_option = click.option(
 @schedule_option
 @click.option("-o", "--output", type=OUTPUT, expose_value=False, help="Has no effect, as in Argo.")
 @settings_option
+@runtime_option
 @with_session
 @is_asynchronous
 async def create(session: Session, files: tuple[str, ...], schedule: str, **values: Any) -> None:
@@ -89,13 +90,21 @@ async def create(session: Session, files: tuple[str, ...], schedule: str, **valu
                 made = await home.crons.create(wanted, session.namespace, (), origin)
             except TiphysError as exc:
                 raise UserError(f"failed to create cron workflow: {exc}") from exc
+            await _place(session, home, made)
             write(shown(made, None, session.colour))
         ensure_engine(session)
 
 
+async def _place(session: Session, home: Local, made: CronWorkflow) -> None:
+    """Keep where the workflows of a CronWorkflow run, if `--runtime` says so."""
+    if session.runtime:
+        runtime = "" if session.runtime == "auto" else session.runtime
+        await home.store.ledger.set_runtime(made.metadata.uid, runtime)
+
+
 UPDATE = (
     "Put the CronWorkflows of FILES in the place of those of the same name.\n\n"
-    "As in Argo the other options have no effect."
+    "As in Argo the other options have no effect, but for `--runtime`."
 )
 
 
@@ -104,6 +113,7 @@ UPDATE = (
 @submit_options
 @click.option("-o", "--output", type=OUTPUT, expose_value=False, help="Has no effect, as in Argo.")
 @settings_option
+@runtime_option
 @with_session
 @is_asynchronous
 async def update(session: Session, files: tuple[str, ...], **values: Any) -> None:
@@ -123,6 +133,7 @@ async def update(session: Session, files: tuple[str, ...], **values: Any) -> Non
                 raise UserError(text) from exc
             except TiphysError as exc:
                 raise UserError(f"failed to update workflow template: {exc}") from exc
+            await _place(session, home, made)
             write(shown(made, None, session.colour))
         ensure_engine(session)
 

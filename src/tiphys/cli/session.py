@@ -37,6 +37,8 @@ class Session:
     namespace: str
     settings_file: str
     colour: bool
+    runtime: str = ""
+    """What `--runtime` says."""
 
 
 settings_option = click.option(
@@ -75,6 +77,7 @@ def with_session(command: Callable[..., _R]) -> Callable[..., _R]:
             namespace=settings.namespace,
             settings_file=settings_file or "",
             colour=wanted(sys.stdout, settings.environ, no_color),
+            runtime=runtime or "",
         )
         return command(session, *args, **kwargs)
 

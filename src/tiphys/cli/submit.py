@@ -139,6 +139,7 @@ async def prepare_stored(
 ) -> Prepared:
     """Check the workflow that a stored CronWorkflow or template stands for; nothing is kept."""
     from tiphys.app import choose_runtime
+    from tiphys.compile.triggers.children import cron_of
     from tiphys.service.from_stored import from_stored, scheduled
     from tiphys.service.stored import stored_documents
 
@@ -146,7 +147,8 @@ async def prepare_stored(
     workflow = await from_stored(home.crons, namespace, identifier, home.clock.now())
     if time:
         workflow = scheduled(workflow, time)
-    runtime = choose_runtime(session.settings).name
+    own = "" if session.runtime else await home.store.ledger.runtime(cron_of(workflow))
+    runtime = own or choose_runtime(session.settings).name
     options = options_of(namespace, {**values, "priority": None})
     options = dataclasses.replace(options, runtime=runtime)
     documents = await stored_documents(home.objects, namespace)

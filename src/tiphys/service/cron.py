@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import msgspec
 
 from tiphys.compile.references import template_store
-from tiphys.compile.triggers.children import CRON_LABEL, is_child, manual_child
+from tiphys.compile.triggers.children import CRON_LABEL, cron_of, is_child, manual_child
 from tiphys.compile.triggers.due import next_run
 from tiphys.compile.triggers.history import Child
 from tiphys.compile.triggers.outcome import COMPLETED_LABEL
@@ -24,7 +24,7 @@ from tiphys.model.codec import Document, convert, encode
 from tiphys.model.cron import CronWorkflow
 from tiphys.model.meta import ObjectMeta
 from tiphys.model.workflow import Workflow
-from tiphys.ports import Clock, ObjectRef, Objects, Queries, RunRow
+from tiphys.ports import Clock, Ledger, ObjectRef, Objects, Queries, RunRow
 from tiphys.service.operations import Operator
 from tiphys.service.stored import stored_documents
 from tiphys.service.submit import Overrides, Submitter, apply_options
@@ -152,7 +152,10 @@ def _placed(cron: CronWorkflow, namespace: str) -> CronWorkflow:
 
 @dataclass(frozen=True, slots=True)
 class CronChildren:
-    """What the schedule does with workflows; `forget` removes a run and all that belongs to it."""
+    """What the schedule does with workflows; `forget` removes a run and all that belongs to it.
+
+    `runtime` is where those run of whose CronWorkflow the ledger knows none.
+    """
 
     objects: Objects
     queries: Queries
@@ -160,6 +163,7 @@ class CronChildren:
     operator: Operator
     clock: Clock
     forget: Callable[[RunRow], Awaitable[None]]
+    ledger: Ledger
     runtime: str = "process"
 
     async def problem(self, cron: CronWorkflow) -> str:
@@ -173,7 +177,8 @@ class CronChildren:
         """Run a workflow. Raises Conflict if its name is taken, InvalidDocument, Unsupported."""
         namespace = workflow.metadata.namespace
         documents = await stored_documents(self.objects, namespace)
-        options = Overrides(namespace=namespace, runtime=self.runtime)
+        runtime = await self.ledger.runtime(cron_of(workflow)) or self.runtime
+        options = Overrides(namespace=namespace, runtime=runtime)
         return self._child(await self.submitter.submit(workflow, documents, options))
 
     async def find(self, cron: CronWorkflow, name: str) -> Child | None:

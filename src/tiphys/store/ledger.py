@@ -74,17 +74,17 @@ class SqlLedger:
         return [_row(found) for found in await self._database.read(query, (cron, most))]
 
     async def crons(self) -> Sequence[str]:
-        """Return the uids of the CronWorkflows that have rows."""
-        return [
-            cron for (cron,) in await self._database.read("SELECT DISTINCT cron FROM due_times", ())
-        ]
+        """Return the uids of the CronWorkflows that have rows, or a runtime."""
+        query = "SELECT cron FROM due_times UNION SELECT cron FROM cron_runtimes"
+        return [cron for (cron,) in await self._database.read(query, ())]
 
     async def forget(self, cron: str, before: int | None = None) -> None:
-        """Remove the closed rows up to a due time; all rows if None."""
+        """Remove the closed rows up to a due time; all there is if None."""
 
         def work(db: Transaction) -> None:
             if before is None:
                 db.execute("DELETE FROM due_times WHERE cron = ?", (cron,))
+                db.execute("DELETE FROM cron_runtimes WHERE cron = ?", (cron,))
             else:
                 db.execute(
                     "DELETE FROM due_times WHERE cron = ? AND at <= ? AND closed = 1",
@@ -92,6 +92,21 @@ class SqlLedger:
                 )
 
         await self._database.write(work)
+
+    async def set_runtime(self, cron: str, runtime: str) -> None:
+        """Keep where the workflows of a CronWorkflow run; "" is wherever others do."""
+
+        def work(db: Transaction) -> None:
+            db.execute("DELETE FROM cron_runtimes WHERE cron = ?", (cron,))
+            if runtime:
+                db.execute("INSERT INTO cron_runtimes VALUES (?, ?)", (cron, runtime))
+
+        await self._database.write(work)
+
+    async def runtime(self, cron: str) -> str:
+        """Return where the workflows of a CronWorkflow run, "" if nobody said so."""
+        query = "SELECT runtime FROM cron_runtimes WHERE cron = ?"
+        return next((str(name) for (name,) in await self._database.read(query, (cron,))), "")
 
 
 def _find(db: Transaction, cron: str, at: int) -> DueRow | None:
@@ -120,10 +135,14 @@ class MemoryLedger:
     """The rows in a memory that several owners share; `is_alive` knows their names."""
 
     def __init__(
-        self, rows: dict[tuple[str, int], DueRow], is_alive: Callable[[str], bool]
+        self,
+        rows: dict[tuple[str, int], DueRow],
+        runtimes: dict[str, str],
+        is_alive: Callable[[str], bool],
     ) -> None:
-        """Keep rows in a dictionary."""
+        """Keep rows in a dictionary, and runtimes by uid in another one."""
         self._rows = rows
+        self._runtimes = runtimes
         self._is_alive = is_alive
 
     async def take(self, cron: str, at: int, owner: str) -> DueRow | None:
@@ -158,12 +177,24 @@ class MemoryLedger:
         return sorted(own, key=lambda row: row.at, reverse=True)[:most]
 
     async def crons(self) -> Sequence[str]:
-        """Return the uids of the CronWorkflows that have rows."""
-        return [*dict.fromkeys(row.cron for row in self._rows.values())]
+        """Return the uids of the CronWorkflows that have rows, or a runtime."""
+        return [*dict.fromkeys([*(row.cron for row in self._rows.values()), *self._runtimes])]
 
     async def forget(self, cron: str, before: int | None = None) -> None:
-        """Remove the closed rows up to a due time; all rows if None."""
+        """Remove the closed rows up to a due time; all there is if None."""
+        if before is None:
+            self._runtimes.pop(cron, None)
         for key, row in [*self._rows.items()]:
             mine = row.cron == cron
             if mine and (before is None or (row.closed and row.at <= before)):
                 del self._rows[key]
+
+    async def set_runtime(self, cron: str, runtime: str) -> None:
+        """Keep where the workflows of a CronWorkflow run; "" is wherever others do."""
+        self._runtimes.pop(cron, None)
+        if runtime:
+            self._runtimes[cron] = runtime
+
+    async def runtime(self, cron: str) -> str:
+        """Return where the workflows of a CronWorkflow run, "" if nobody said so."""
+        return self._runtimes.get(cron, "")

@@ -43,6 +43,7 @@ class Memory:
         self.owners: dict[str, MemoryStore] = {}
         self.requests = 0
         self.due: dict[tuple[str, int], DueRow] = {}
+        self.cron_runtimes: dict[str, str] = {}
         self.shelf = Shelf(forget=lambda run: self.retired.pop(run, None))
         self.tokens = MemoryTokens()
 
@@ -73,7 +74,7 @@ class MemoryStore:
         self.owner = owner
         self._woken = asyncio.Event()
         self._memory.owners[owner] = self
-        self.ledger = MemoryLedger(self._memory.due, self._is_alive)
+        self.ledger = MemoryLedger(self._memory.due, self._memory.cron_runtimes, self._is_alive)
         self.catalogue = MemoryCatalogue(self._memory.shelf)
         self.tokens = self._memory.tokens
 

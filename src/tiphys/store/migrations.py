@@ -12,6 +12,7 @@ from typing import Final
 from tiphys.ports_database import Transaction
 from tiphys.store.schema import (
     CATALOGUE,
+    CRON_RUNTIMES,
     DELETIONS,
     DUE_TIMES,
     ENTER_RUNS,
@@ -38,6 +39,7 @@ STEPS: Final[Mapping[int, Sequence[str]]] = {
     5: (*CATALOGUE, *ENTER_RUNS),
     6: _APART,
     7: RETIRED,
+    8: CRON_RUNTIMES,
 }
 """The statements that lead to a version from the one before it."""
 

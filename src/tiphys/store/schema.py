@@ -5,7 +5,7 @@ This is what a new database gets. One that exists is brought here by the steps o
 
 from __future__ import annotations
 
-VERSION = 7
+VERSION = 8
 """The schema's number, kept in the database as `user_version`."""
 
 OBJECTS: tuple[str, ...] = (
@@ -65,6 +65,17 @@ DUE_TIMES: tuple[str, ...] = (
     "CREATE INDEX which_due_times_are_open ON due_times (at) WHERE closed = 0",
 )
 """The ledger of due times of CronWorkflows. Since version 3."""
+
+CRON_RUNTIMES: tuple[str, ...] = (
+    """
+    CREATE TABLE cron_runtimes (
+        cron TEXT PRIMARY KEY,
+        runtime TEXT NOT NULL
+    ) WITHOUT ROWID
+    """,
+)
+"""Where the workflows of a CronWorkflow run, if somebody said so. It is no part of the object:
+who may write objects may not leave a sandbox by that. Since version 8."""
 
 DELETIONS: tuple[str, ...] = (
     """
@@ -288,4 +299,5 @@ STATEMENTS: tuple[str, ...] = (
     *CATALOGUE,
     *ROWS,
     *RETIRED,
+    *CRON_RUNTIMES,
 )

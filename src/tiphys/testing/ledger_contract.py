@@ -125,3 +125,21 @@ class LedgerContract:
         await ledger.forget("c")
         assert not await ledger.rows("c", 9)
         assert await ledger.crons() == ["d"]
+
+    @pytest.mark.anyio
+    async def test_a_runtime_stays_until_another_is_said_or_its_cron_is_forgotten(
+        self, home: Home
+    ) -> None:
+        one, other = home.open("one").ledger, home.open("other").ledger
+        assert await one.runtime("c") == ""
+        await one.set_runtime("c", "sandbox")
+        await one.set_runtime("c", "process")
+        await one.set_runtime("d", "container")
+        assert await other.runtime("c") == "process"
+        assert sorted(await other.crons()) == ["c", "d"]
+        await other.forget("c", 120)
+        assert await one.runtime("c") == "process"
+        await other.forget("c")
+        await other.set_runtime("d", "")
+        assert [await one.runtime(cron) for cron in ("c", "d")] == ["", ""]
+        assert await one.crons() == []

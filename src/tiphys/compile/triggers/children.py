@@ -71,6 +71,12 @@ def owner_of(cron: CronWorkflow) -> OwnerReference:
     )
 
 
+def cron_of(workflow: Workflow) -> str:
+    """Return the uid of the CronWorkflow that made a workflow, "" if none did."""
+    owners = workflow.metadata.owner_references
+    return next((owner.uid for owner in owners if owner.kind == "CronWorkflow"), "")
+
+
 def is_child(metadata: ObjectMeta, uid: str) -> bool:
     """Tell whether a Workflow with this metadata belongs to the CronWorkflow of a uid."""
     owners = (owner.uid for owner in metadata.owner_references if owner.controller)
