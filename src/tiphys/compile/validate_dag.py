@@ -19,6 +19,7 @@ from tiphys.compile.validate_steps import check_no_deadline, plain_name
 from tiphys.compile.validate_variables import Scope, check_variables, has_tag, is_known, tags
 from tiphys.expr.depends import (
     NO_FLAGS,
+    RESULTS,
     ContinueFlags,
     DependencyKind,
     from_dependencies,
@@ -187,7 +188,8 @@ def _check_call(body: Body, graph: _Graph, task: DAGTask, spot: Spot) -> Resolve
     found = body.call(task, name + task.name, spot, None)
     add_outputs(checker, body.scope, f"tasks.{task.name}", found, is_aggregate(task))
     for fault in invalid_results(task.depends) if task.depends else ():
-        checker.note("D7", f"{name}{task.name} {fault}", spot.at("depends"))
+        hint = suggestion(fault.split("'")[1], RESULTS)
+        checker.note("D7", f"{name}{task.name} {fault}", spot.at("depends"), hint)
     for other, kind in graph.dependencies[task.name].items() if graph.has(task) else ():
         if kind == "items" and not _has_loop(graph.tasks[other]):
             reason = (

@@ -22,7 +22,8 @@ from tiphys.model.codec import (
     split_documents,
     struct_of,
 )
-from tiphys.model.decode import DecodeFinding
+from tiphys.model.decode import Decoded, DecodeFinding
+from tiphys.model.mending import Mended, mend
 from tiphys.service.documents import Source, mistyped
 
 _KINDS = {
@@ -46,6 +47,7 @@ _READING: Final = {
     "yaml duplicate": "F4",
 }
 """The rule of what the reader finds."""
+_MOST_MENDED: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +165,7 @@ def _library(documents: Iterable[Document]) -> tuple[_Library, dict[int, Finding
     twice: dict[int, Finding] = {}
     for document in documents:
         struct = struct_of(document.kind) if document.kind in _TEMPLATES else None
-        value = None if struct is None else inspect(document, struct, strict=False).value
+        value = None if struct is None else _as_meant(document, struct)
         if value is None:
             continue
         is_cluster = document.kind == "ClusterWorkflowTemplate"
@@ -179,6 +181,13 @@ def _library(documents: Iterable[Document]) -> tuple[_Library, dict[int, Finding
     return _Library(members), twice
 
 
+def _as_meant(document: Document, struct: type[Resource]) -> Resource | None:
+    """Return a template document; what has a wrong type in it is left out if it can be."""
+    found = inspect(document, struct, strict=False)
+    mended = mend(document, found.findings) if found.value is None else None
+    return found.value if mended is None else inspect(mended, struct, strict=False).value
+
+
 def _check(document: Document, store: TemplateStore, how: _How) -> list[Finding]:
     """Return what is wrong and what is odd, in that order."""
     struct = struct_of(document.kind)
@@ -187,12 +196,32 @@ def _check(document: Document, store: TemplateStore, how: _How) -> list[Finding]
     decoded = inspect(document, struct, how.strict)
     found: list[Finding] = [_numbered(item) for item in decoded.findings]
     odd: list[Finding] = [_as_warning(item) for item in decoded.warnings]
-    # What cannot be read strictly is read leniently, to say what else is wrong.
-    value = inspect(document, struct, strict=False).value if found else decoded.value
-    if value is not None:
-        found += _judged(document, value, store, how)
-        odd += _more_than(found, warn(value, store, document)) if how.warnings else []
+    meant, below, decoded = _meant(document, struct, decoded, how.strict)
+    found += below
+    if (value := decoded.value) is not None:
+        others = _judged(meant, value, store, how)
+        found += [item for item in others if not (isinstance(meant, Mended) and meant.misses(item))]
+        odd += _more_than(found, warn(value, store, meant)) if how.warnings else []
     return [*found, *odd] if how.warnings else found
+
+
+def _meant(
+    document: Document, struct: type[Resource], decoded: Decoded[Resource], strict: bool
+) -> tuple[Document, list[Finding], Decoded[Resource]]:
+    """Return a document as it was probably meant, what of that cannot be read, and what can.
+
+    Below a field that nobody knows nothing is read before its name is mended.
+    """
+    below: list[Finding] = []
+    for _ in range(_MOST_MENDED):
+        mended = mend(document, decoded.findings) if decoded.findings else None
+        if mended is None:
+            break
+        document, decoded = mended, inspect(mended, struct, strict)
+        below += [_plain(item, _READING[item.kind]) for item in decoded.findings]
+    if decoded.findings:
+        decoded = inspect(document, struct, strict=False)
+    return document, below, decoded
 
 
 def _more_than(errors: Iterable[Finding], odd: Iterable[Finding]) -> Iterator[Finding]:
@@ -223,13 +252,17 @@ def _numbered(finding: DecodeFinding) -> Finding:
 def _as_warning(finding: DecodeFinding) -> Finding:
     rule = "TIP701" if finding.reason.startswith("unknown field") else "TIP702"
     says = " is dropped" if rule == "TIP701" else ""
+    return replace(_plain(finding, rule), reason=finding.reason + says, severity="warning")
+
+
+def _plain(finding: DecodeFinding, rule: str) -> Finding:
+    """Return a finding of the reader that Argo does not show."""
     return Finding(
-        finding.reason + says,
+        finding.reason,
         finding.file,
         finding.line,
         finding.column,
         finding.path,
         finding.hint,
-        "warning",
-        rule,
+        rule=rule,
     )
