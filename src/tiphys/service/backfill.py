@@ -12,6 +12,7 @@ from typing import Final
 
 from tiphys.compile.triggers.backfill import Backfill, backfill_times, monitors
 from tiphys.errors import UserError
+from tiphys.expr.errors import LanguageError
 from tiphys.expr.gotime import format_time
 from tiphys.expr.gotime_parse import parse_time
 from tiphys.expr.values import Time
@@ -68,9 +69,16 @@ def planned(cron: CronWorkflow, asked: Asked, now: float) -> Backfilled:
 def _period(asked: Asked, now: float) -> tuple[Time, Time]:
     if not asked.start:
         raise UserError("start date should not be empty")
-    start = parse_time(asked.layout, asked.start)
-    end = parse_time(asked.layout, asked.end) if asked.end else Time(int(now) * _SECOND)
+    start = _time(asked.layout, asked.start)
+    end = _time(asked.layout, asked.end) if asked.end else Time(int(now) * _SECOND)
     return start, end
+
+
+def _time(layout: str, text: str) -> Time:
+    try:
+        return parse_time(layout, text)
+    except LanguageError as exc:
+        raise UserError(f"{exc.message}; --format says how times are written, in Go's way") from exc
 
 
 async def backfill(

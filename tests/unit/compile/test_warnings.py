@@ -283,6 +283,39 @@ def test_tags_in_names_and_odd_schedules_are_refused_by_clusters_only():
     assert rules("templates:\n" + named + ECHO) == ["TIP601"]
 
 
+WHENS = [
+    ("{{cronworkflow.failed}} < 3", "failed to resolve {{cronworkflow.failed}} to string"),
+    ("{{= (now() - cronworkflow.lastScheduledTime).Hours() > 3 }}", "time.Time - *time.Time"),
+    ("{{= cronworkflow.nope == 1 }}", "cronworkflow.nope is missing"),
+    ("{{cronworkflow.name}} == c", "No parameter 'c' found."),
+    ("{{= cronworkflow.failed < 3 }}", ""),
+    ("'{{cronworkflow.name}}' == 'c'", ""),
+]
+
+
+@pytest.mark.parametrize(("when", "said"), WHENS, ids=[row[0] for row in WHENS])
+def test_the_when_of_a_cron_workflow_is_tried(when, said):
+    text = f"kind: CronWorkflow\nmetadata: {{name: c}}\nspec:\n  when: {json.dumps(when)}\n"
+    text += (
+        "  schedules: ['0 0 * * *']\n  workflowSpec: {entrypoint: main, templates: [{name: main, "
+    )
+    text += "container: {image: x}}]}\n"
+    found = findings(text)
+    assert [item.rule for item in found] == ["TIP502"] * bool(said)
+    assert all("at the first due time" in item.reason and said in item.reason for item in found)
+
+
+def test_the_stop_expression_of_a_cron_workflow_is_tried():
+    text = "kind: CronWorkflow\nmetadata: {name: c}\nspec:\n  stopStrategy: {expression: %s}\n"
+    text += (
+        "  schedules: ['0 0 * * *']\n  workflowSpec: {entrypoint: main, templates: [{name: main, "
+    )
+    text += "container: {image: x}}]}\n"
+    assert [item.rule for item in findings(text % "cronworkflow.faild >= 3")] == ["TIP502"]
+    assert [item.rule for item in findings(text % "cronworkflow.failed >=")] == ["TIP504"]
+    assert findings(text % "cronworkflow.failed >= 3") == []
+
+
 def test_a_field_that_was_removed_says_what_to_write_instead():
     spec = (
         "synchronization: {mutex: {name: m}}\ntemplates:\n- name: main\n  container: {image: x}\n"

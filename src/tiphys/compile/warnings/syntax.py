@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from tiphys.compile.warnings.crons import warn_of_cron
 from tiphys.compile.warnings.survey import Call, Survey
 from tiphys.expr.durations import argo_duration_ns, parse_go_duration
 from tiphys.expr.errors import DurationError, WhenError
@@ -25,8 +26,8 @@ def warn_of_syntax(survey: Survey) -> None:
     for call in survey.calls:
         _warn_of_when(survey, call)
         _warn_of_loop(survey, call)
-    if isinstance(survey.resource, CronWorkflow) and survey.resource.spec.when:
-        _warn_of_cron_when(survey, survey.resource.spec.when)
+    if isinstance(survey.resource, CronWorkflow):
+        warn_of_cron(survey, survey.resource)
 
 
 # ------------------------------------------------------------------------------- durations
@@ -100,16 +101,6 @@ def _warn_of_when(survey: Survey, call: Call) -> None:
         return
     says = "true: it says nothing" if value else "false: it never runs"
     survey.note("TIP503", f"`when` of `{call.name}` has no variable and is always {says}", path)
-
-
-def _warn_of_cron_when(survey: Survey, text: str) -> None:
-    from tiphys.expr.when import when_fault
-
-    path = ("spec", "when")
-    if all(
-        when_fault(_TAG.sub(word, text), bare_words=False) for word in ("true", "'x'", "1", "x")
-    ):
-        survey.note("TIP502", "`when` of the CronWorkflow cannot be read", path)
 
 
 def _warn_of_loop(survey: Survey, call: Call) -> None:
