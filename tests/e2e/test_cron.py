@@ -85,6 +85,24 @@ def test_a_cron_is_run_by_hand_and_counts(home: Home) -> None:
     assert home.rows("SELECT * FROM runs") == []
 
 
+def test_what_came_of_due_times_is_told(home: Home) -> None:
+    home.ok("cron", "create", home.file("c.yaml", cron("often", "@every 1s")))
+    assert "due next at 20" in home.ok("explain", "cronwf/often").splitlines()[0]
+    until(lambda: "made workflow often-" in home.ok("explain", "cronwf/often"), "it is due")
+    update = cron("often", "@every 1s", when="{{= cronworkflow.succeeded < 0 }}")
+    home.ok("cron", "update", home.file("d.yaml", update))
+    told = "no workflow: `when` is false"
+    until(lambda: told in home.ok("explain", "cronwf/often").splitlines()[2], "it is due again")
+    home.ok("cron", "suspend", "often")
+    assert home.ok("explain", "cronwf/often").startswith("cron workflow often: suspended\n")
+    page = json.loads(home.ok("explain", "cronwf/often", "-o", "json"))
+    assert {"at", "kind", "reason"} == {*page["due"][-1]}
+    assert "not found" in home.run("explain", "cronwf/gone").err
+    assert "only cronwf/NAME has a kind" in home.run("explain", "cronwf/often", "main").err
+    home.ok("cron", "create", home.file("e.yaml", cron("rare", "0 2 29 2 *")))
+    assert home.ok("explain", "cronwf/rare").splitlines()[1] == "it has not been due yet"
+
+
 def test_a_cron_says_where_its_workflows_run(home: Home) -> None:
     home.ok(
         "cron", "create", home.file("c.yaml", cron("often", "@every 1s")), "--runtime=simulated"

@@ -74,6 +74,8 @@ def explain(remote: Remote, name: str, node: str, output: str) -> None:
     """
     from tiphys.cli.printing import story
 
+    if "/" in name:
+        raise click.UsageError("only a home tells what came of due times, without a server")
     write(story(remote.workflows.explain(name, node), output))
 
 

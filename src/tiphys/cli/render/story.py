@@ -12,11 +12,14 @@ _MOST_WAITS = 8
 _MOST_NAMES = 3
 _MOST_LINKS = 6
 _MOST_LINES = 6
+_MOST_DUE = 18
 _PADDING = 2
 
 
 def render_story(found: JsonObject) -> str:
     """Return an explanation as text: of a workflow at most a screen, of a node all of it."""
+    if "cronWorkflow" in found:
+        return _cron_page(found)
     node = found.get("node")
     lines = [_title(found, node)]
     if node is not None and node.get("reason"):
@@ -29,6 +32,28 @@ def render_story(found: JsonObject) -> str:
         left = len(told) - _MOST_LINES
         told = [told[0], ("...", f"{left} more; see -o json"), *told[1 - _MOST_LINES :]]
     return page + _section("story:", told)
+
+
+def _cron_page(found: JsonObject) -> str:
+    """Return what came of the due times of a CronWorkflow, the newest first, on a screen."""
+    state = found.get("phase") or "Active"
+    if found.get("suspended"):
+        state = "suspended"
+    after = f", due next at {found['next']}" if found.get("next") else ""
+    runs = f"; its workflows run on {found['runtime']}" if found.get("runtime") else ""
+    rows = [(item["at"], _outcome(item)) for item in found.get("due") or []]
+    if len(rows) > _MOST_DUE:
+        rows = [*rows[:_MOST_DUE], ("...", f"{len(rows) - _MOST_DUE} more; see -o json")]
+    page = f"cron workflow {found['cronWorkflow']}: {state}{after}{runs}\n"
+    return page + (_section("due times:", rows) or "it has not been due yet\n")
+
+
+def _outcome(item: JsonObject) -> str:
+    reason = one_line(item.get("reason") or "")
+    if item["kind"] == "Submitted":
+        return f"made workflow {reason}"
+    words = {"Skipped": "no workflow", "Missed": "missed", "Open": "being decided"}
+    return f"{words.get(item['kind'], 'refused')}{': ' if reason else ''}{reason}"
 
 
 def _title(found: JsonObject, node: JsonObject | None) -> str:
