@@ -13,7 +13,7 @@ from tiphys.engine.state import Node
 from tiphys.messages import JobSpec, RetryRequested
 from tiphys.runtime.simulated import Outcome
 
-SEEDS = (*range(120), 284, 514, 870, 1538, 5057, 5696, 6795, 6944, 9127, 9271, 3018)
+SEEDS = (*range(120), 284, 514, 870, 1538, 5057, 5696, 6795, 6944, 9127, 9271, 3018, 6280, 6466)
 """The ones at the end once failed."""
 MOST_RETRIES = 5
 
@@ -88,6 +88,7 @@ def test_whatever_people_do_a_run_that_is_retried_ends(seed):
     for round_ in range(MOST_RETRIES):
         assert driver.run.state.done
         assert not driver.run.state.jobs
+        assert not driver.run.state.live
         nodes = [*driver.run.state.nodes]
         chosen = rng.sample(nodes, min(len(nodes), rng.choice((0, 0, 1, 3))))
         parameters = (("w", rng.choice("vwx")),) if rng.random() < 0.3 else ()
