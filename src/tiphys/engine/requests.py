@@ -73,6 +73,8 @@ def stop(run: Run, strategy: Strategy) -> None:
         return
     run.emit(ShutdownSet(at=run.at, strategy=strategy))
     if strategy == "Terminate" and asking.is_waiting(run):
+        for node in _live(run):  # it is retried, and nothing of it runs yet
+            finish(run, node, "Failed", "Stopped with strategy 'Terminate'")
         asking.release_all(run)
         run.emit(RunDone(at=run.at, phase="Failed", message="Stopped with strategy 'Terminate'"))
         return
