@@ -22,6 +22,7 @@ has one (reference/executor.md 2). Who writes, what, and when:
 | `argo/progress` | a pod's programs (sandbox) | `progress` of all its containers |
 | `ctr/<container>/engine.log` | podman, while it runs | its output, a line for each piece |
 | `shm/` | a pod's programs (sandbox) | `/dev/shm` of all its containers |
+| `inputs/` | engine, while staging | artifacts on their way to where the job finds them |
 | `outputs/` | engine, while capturing | packed artifacts on their way to the repository |
 | `moving` | engine, while a transfer takes long | JSON: which artifact, bytes so far and in all |
 | `stored` | engine, after capturing | JSON: size and SHA-256 of each artifact, by its name |
@@ -73,6 +74,7 @@ PROGRESS: Final = "progress"
 TERMINATION_LOG: Final = "termination-log"
 DEADLINE: Final = "deadline"
 USAGE: Final = "usage"
+INPUTS: Final = "inputs"
 OUTPUTS: Final = "outputs"
 MOVING: Final = "moving"
 STORED: Final = "stored"

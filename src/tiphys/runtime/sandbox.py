@@ -25,7 +25,7 @@ from tiphys.executor import contract, env, run
 from tiphys.executor.fields import host_name
 from tiphys.executor.layout import Layout, Mount, RootedLayout
 from tiphys.executor.members import containers_of, is_pod, main_container, name_of
-from tiphys.executor.stage import make_folder
+from tiphys.executor.placed import make_folders
 from tiphys.executor.transfers import DriverOf
 from tiphys.messages import JobFinished, JobLost, JobSpec
 from tiphys.model.containers import Container
@@ -256,9 +256,10 @@ class SandboxRuntime(LocalRuntime):
         return _Shown(made)
 
     def _make_folders(self, layout: Layout, cwd: str) -> None:
-        place = layout.follow(cwd)
-        if not os.path.isdir(place):
-            make_folder(place)
+        spot = layout.spot(cwd)
+        if not os.path.isdir(str(spot)):
+            os.makedirs(layout.root, exist_ok=True)
+            make_folders(spot)
 
     def _stand_in(self, rule: ImageRule, layout: Layout, name: str, path: str, cwd: str) -> str:
         """Return the program to run: the host rarely keeps programs where an image does.
