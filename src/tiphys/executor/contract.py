@@ -24,6 +24,7 @@ has one (reference/executor.md 2). Who writes, what, and when:
 | `shm/` | a pod's programs (sandbox) | `/dev/shm` of all its containers |
 | `inputs/` | engine, while staging | artifacts on their way to where the job finds them |
 | `outputs/` | engine, while capturing | packed artifacts on their way to the repository |
+| `copied` | engine, while capturing (container) | empty: what main left is below `root/` |
 | `moving` | engine, while a transfer takes long | JSON: which artifact, bytes so far and in all |
 | `stored` | engine, after capturing | JSON: size and SHA-256 of each artifact, by its name |
 | `report` | engine, by rename | the final JobReport, JSON: the job is over |
@@ -76,6 +77,7 @@ DEADLINE: Final = "deadline"
 USAGE: Final = "usage"
 INPUTS: Final = "inputs"
 OUTPUTS: Final = "outputs"
+COPIED: Final = "copied"
 MOVING: Final = "moving"
 STORED: Final = "stored"
 REPORT: Final = "report"

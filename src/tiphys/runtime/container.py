@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -183,16 +184,23 @@ class ContainerRuntime(LocalRuntime):
         """Copy the outputs out of main, then go on as everywhere."""
         if entry.is_unknown:
             await self._learn(entry, True)
-        job, main = entry.spec, main_container(entry.spec)
-        if main is not None:
-            name = container_name(entry.directory, name_of(job, main))
-            await self._pods.end(name)
-            try:
-                await copy_out(self._api, name, job, entry.layout)
-            except TiphysError as exc:
-                self._finish(entry, capture.capture_failed(job, exc, self._clock.now()))
-                return
+        try:
+            await self._copy_out(entry)
+        except TiphysError as exc:
+            self._finish(entry, capture.capture_failed(entry.spec, exc, self._clock.now()))
+            return
         await super()._save(entry, end)
+
+    async def _copy_out(self, entry: Entry) -> None:
+        """Copy once: an engine that did it may have died after it had removed the container."""
+        job, main = entry.spec, main_container(entry.spec)
+        copied = f"{entry.directory}/{contract.COPIED}"
+        if main is None or os.path.exists(copied):
+            return
+        name = container_name(entry.directory, name_of(job, main))
+        await self._pods.end(name)
+        await copy_out(self._api, name, job, entry.layout)
+        contract.write_file(copied, b"")
 
     def _finish(self, entry: Entry, report: JobFinished | JobLost) -> None:
         """Say the last word when the containers are gone, so that none is ever left behind."""
