@@ -21,6 +21,7 @@ has one (reference/executor.md 2). Who writes, what, and when:
 | `volumes/<name>/` | engine, before the start | a volume that lives as long as the pod |
 | `argo/progress` | a pod's programs (sandbox) | `progress` of all its containers |
 | `ctr/<container>/engine.log` | podman, while it runs | its output, a line for each piece |
+| `hosts` | engine, whenever a peer of the pod comes or goes | `/etc/hosts` of a pod with a name |
 | `shm/` | a pod's programs (sandbox) | `/dev/shm` of all its containers |
 | `inputs/` | engine, while staging | artifacts on their way to where the job finds them |
 | `outputs/` | engine, while capturing | packed artifacts on their way to the repository |
@@ -84,6 +85,7 @@ REPORT: Final = "report"
 VOLUMES: Final = "volumes"
 SHARED: Final = "argo"
 SHM: Final = "shm"
+HOSTS: Final = "hosts"
 ENGINE_LOG: Final = "engine.log"
 EVENTS: Final = "events"
 BELL: Final = "bell"
