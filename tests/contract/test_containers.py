@@ -10,8 +10,9 @@ from dataclasses import replace
 from uuid import uuid4
 
 import pytest
+from msgspec.structs import replace as replaced
 from tests.contract.container_engine import IMAGE, client, containers_of_test, environ, need_engine
-from tests.contract.test_runtimes import ContainerWorld, left_over
+from tests.contract.test_runtimes import WHY_NO_SANDBOX, ContainerWorld, RealWorld, left_over
 
 from tiphys.app import choose_runtime
 from tiphys.errors import UserError
@@ -23,6 +24,9 @@ from tiphys.model.containers import Container, EnvVar
 from tiphys.runtime.container import ContainerRuntime, EngineSetup
 from tiphys.runtime.engines.find import Found, find_engine
 from tiphys.runtime.engines.pods import container_name
+from tiphys.runtime.images import ImageRule
+from tiphys.runtime.sandbox import SandboxRuntime
+from tiphys.runtime.setup import Setup
 from tiphys.settings import Image, Settings
 from tiphys.testing.pod_contract import main, pod_job, template_of, until, user
 from tiphys.testing.runtime_contract import RUN, Act, Session, SystemClock, job_of, local, output
@@ -80,6 +84,50 @@ async def test_an_image_says_what_runs_and_the_template_may_say_more(world, sayi
     )
     results = [done.outputs.result for done in (plain, args, own)]
     assert results == ["from the image", "from me", "mine 1000 /tmp"]
+
+
+@pytest.mark.skipif(WHY_NO_SANDBOX is not None, reason=WHY_NO_SANDBOX or "")
+async def test_the_sandbox_takes_what_an_image_of_podmans_says(world, saying, tmp_path):
+    if not world.found.command or is_rootless(world.found):
+        pytest.skip("the files of an image are to be had from podman only, as root")
+    rules = [
+        ImageRule("tiphys-saying", root=f"podman:{SAYING}"),
+        ImageRule("own-words", root=f"podman:{SAYING}", entrypoint=("echo", "mine")),
+    ]
+    # Places of its own: those of the containers have the containers' jobs.
+    sandboxed = RealWorld(SandboxRuntime, tmp_path / "sandboxed")
+    text = 'echo "$OWN $(id -u) $(pwd) $HOME"'
+    ids = 'echo "$OWN $(id -u) $(id -g) $(pwd)"'
+    shell = Container(image=saying, command=("sh", "-c", text))
+    given = replaced(shell, working_dir="/etc", env=(EnvVar(name="OWN", value="yours"),))
+    context = {"runAsUser": 7, "runAsGroup": 8}
+    containers = {
+        "plain": Container(image=saying),
+        "args": Container(image=saying, args=("me",)),
+        "shell": shell,
+        "given": given,
+        "other": replaced(shell, command=("sh", "-c", ids), security_context=context),
+        "words": Container(image="own-words"),
+    }
+    jobs = [
+        pod_job(sandboxed, template_of(n, container=c), capture_result=True)
+        for n, c in containers.items()
+    ]
+    async with Session(sandboxed, sandboxed.open(setup=Setup(images=rules))) as here:
+        found = [(await here.run(job)).outputs.result for job in jobs]
+    assert found == [
+        "from the image",
+        "from me",
+        "mine 1000 /tmp /tmp",
+        "yours 1000 /etc /tmp",
+        "mine 7 8 /tmp",
+        "mine",
+    ]
+    # The same in containers, but for the last, whose words are the settings'.
+    assert [
+        (await run(world, replaced(job.template, name=f"c-{job.template.name}"))).outputs.result
+        for job in jobs[:-1]
+    ] == found[:-1]
 
 
 async def test_an_image_that_says_nothing_needs_a_command(world):
