@@ -113,8 +113,12 @@ async def test_the_sandbox_takes_what_an_image_of_podmans_says(world, saying, tm
         pod_job(sandboxed, template_of(n, container=c), capture_result=True)
         for n, c in containers.items()
     ]
-    async with Session(sandboxed, sandboxed.open(setup=Setup(images=rules))) as here:
-        found = [(await here.run(job)).outputs.result for job in jobs]
+    try:
+        async with Session(sandboxed, sandboxed.open(setup=Setup(images=rules))) as here:
+            found = [(await here.run(job)).outputs.result for job in jobs]
+    finally:
+        down = [*client(world.found), "image", "unmount", SAYING]
+        subprocess.run(down, env=environ(), check=True, capture_output=True)
     assert found == [
         "from the image",
         "from me",
