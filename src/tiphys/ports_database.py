@@ -83,6 +83,9 @@ class Database(Protocol):
     """How people know it; no password is in it."""
     archived_json: str
     """The SQL that takes the text of a document into the archive's column, with its `?`."""
+    archived_part: str
+    """The SQL that yields, as JSON text, what lists show of an archived document: without its
+    templates and nodes, which are most of it."""
     archived_time: str
     """The same for a time in RFC 3339, or NULL."""
 

@@ -47,6 +47,10 @@ class PostgresDatabase:
     """`Database` in Postgres. `home` is this process's own, where its processes are known to it."""
 
     archived_json = "CAST(CAST(? AS TEXT) AS JSONB)"
+    archived_part = (
+        "CAST(CAST(workflow AS JSONB) #- '{spec,templates}' #- '{status,nodes}'"
+        " #- '{status,storedTemplates}' AS TEXT)"
+    )
     archived_time = "COALESCE(CAST(CAST(? AS TEXT) AS TIMESTAMP), TIMESTAMP '0001-01-01 00:00:00')"
 
     def __init__(self, address: Address, home: Path, owner: Owner | None = None) -> None:

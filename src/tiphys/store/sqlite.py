@@ -41,6 +41,9 @@ class SqliteDatabase:
     """`Database` in a file of a home. Whoever uses it runs on this machine."""
 
     archived_json = "?"
+    archived_part = (
+        "json_remove(workflow, '$.spec.templates', '$.status.nodes', '$.status.storedTemplates')"
+    )
     archived_time = "?"
 
     def __init__(self, home: Path) -> None:
