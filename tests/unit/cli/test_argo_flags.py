@@ -136,6 +136,8 @@ OURS: Final[dict[str, str]] = {
     "": "--home --database --settings --no-color",
     "submit": f"{_SUBMIT} --runtime",
     "resubmit": "--runtime",
+    "sync get": "--output",
+    "version": "--output",
     "lint": "--explain --warnings --warnings-as-errors",
     "cluster-template list": "--all-namespaces --selector",
     "cron create": f"{_SUBMIT} --priority",
