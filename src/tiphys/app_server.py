@@ -204,6 +204,7 @@ def _sso(home: Local) -> Sso | None:
 
     from tiphys.auth.certificate import write_private
     from tiphys.auth.cookie import Sealer
+    from tiphys.auth.login_faults import check_login
     from tiphys.auth.sso import RoleRule, Sso, SsoConfig
 
     login = home.settings.server.login
@@ -216,5 +217,10 @@ def _sso(home: Local) -> Sso | None:
         write_private(key, secrets.token_bytes(32))
     given = {name: getattr(login, name) for name in SsoConfig.__slots__ if name != "rules"}
     rules = [RoleRule(item.rule, item.role, item.namespaces) for item in login.rules]
-    trust = ssl.create_default_context(cafile=login.root_ca) if login.root_ca else None
-    return Sso(SsoConfig(**given, rules=rules), Sealer(key.read_bytes()), home.clock, trust)
+    try:
+        trust = ssl.create_default_context(cafile=login.root_ca) if login.root_ca else None
+    except OSError as exc:  # an SSLError is one
+        raise UserError(f"server.login.root_ca: {login.root_ca} cannot be used: {exc}") from exc
+    config = SsoConfig(**given, rules=rules)
+    check_login(config)
+    return Sso(config, Sealer(key.read_bytes()), home.clock, trust)
