@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tiphys.auth.sso import Sso
     from tiphys.auth.token import Tokens
     from tiphys.controller.observers import CustomMetrics
+    from tiphys.model.base import JsonObject
 
 
 @dataclass(slots=True)
@@ -172,13 +173,28 @@ def _about(settings: Settings, listening: Listening) -> About:
             "platform": f"{platform.system().lower()}/{machine}",
         },
         modes=tuple(sorted(modes)),
-        links=settings.server.links,
+        links=_links(settings, listening),
         columns=settings.server.columns,
         nav_color=settings.server.nav_color,
         secure=listening.secure,
+        hsts=listening.hsts,
+        frame_options=listening.frame_options,
         base_href=listening.base_href,
         loopback_only="server" in modes,
     )
+
+
+def _links(settings: Settings, listening: Listening) -> tuple[JsonObject, ...]:
+    """Return the links of the settings. Raises UserError for one that may do more than lead on."""
+    allowed = [scheme.lower() for scheme in listening.link_protocols]
+    for index, link in enumerate(settings.server.links):
+        scheme, mark, _ = str(link.get("url", "")).partition(":")
+        if not mark or scheme.lower() not in allowed:
+            raise UserError(
+                f"server.links[{index}]: its url begins with one of {', '.join(allowed)}, unless "
+                "--allowed-link-protocol says otherwise"
+            )
+    return settings.server.links
 
 
 def _gate(home: Local, listening: Listening) -> Gate:
