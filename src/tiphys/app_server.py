@@ -127,7 +127,7 @@ def _services(home: Local, listening: Listening, health: Health) -> Services:
         repeater=home.repeater,
         logs=home.logs(),
         explainer=home.explainer,
-        transfers=TransfersNow(home.settings.home / "runs", store),
+        transfers=TransfersNow(home.settings.home / "runs", store, store),
         templates=Templates(objects),
         crons=home.crons,
         dispatcher=Dispatcher(objects, home.submitter, clock, runtime),

@@ -113,6 +113,17 @@ class Database(Protocol):
         """Tell a process to look for requests; a dead one does not hear it."""
         ...
 
+    async def ask(self, owner: str, question: str) -> str | None:
+        """Return what another process answers within a moment, None if it does not.
+
+        Both texts are short, a few thousand bytes. Who shares the disk need not be asked.
+        """
+        ...
+
+    def on_question(self, answer: Callable[[str], str]) -> None:
+        """Have questions of other processes answered, in a thread of their own."""
+        ...
+
     def on_change(self, ring: Callable[[], None]) -> float:
         """Have `ring` called, in any thread, when another process has changed something.
 

@@ -88,6 +88,13 @@ class SqliteDatabase:
         """Tell a process to look for requests; a dead one does not hear it."""
         wake(self._home, owner)
 
+    async def ask(self, owner: str, question: str) -> str | None:  # noqa: ARG002 - as below
+        """Return None: all who share the file can look themselves."""
+        return None
+
+    def on_question(self, answer: Callable[[str], str]) -> None:
+        """Do nothing: nobody asks."""
+
     def on_change(self, ring: Callable[[], None]) -> float:  # noqa: ARG002 - nobody would ring
         """Return 0.0: what other processes change is found by looking."""
         return 0.0
