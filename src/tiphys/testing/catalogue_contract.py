@@ -129,6 +129,15 @@ class CatalogueContract:
             wanted = Filter(names=[NameTest(how, text)])  # type: ignore[arg-type]  # a literal
             assert await found(stock, wanted) == expected, (how, text)
 
+    async def test_a_prefix_may_end_in_any_letter(self, stock: Stock) -> None:
+        last, edge = "\U0010ffff", "\ud7ff"
+        every = [f"a{last}b", f"a{last}{last}", f"{edge}x", "\ue000", f"{last}y", "b"]
+        await add(stock, *map(row_of, every))
+        for text in ("", "a", f"a{last}", edge, last, f"{last}{last}", "b", "c"):
+            wanted = Filter(names=[NameTest("Prefix", text)])
+            expected = [name for name in reversed(every) if name.startswith(text)]
+            assert await found(stock, wanted) == expected, text
+
     async def test_labels_are_selected_as_kubernetes_does(self, stock: Stock) -> None:
         await add(
             stock,
