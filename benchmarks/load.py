@@ -10,17 +10,17 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 import aiohttp
 
-from benchmarks.measure import CommandError, Measured, tiphys
+from benchmarks.measure import CommandError, Measured
+from benchmarks.serving import served
 
 WATCHERS: Final = 200
 REQUESTS: Final = 50
@@ -53,7 +53,7 @@ class _Told:
 
 def load_costs(folder: Path) -> Iterator[Measured]:
     """Yield what a minute of load came to."""
-    with _server(folder) as (process, address):
+    with served(folder / "served") as (process, address):
         yield from asyncio.run(_measure(process.pid, address))
 
 
@@ -84,29 +84,6 @@ async def _measure(pid: int, address: str) -> list[Measured]:
         Measured(f"{rate:.0f} reads/s by the way, p99", worst, "s", LATENCY_AIM, "1 s", 1.0),
         Measured("the server's memory at the end", last, "MB", first, "that at 20 s", GROWTH_AIM),
     ]
-
-
-@contextmanager
-def _server(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    words = ["server", "--runtime", "simulated", "--auth-mode", "server", "--no-secure"]
-    words += ["--port", "0", "--home", str(folder / "served"), "--api-rate-limit", "100000"]
-    process = subprocess.Popen(tiphys(*words), stderr=subprocess.PIPE, text=True)
-    try:
-        yield process, _address(process, folder)
-    finally:
-        process.terminate()
-        process.wait(60)
-
-
-def _address(process: subprocess.Popen[str], folder: Path) -> str:
-    """Return where the server listens; what it says later goes to a file."""
-    lines = process.stderr or ()
-    for line in lines:
-        if found := re.search(r"Tiphys serves (\S+)", line):
-            drain = (folder / "server.log").open("w")
-            subprocess.Popen(["cat"], stdin=process.stderr, stdout=drain)
-            return found[1]
-    raise CommandError("the server did not begin")
 
 
 @asynccontextmanager

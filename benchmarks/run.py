@@ -58,8 +58,15 @@ def _sections(steps: int) -> dict[str, Callable[[Path], Iterator[Measured]]]:
         "language": lambda _folder: language_costs(),
         "artifacts": _artifacts,
         "locks": lock_costs,
+        "archive": _archive,
         "load": _load,
     }
+
+
+def _archive(folder: Path) -> Iterator[Measured]:
+    from benchmarks.archive import archive_costs
+
+    return archive_costs(folder)
 
 
 def _load(folder: Path) -> Iterator[Measured]:

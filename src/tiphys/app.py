@@ -569,6 +569,10 @@ def local(settings: Settings, *, drives: bool = False, archives: bool = False) -
             stack.callback(owner.close)
         store = _store(settings, owner)
         stack.callback(store.close)
+        if drives and settings.database:
+            from tiphys.service.moving import answering
+
+            store.database.on_question(answering(settings.home / "runs"))
         clock = SystemClock()
         objects = store.objects(clock)
         submitter = Submitter(

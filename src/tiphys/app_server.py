@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tiphys.auth.sso import Sso
     from tiphys.auth.token import Tokens
     from tiphys.controller.observers import CustomMetrics
+    from tiphys.model.base import JsonObject
 
 
 @dataclass(slots=True)
@@ -126,7 +127,7 @@ def _services(home: Local, listening: Listening, health: Health) -> Services:
         repeater=home.repeater,
         logs=home.logs(),
         explainer=home.explainer,
-        transfers=TransfersNow(home.settings.home / "runs", store),
+        transfers=TransfersNow(home.settings.home / "runs", store, store),
         templates=Templates(objects),
         crons=home.crons,
         dispatcher=Dispatcher(objects, home.submitter, clock, runtime),
@@ -172,13 +173,28 @@ def _about(settings: Settings, listening: Listening) -> About:
             "platform": f"{platform.system().lower()}/{machine}",
         },
         modes=tuple(sorted(modes)),
-        links=settings.server.links,
+        links=_links(settings, listening),
         columns=settings.server.columns,
         nav_color=settings.server.nav_color,
         secure=listening.secure,
+        hsts=listening.hsts,
+        frame_options=listening.frame_options,
         base_href=listening.base_href,
         loopback_only="server" in modes,
     )
+
+
+def _links(settings: Settings, listening: Listening) -> tuple[JsonObject, ...]:
+    """Return the links of the settings. Raises UserError for one that may do more than lead on."""
+    allowed = [scheme.lower() for scheme in listening.link_protocols]
+    for index, link in enumerate(settings.server.links):
+        scheme, mark, _ = str(link.get("url", "")).partition(":")
+        if not mark or scheme.lower() not in allowed:
+            raise UserError(
+                f"server.links[{index}]: its url begins with one of {', '.join(allowed)}, unless "
+                "--allowed-link-protocol says otherwise"
+            )
+    return settings.server.links
 
 
 def _gate(home: Local, listening: Listening) -> Gate:
@@ -204,6 +220,7 @@ def _sso(home: Local) -> Sso | None:
 
     from tiphys.auth.certificate import write_private
     from tiphys.auth.cookie import Sealer
+    from tiphys.auth.login_faults import check_login
     from tiphys.auth.sso import RoleRule, Sso, SsoConfig
 
     login = home.settings.server.login
@@ -216,5 +233,10 @@ def _sso(home: Local) -> Sso | None:
         write_private(key, secrets.token_bytes(32))
     given = {name: getattr(login, name) for name in SsoConfig.__slots__ if name != "rules"}
     rules = [RoleRule(item.rule, item.role, item.namespaces) for item in login.rules]
-    trust = ssl.create_default_context(cafile=login.root_ca) if login.root_ca else None
-    return Sso(SsoConfig(**given, rules=rules), Sealer(key.read_bytes()), home.clock, trust)
+    try:
+        trust = ssl.create_default_context(cafile=login.root_ca) if login.root_ca else None
+    except OSError as exc:  # an SSLError is one
+        raise UserError(f"server.login.root_ca: {login.root_ca} cannot be used: {exc}") from exc
+    config = SsoConfig(**given, rules=rules)
+    check_login(config)
+    return Sso(config, Sealer(key.read_bytes()), home.clock, trust)

@@ -83,6 +83,9 @@ class Database(Protocol):
     """How people know it; no password is in it."""
     archived_json: str
     """The SQL that takes the text of a document into the archive's column, with its `?`."""
+    archived_part: str
+    """The SQL that yields, as JSON text, what lists show of an archived document: without its
+    templates and nodes, which are most of it."""
     archived_time: str
     """The same for a time in RFC 3339, or NULL."""
 
@@ -108,6 +111,17 @@ class Database(Protocol):
 
     async def wake(self, owner: str) -> None:
         """Tell a process to look for requests; a dead one does not hear it."""
+        ...
+
+    async def ask(self, owner: str, question: str) -> str | None:
+        """Return what another process answers within a moment, None if it does not.
+
+        Both texts are short, a few thousand bytes. Who shares the disk need not be asked.
+        """
+        ...
+
+    def on_question(self, answer: Callable[[str], str]) -> None:
+        """Have questions of other processes answered, in a thread of their own."""
         ...
 
     def on_change(self, ring: Callable[[], None]) -> float:

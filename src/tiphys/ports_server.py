@@ -242,6 +242,14 @@ class Logins(Protocol):
         ...
 
 
+class Peers(Protocol):
+    """The other processes that drive runs of the same database."""
+
+    async def ask(self, owner: str, question: str) -> str | None:
+        """Return what one of them answers within a moment, None if it does not."""
+        ...
+
+
 class LimitRows(Protocol):
     """The limits of database semaphores, by "<namespace>/<key>"."""
 

@@ -113,7 +113,9 @@ class Listening:
     """How a server is reached, and by whom: the flags of `tiphys server`.
 
     `modes` are ways of knowing people (`auth/gate.py`). Without `certificate` and `key` a
-    certificate is made. `allow_origin` is a site whose pages may use the API.
+    certificate is made. `allow_origin` is a site whose pages may use the API. `hsts` and
+    `frame_options` ("": any site may frame them) are about pages; links of the settings begin with
+    one of `link_protocols`.
     """
 
     host: str = "127.0.0.1"
@@ -124,6 +126,9 @@ class Listening:
     key: str = ""
     base_href: str = "/"
     allow_origin: str = ""
+    hsts: bool = True
+    frame_options: str = "DENY"
+    link_protocols: tuple[str, ...] = ("http", "https")
     open_metrics: bool = False
     requests_per_second: int = 1000
 
@@ -503,9 +508,6 @@ def _server(file: _File, base: Path) -> Server:
         raise entry.wrong('setting "server" is not a mapping')
     entry.check_names(given, SERVER_SETTINGS, "the server")
     links = _objects(entry, "links")
-    for index, link in enumerate(links):
-        if not str(link.get("url", "")).startswith(("http://", "https://")):
-            raise entry.wrong("a link's url begins with http or https", "links", index)
     return Server(
         archive=True if entry.value("archive") is None else entry.flag("archive"),
         links=links,

@@ -6,6 +6,7 @@ docker is the one that answers at the socket `TIPHYS_TEST_DOCKER`, or at its usu
 
 from __future__ import annotations
 
+import atexit
 import io
 import os
 import shutil
@@ -34,6 +35,7 @@ default_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]
 def environ() -> dict[str, str]:
     """Return the environment in which podman works here."""
     folder = Path(tempfile.mkdtemp(prefix="tiphys-podman-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     runtime = "runc" if shutil.which("runc") else "crun"
     (folder / "containers.conf").write_text(_CONFIG.format(runtime=runtime))
     return {**os.environ, "CONTAINERS_CONF": str(folder / "containers.conf")}

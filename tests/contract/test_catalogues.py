@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 
+import msgspec
 import pytest
+from benchmarks.archived_rows import fill
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tiphys.expr.selectors import parse_labels
 from tiphys.ports_server import Filter, Page
-from tiphys.store import recording
+from tiphys.store import recording, sql_catalogue
 from tiphys.store.memory import MemoryStore
 from tiphys.store.owners import Owner
 from tiphys.store.postgres import PostgresStore
@@ -87,6 +89,17 @@ async def test_what_went_long_ago_is_forgotten(sqlite_stock, monkeypatch):
 
 
 @pytest.mark.anyio
+async def test_a_label_is_found_whether_few_or_many_have_it(sqlite_stock, monkeypatch):
+    monkeypatch.setattr(sql_catalogue, "_FEW", 3)
+    for i in range(6):
+        few = {"few": str(i)} if i in (1, 4) else {}
+        await add(sqlite_stock, row_of(f"w{i}", app=str(i), **few))
+    assert await found(sqlite_stock, labelled("app")) == [f"w{i}" for i in reversed(range(6))]
+    assert await found(sqlite_stock, labelled("few")) == ["w4", "w1"]
+    assert await found(sqlite_stock, labelled("app,few,app!=4")) == ["w1"]
+
+
+@pytest.mark.anyio
 async def test_the_runs_of_an_older_database_are_entered(tmp_path):
     owner = Owner(tmp_path, "me")
     store = SqliteStore(tmp_path, owner)
@@ -120,6 +133,39 @@ async def test_the_runs_of_an_older_database_are_entered(tmp_path):
     assert await found(stock, labelled("phase=Running")) == ["b"]
     store.close()
     owner.close()
+
+
+async def filled(store):
+    """Check that the rows which the benchmark writes are those of an archive."""
+    size = await fill(store.database, 30)
+    first = await store.catalogue.page(Filter(place="archived"), Page(10, 0, counts=True))
+    assert (len(first.items), first.more, first.remaining) == (10, True, 20)
+    seen = 0
+    for item in (await store.catalogue.page(Filter(), Page())).items:
+        document = await store.catalogue.archived(item.row.run)
+        assert document["metadata"]["name"] == item.row.name
+        assert document["status"]["nodes"]
+        assert item.row.done
+        assert not item.live
+        labels = ",".join(f"{key}={text}" for key, text in document["metadata"]["labels"].items())
+        assert item.row.name in await found(Stock(store, store.catalogue, ""), labelled(labels))
+        seen += len(msgspec.json.encode(document))
+    assert seen == size
+    assert "team" in await store.catalogue.label_names(None)
+
+
+@pytest.mark.anyio
+async def test_a_filled_archive_is_read_like_any_other(tmp_path):
+    store = SqliteStore(tmp_path)
+    await filled(store)
+    store.close()
+
+
+@pytest.mark.anyio
+async def test_so_is_one_in_postgres(tmp_path, postgres):
+    store = PostgresStore(parse_address(postgres.new()), tmp_path)
+    await filled(store)
+    store.close()
 
 
 # ------------------------------------------------------------------------------- properties

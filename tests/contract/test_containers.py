@@ -7,10 +7,12 @@ import signal
 import subprocess
 import tempfile
 from dataclasses import replace
+from uuid import uuid4
 
 import pytest
+from msgspec.structs import replace as replaced
 from tests.contract.container_engine import IMAGE, client, containers_of_test, environ, need_engine
-from tests.contract.test_runtimes import ContainerWorld, left_over
+from tests.contract.test_runtimes import WHY_NO_SANDBOX, ContainerWorld, RealWorld, left_over
 
 from tiphys.app import choose_runtime
 from tiphys.errors import UserError
@@ -22,6 +24,9 @@ from tiphys.model.containers import Container, EnvVar
 from tiphys.runtime.container import ContainerRuntime, EngineSetup
 from tiphys.runtime.engines.find import Found, find_engine
 from tiphys.runtime.engines.pods import container_name
+from tiphys.runtime.images import ImageRule
+from tiphys.runtime.sandbox import SandboxRuntime
+from tiphys.runtime.setup import Setup
 from tiphys.settings import Image, Settings
 from tiphys.testing.pod_contract import main, pod_job, template_of, until, user
 from tiphys.testing.runtime_contract import RUN, Act, Session, SystemClock, job_of, local, output
@@ -79,6 +84,54 @@ async def test_an_image_says_what_runs_and_the_template_may_say_more(world, sayi
     )
     results = [done.outputs.result for done in (plain, args, own)]
     assert results == ["from the image", "from me", "mine 1000 /tmp"]
+
+
+@pytest.mark.skipif(WHY_NO_SANDBOX is not None, reason=WHY_NO_SANDBOX or "")
+async def test_the_sandbox_takes_what_an_image_of_podmans_says(world, saying, tmp_path):
+    if not world.found.command or is_rootless(world.found):
+        pytest.skip("the files of an image are to be had from podman only, as root")
+    rules = [
+        ImageRule("tiphys-saying", root=f"podman:{SAYING}"),
+        ImageRule("own-words", root=f"podman:{SAYING}", entrypoint=("echo", "mine")),
+    ]
+    # Places of its own: those of the containers have the containers' jobs.
+    sandboxed = RealWorld(SandboxRuntime, tmp_path / "sandboxed")
+    text = 'echo "$OWN $(id -u) $(pwd) $HOME"'
+    ids = 'echo "$OWN $(id -u) $(id -g) $(pwd)"'
+    shell = Container(image=saying, command=("sh", "-c", text))
+    given = replaced(shell, working_dir="/etc", env=(EnvVar(name="OWN", value="yours"),))
+    context = {"runAsUser": 7, "runAsGroup": 8}
+    containers = {
+        "plain": Container(image=saying),
+        "args": Container(image=saying, args=("me",)),
+        "shell": shell,
+        "given": given,
+        "other": replaced(shell, command=("sh", "-c", ids), security_context=context),
+        "words": Container(image="own-words"),
+    }
+    jobs = [
+        pod_job(sandboxed, template_of(n, container=c), capture_result=True)
+        for n, c in containers.items()
+    ]
+    try:
+        async with Session(sandboxed, sandboxed.open(setup=Setup(images=rules))) as here:
+            found = [(await here.run(job)).outputs.result for job in jobs]
+    finally:
+        down = [*client(world.found), "image", "unmount", SAYING]
+        subprocess.run(down, env=environ(), check=True, capture_output=True)
+    assert found == [
+        "from the image",
+        "from me",
+        "mine 1000 /tmp /tmp",
+        "yours 1000 /etc /tmp",
+        "mine 7 8 /tmp",
+        "mine",
+    ]
+    # The same in containers, but for the last, whose words are the settings'.
+    assert [
+        (await run(world, replaced(job.template, name=f"c-{job.template.name}"))).outputs.result
+        for job in jobs[:-1]
+    ] == found[:-1]
 
 
 async def test_an_image_that_says_nothing_needs_a_command(world):
@@ -151,7 +204,7 @@ async def test_what_needs_more_memory_than_its_limit_is_ended_and_named_so(world
         world, template_of("greedy", container=main("exec tail /dev/zero", resources=limits))
     )
     # Where cgroups of both versions are mixed podman cannot tell why it was killed.
-    reason = "OOMKilled" if tells_out_of_memory(world.found) else "Error"
+    reason = "OOMKilled" if tells_out_of_memory(world.found, world.root) else "Error"
     assert (done.phase, done.message) == ("Failed", f"main: {reason} (exit code 137)")
 
 
@@ -164,22 +217,17 @@ def keeps_memory(engine):
     return b"memory" in subprocess.run(look, env=environ(), check=True, capture_output=True).stdout
 
 
-def tells_out_of_memory(engine):
-    words = [*client(engine), "run", "--name", "tiphys-test-memory", "--memory", "20m"]
+def tells_out_of_memory(engine, folder):
+    # Other tests may ask the same engine the same; and conmon leaves a file `oom` where it is.
+    name = f"tiphys-test-memory-{uuid4()}"
+    words = [*client(engine), "run", "--name", name, "--memory", "20m", IMAGE, "tail", "/dev/zero"]
     try:
-        subprocess.run([*words, IMAGE, "tail", "/dev/zero"], env=environ(), check=False)
-        look = [
-            *client(engine),
-            "inspect",
-            "tiphys-test-memory",
-            "--format",
-            "{{.State.OOMKilled}}",
-        ]
+        subprocess.run(words, env=environ(), check=False, cwd=folder)
+        look = [*client(engine), "inspect", name, "--format", "{{.State.OOMKilled}}"]
         said = subprocess.run(look, env=environ(), check=True, capture_output=True).stdout
         return b"true" in said
     finally:
-        gone = [*client(engine), "rm", "-f", "tiphys-test-memory"]
-        subprocess.run(gone, env=environ(), check=True)
+        subprocess.run([*client(engine), "rm", "-f", name], env=environ(), check=True)
 
 
 async def test_a_volume_that_is_mounted_read_only_cannot_be_written(world):
@@ -308,6 +356,42 @@ async def test_what_ended_while_no_engine_lived_is_captured_by_the_next(world):
     assert done.outputs.parameters[0].value == "kept"
 
 
+async def test_what_somebody_removed_while_no_engine_lived_is_said_to_be_lost(world):
+    outputs = Outputs(parameters=(output("p", "/tmp/p", "default"),))
+    job = job_of(world, "pruned", Act(files={"/tmp/p": "x"}, hangs=True), outputs=outputs)
+    async with Session(world, world.open()) as here:
+        await here.runtime.start(job)
+        await here.ready(job)
+    name = container_name(contract.job_directory(world.root / "runs", job), "main")
+    words = [*client(world.found), "rm", "-f", name]
+    subprocess.run(words, env=environ(), check=True, capture_output=True)
+    async with Session(world, world.open()) as here:
+        await here.runtime.start(job)
+        done = await here.wait(JobFinished, job.id)
+    text = "the container was removed before its outputs were copied out of it"
+    assert (done.phase, done.message) == ("Error", f"wait: Error (exit code 64): {text}")
+    assert done.outputs.parameters == ()
+
+
+async def test_outputs_that_were_copied_are_kept_though_the_containers_are_gone(world, monkeypatch):
+    """An engine dies after it has removed the containers and before it has said the last word."""
+    outputs = Outputs(parameters=(output("p", "/tmp/p"),))
+    job = job_of(world, "twice", Act(files={"/tmp/p": "kept"}), outputs=outputs)
+    with monkeypatch.context() as dying:
+        dying.setattr(contract, "write_report", refuse)
+        async with Session(world, world.open()) as here:
+            await here.run(job)
+            assert not containers_of_test(world.root, world.found)
+    async with Session(world, world.open()) as here:
+        await here.runtime.start(job)
+        done = await here.wait(JobFinished, job.id)
+    assert (done.phase, done.outputs.parameters[0].value) == ("Succeeded", "kept")
+
+
+def refuse(*_args):
+    raise OSError("the engine is dead")
+
+
 async def test_variables_are_not_in_the_command_line_of_what_runs(world):
     job = pod_job(
         world,
@@ -342,16 +426,24 @@ def test_the_socket_of_a_variable_is_used():
     assert find_engine({"CONTAINER_HOST": address}) == Found(found.socket)
 
 
-async def test_podmans_service_is_started_if_nobody_else_has(world):
+async def test_podmans_service_is_started_if_nobody_else_has(world, tmp_path, monkeypatch):
     if not world.found.command:
         pytest.skip("docker's service is not ours to start")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
     folder = tempfile.mkdtemp(prefix="tiphys-service-")  # it ends by itself, after the test
     found = Found(f"{folder}/podman.sock", world.found.command)
     engine = EngineSetup(found, environ())
     runtime = ContainerRuntime(world.root / "runs", world.drivers, world.clock, engine=engine)
     async with Session(world, runtime) as here:
         done = await here.run(job_of(world, "first", Act()))
+        limits = {"limits": {"memory": "20Mi"}}
+        greedy = main("exec tail /dev/zero", resources=limits)
+        if keeps_memory(world.found):
+            await here.run(pod_job(world, template_of("greedy", container=greedy)))
     assert done.phase == "Succeeded"
+    # conmon, which podman starts, leaves a file `oom` in its directory: not the user's.
+    assert os.listdir(tmp_path / "here") == []
 
 
 def test_auto_takes_an_engine_first_unless_the_settings_map_images(tmp_path):

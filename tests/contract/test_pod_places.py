@@ -265,6 +265,7 @@ async def test_podman_shows_an_image(tmp_path, monkeypatch):
     podman = tmp_path / "podman"
     podman.write_text(
         f'#!/bin/sh\n[ "$1 $2 $3" = "image mount own:1" ] && echo {tmp_path}/merged && exit\n'
+        """[ "$1 $2 $3" = "image inspect own:1" ] && echo '[{"Config": {}}]' && exit\n"""
         "echo no such image >&2; exit 125\n"
     )
     podman.chmod(0o755)

@@ -20,6 +20,7 @@ from tiphys.store import (
     postgres_leases,
     postgres_listener,
     postgres_tables,
+    postgres_talk,
     sql_catalogue,
 )
 from tiphys.store.owners import Owner
@@ -290,6 +291,46 @@ async def test_a_request_wakes_an_owner_in_another_home(places, monkeypatch):
     await other.post(ONE, SuspendRequested(at=1.0))
     async with asyncio.timeout(60):
         await waiting
+
+
+@pytest.fixture
+async def talkers(places, monkeypatch):
+    """Two databases that hear each other; of questions that nobody answers one soon knows."""
+    monkeypatch.setattr(postgres_talk, "PATIENCE_SECONDS", 0.3)
+    found = places.open("one").database, places.open("other").database
+    await until(lambda: all(database._listener.is_heard for database in found))
+    return found
+
+
+@pytest.mark.anyio
+async def test_a_process_answers_what_another_one_asks(talkers, monkeypatch):
+    monkeypatch.setattr(postgres_talk, "PATIENCE_SECONDS", 60.0)
+    one, other = talkers
+    one.on_question(lambda question: f"one: {question}")
+    other.on_question(lambda question: f"other: {question}")
+    found = await asyncio.gather(*(other.ask("one", f"wie geht's {n} ä?") for n in range(20)))
+    assert found == [f"one: wie geht's {n} ä?" for n in range(20)]
+    assert await one.ask("other", "") == "other: "
+
+
+@pytest.mark.anyio
+async def test_what_is_not_answered_is_none_and_forgotten(talkers):
+    one, other = talkers
+
+    def fail(question):
+        raise ValueError(question)
+
+    assert await other.ask("one", "nobody answers") is None
+    one.on_question(fail)
+    assert await other.ask("one", "wrong") is None
+    one.on_question(lambda _: "x" * 8_000)
+    assert await other.ask("one", "too long an answer") is None
+    one.on_question(str.upper)
+    assert await other.ask("nobody", "not here") is None
+    assert await one.ask("one", "oneself") is None
+    assert await other.ask("one", "y" * 8_000) is None
+    assert not other._talk._waiting
+    assert await other.ask("one", "well") == "WELL"
 
 
 @pytest.mark.anyio

@@ -45,8 +45,8 @@ class RealWorld:
         self.root = root
         self.drivers = Drivers({"local": {"root": root / "artifacts"}})
 
-    def open(self, slots: int = 4) -> Runtime:
-        return self.made(self.root / "runs", self.drivers, self.clock, slots=slots)
+    def open(self, slots: int = 4, setup: Setup | None = None) -> Runtime:
+        return self.made(self.root / "runs", self.drivers, self.clock, slots=slots, setup=setup)
 
     def main(self, name: str, act: Act) -> Container:
         return Container(image="alpine", command=("sh", "-c"), args=(shell_script(act),))

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from tests.e2e.driver import Home, Result, finish, until
 from tests.e2e.serving import Away, serving
 from tests.e2e.workflows import shell, workflow
@@ -273,3 +274,11 @@ def test_version_has_a_block_for_the_server(away: Away) -> None:
     assert said.index("argo-server: v4.1.2") > 0
     block = said[said.index("argo-server: v4.1.2") + 1 :]
     assert [line.split(":")[0] for line in block][:2] == ["  BuildDate", "  GitCommit"]
+
+
+def test_version_as_a_document_has_both_sides(away: Away) -> None:
+    found = json.loads(away.ok("version", "-o", "json"))
+    assert found["client"]["argoWorkflows"] == found["server"]["version"] == "v4.1.2"
+    assert yaml.safe_load(away.ok("version", "-o", "yaml")) == found
+    assert [*json.loads(away.ok("version", "--short", "-o", "json"))] == ["client"]
+    assert [*json.loads(away.home.ok("version", "-o", "json"))] == ["client"]

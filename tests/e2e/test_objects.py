@@ -337,6 +337,24 @@ def test_apply_keeps_everything_and_says_what_it_did(home: Home) -> None:
     assert home.ok("apply", "-f", files[2]) == "job.batch/j unchanged\n"
 
 
+def test_apply_refuses_a_binding_that_no_event_makes_good(home: Home) -> None:
+    text = """\
+apiVersion: argoproj.io/v1alpha1
+kind: WorkflowEventBinding
+metadata: {name: b}
+spec:
+  event: {selector: payload.tag startsWith}
+  submit:
+    workflowTemplateRef: {name: t}
+    metadata: {generateName: nobody + "-"}
+"""
+    result = home.run("apply", "-f", home.file("b.yaml", text))
+    assert result.code == 2
+    assert "b.yaml:5:21: failed to evaluate workflow template expression: " in result.err
+    assert "b.yaml:8:30: failed to evaluate workflow generateName expression: " in result.err
+    assert stored(home, "WorkflowEventBinding") == {}
+
+
 def test_apply_keeps_nothing_when_something_is_wrong(home: Home) -> None:
     config = {
         "apiVersion": "v1",

@@ -9,6 +9,7 @@ from urllib.error import HTTPError
 
 import pytest
 from tests.e2e.driver import Home, until
+from tests.e2e.test_remote_moving import SENT, slow
 from tests.e2e.test_server import (
     Server,
     every_accepted_submit_is_there_after_a_kill,
@@ -83,6 +84,28 @@ def test_two_servers_run_each_workflow_once(place: Home, second: Home, tmp_path:
             assert {item["metadata"]["name"] for item in listed} == {*names}
             assert {item["status"]["phase"] for item in listed} == {"Succeeded"}
     assert {(tmp_path / f"{name}.ran").read_text() for name in names} == {"ran\n"}
+
+
+def test_each_server_tells_of_a_transfer_wherever_it_is(place: Home, second: Home) -> None:
+    with (
+        slow() as (address, go_on),
+        serving(place, *OPEN) as one,
+        serving(second, *OPEN) as other,
+    ):
+        main = shell("main", "echo loaded")
+        main["inputs"] = {
+            "artifacts": [{"name": "big", "path": "/tmp/big", "http": {"url": address}}]
+        }
+        one.ask("POST", "/api/v1/workflows/default", {"workflow": workflow("w", main)})
+        path = "/api/tiphys/v1/workflows/default/w/transfers"
+        for server in (one, other):
+            (item,) = until(lambda: server.ask("GET", path)["items"], "the transfer is told of")  # noqa: B023
+            assert (item["node"], item["artifact"], item["totalBytes"]) == ("w", "big", 2 * SENT)
+            (named,) = server.ask("GET", f"{path}?nodes=w,none")["items"]
+            assert (named["id"], named["movedBytes"]) == ("w", SENT)
+        go_on.set()
+        until(lambda: place.is_done("w"), "the run ends")
+        assert [server.ask("GET", path)["items"] for server in (one, other)] == [[], []]
 
 
 def test_what_a_dead_server_left_is_driven_by_another(

@@ -263,6 +263,8 @@ def test_limits_of_semaphores_are_managed(away: Away) -> None:
         changed = away.ok("sync", "update", "pool", *where, "--limit", "5")
         assert changed.startswith("Sync limit updated\n")
         assert away.ok("sync", "get", "pool", *where).splitlines() == [*lines[1:-1], "Limit: 5"]
+        document = json.loads(away.ok("sync", "get", "pool", *where, "-o", "json"))
+        assert document == json.loads(away.home.ok("sync", "get", "pool", *where, "-o", "json"))
         assert away.ok("sync", "delete", "pool", *where) == "Sync limit deleted\n"
         assert "failed to get sync limit: " in away.refused("sync", "get", "pool", *where)
     assert 'required flag(s) "limit", "type" not set' in away.refused("sync", "create", "pool")

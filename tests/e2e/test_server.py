@@ -53,6 +53,35 @@ def test_a_server_has_a_certificate_tokens_and_logs_of_its_own(home: Home) -> No
     assert secret not in log.read_text()
 
 
+def test_headers_of_pages_are_as_the_flags_say(home: Home) -> None:
+    with serving(home) as server, server.open("GET", "/") as answer:
+        assert answer.headers["X-Frame-Options"] == "DENY"
+        assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
+    words = ("--hsts=false", "--x-frame-options", "sameorigin", "--kube-api-qps", "9.5")
+    with serving(home, *words, "--event-worker-count=4") as server, server.open("GET", "/") as got:
+        assert got.headers["X-Frame-Options"] == "SAMEORIGIN"
+        assert "Strict-Transport-Security" not in got.headers
+
+
+def test_what_tunes_what_there_is_not_is_said_and_no_more(home: Home) -> None:
+    result = home.run("server", "--kube-api-burst", "3", "--tls-key", "k")
+    assert result.err.splitlines() == [
+        "--kube-api-burst has no effect: there is no cluster here",
+        "Error: --tls-certificate and --tls-key are given together",
+    ]
+
+
+def test_links_of_the_settings_begin_as_allowed(home: Home) -> None:
+    link = {"name": "chat", "scope": "workflow", "url": "slack://channel"}
+    settings = home.file("links.yaml", {"server": {"links": [link]}, "idle_seconds": 0.3})
+    result = home.run("server", "--settings", settings, "--port", "0")
+    assert result.code == 2
+    assert "server.links[0]: its url begins with one of http, https" in result.err
+    words = ("--settings", settings, "--allowed-link-protocol", "slack", "--auth-mode", "server")
+    with serving(home, *words, "--no-secure") as server:
+        assert server.ask("GET", "/api/v1/info")["links"] == [link]
+
+
 def test_a_token_is_made_for_a_role_that_was_named(home: Home) -> None:
     result = home.run("auth", "token")
     assert (result.code, result.out) == (2, "")

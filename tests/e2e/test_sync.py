@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+import yaml
 from tests.e2e.driver import Home
 
 SHOWN = "Key: pool\nType: {kind}\n{name}Namespace: team\nLimit: {limit}\n"
@@ -19,6 +22,10 @@ def test_a_limit_is_made_shown_changed_and_removed(home: Home, kind: str) -> Non
     made = home.ok("sync", "create", *which, "--limit", "3")
     assert made == "Sync limit created\n" + shown(3)
     assert home.ok("sync", "get", *which) == shown(3)
+    assert home.ok("sync", "get", *which, "-o", "name") == "pool\n"
+    document = json.loads(home.ok("sync", "get", *which, "-o", "json"))
+    assert (document["key"], document["limit"], document["namespace"]) == ("pool", 3, "team")
+    assert yaml.safe_load(home.ok("sync", "get", *which, "-o", "yaml")) == document
     again = home.run("sync", "create", *which, "--limit", "4")
     assert (again.code, "failed to create sync limit: " in again.err) == (2, True)
     changed = home.ok("sync", "update", *which, "--limit", "5")

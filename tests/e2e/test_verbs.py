@@ -9,6 +9,8 @@ import json
 import os
 import pty
 import re
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -447,6 +449,14 @@ def test_lint_tells_good_from_bad(home: Home) -> None:
     assert "k.yaml:2:7; did you mean `Workflow`?" in kind.out
     nothing = home.run("lint", home.file("cm.yaml", "kind: ConfigMap\nmetadata: {name: x}\n"))
     assert (nothing.code, "found nothing to lint" in nothing.out) == (1, True)
+
+
+def test_called_as_argo_a_refusal_has_the_exit_code_of_argo(home: Home, tmp_path: Path) -> None:
+    argo = tmp_path / "argo"
+    argo.symlink_to(Path(sys.executable).with_name("tiphys"))
+    for words in (["get", "nothing"], ["lst"], ["get", "x", "--gloglevel", "3"]):
+        done = subprocess.run([argo, *words], env=home.environ, capture_output=True, check=False)
+        assert (done.returncode, home.run(*words).code) == (1, 2), done.stderr
 
 
 def test_version_and_help(home: Home) -> None:

@@ -100,6 +100,9 @@ def note(error: BaseException, what: str) -> None:
     ours = not isinstance(error, TimeoutError | Impossible)
     if isinstance(error, Transient):
         _log.warning("%s failed: %s", what, error)
+    elif isinstance(error, Permanent):  # something outside: where we were says nothing of it
+        cause = f" ({error.__cause__})" if error.__cause__ else ""
+        _log.error("%s failed: %s%s", what, error, cause)
     elif status >= HTTPStatus.INTERNAL_SERVER_ERROR and ours:
         _log.error("%s failed", what, exc_info=error)
 

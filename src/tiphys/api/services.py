@@ -43,6 +43,8 @@ class About:
     columns: Sequence[JsonObject] = ()
     nav_color: str = ""
     secure: bool = True
+    hsts: bool = True
+    frame_options: str = "DENY"
     base_href: str = "/"
     loopback_only: bool = True
     """Requests must name a loopback host: the server trusts whoever reaches it."""

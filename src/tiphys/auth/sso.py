@@ -22,6 +22,7 @@ import msgspec
 
 from tiphys.auth.cookie import Sealer
 from tiphys.auth.idtoken import Expected, verify
+from tiphys.auth.login_faults import CLAIMS
 from tiphys.auth.rules import grants_of
 from tiphys.errors import Permanent, Unauthenticated
 from tiphys.expr.errors import LanguageError
@@ -35,6 +36,7 @@ PREFIX: Final = "Bearer v2:"
 ISSUER: Final = "argo-server"
 _SECONDS: Final = 20
 _MOST_BYTES: Final = 1 << 20
+_LONGEST_REASON: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,16 +119,22 @@ class Sso:
     async def _user_info(
         self, session: aiohttp.ClientSession, tokens: JsonObject, claims: JsonObject
     ) -> JsonObject:
-        """Return groups that the provider tells only when it is asked again."""
-        path = self.config.user_info_path
-        if not path or self.config.groups_claim in claims:
+        """Return what the provider tells only when it is asked again: groups, and who somebody is.
+
+        Many providers put nothing but `sub` into the token. Differs: Argo takes only groups.
+        """
+        path, groups = self.config.user_info_path, self.config.groups_claim
+        if not path or (groups in claims and "email" in claims):
             return {}
         address = f"{self.config.issuer.rstrip('/')}{path}"
         headers = {"Authorization": f"Bearer {_text(tokens, 'access_token')}"}
         found = await self._json(session, "GET", address, headers=headers)
         if found.get("sub") != claims["sub"]:
             raise Unauthenticated("the identity provider speaks of somebody else")
-        return {self.config.groups_claim: found.get(self.config.groups_claim, [])}
+        wanted = [groups, "name", "preferred_username"]
+        # Whether an address was verified is said of that address.
+        wanted += [] if "email" in claims else ["email", "email_verified"]
+        return {name: found[name] for name in wanted if name in found and name not in claims}
 
     def _kept(self, claims: JsonObject, expires: float) -> JsonObject:
         patterns = [re.compile(text) for text in self.config.filter_groups]
@@ -177,12 +185,11 @@ class Sso:
             name = type(exc).__name__
             raise Permanent(f"the identity provider cannot be reached: {name}") from exc
         if status != 200:
-            raise Unauthenticated(f"the identity provider answered {status}")
-        try:
-            found = msgspec.json.decode(data)
-        except msgspec.MsgspecError as exc:
-            raise Permanent("the identity provider's answer cannot be read") from exc
-        return found if isinstance(found, dict) else {}
+            raise Unauthenticated(f"the identity provider answered {status}{_reason(data)}")
+        found = _object(data)
+        if found is None:
+            raise Permanent("the identity provider's answer cannot be read")
+        return found
 
     # ------------------------------------------------------------------------------- checks
 
@@ -210,7 +217,7 @@ class Sso:
     def _grants(self, claims: JsonObject) -> tuple[Grant, ...]:
         """Return what all rules that are true give together; a rule that fails gives nothing."""
         known: dict[str, Value] = {
-            **dict.fromkeys(("sub", "iss", "email", "name", "preferred_username"), ""),
+            **dict.fromkeys(CLAIMS, ""),
             **{name: item for name, item in claims.items() if isinstance(item, str)},
             "groups": [*_texts(claims.get("groups"))],
         }
@@ -247,6 +254,25 @@ def _nonce(verifier: str) -> str:
 def _text(value: JsonObject, name: str) -> str:
     found = value.get(name)
     return found if isinstance(found, str) else ""
+
+
+def _object(data: bytes) -> JsonObject | None:
+    try:
+        found = msgspec.json.decode(data)
+    except msgspec.MsgspecError:
+        return None
+    return found if isinstance(found, dict) else {}
+
+
+def _reason(data: bytes) -> str:
+    """Return what a provider says of a refusal, as the end of a sentence. Source: RFC 6749 5.2.
+
+    It comes from outside: cut, and without what would break a line of a log.
+    """
+    answer = _object(data) or {}
+    words = [_text(answer, name) for name in ("error", "error_description")]
+    text = ", ".join(filter(None, words))[:_LONGEST_REASON]
+    return f": {text!a}" if text else ""
 
 
 def _texts(value: Json) -> list[str]:

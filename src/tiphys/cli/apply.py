@@ -66,6 +66,7 @@ def check_no_workflows(loaded: Loaded) -> None:
 
 async def _documents(session: Session, home: Local, loaded: Loaded) -> list[JsonObject]:
     """Return what is to be kept, checked, what others may refer to first."""
+    from tiphys.compile.triggers.binding_faults import binding_findings
     from tiphys.model.codec import encode
     from tiphys.service.templates import Given, Templates
 
@@ -85,7 +86,9 @@ async def _documents(session: Session, home: Local, loaded: Loaded) -> list[Json
             found.append(encode(kept))
         except InvalidDocument as exc:
             findings += exc.findings
-    found += [encode(binding) for binding, _ in loaded.bindings]
+    for binding, origin in loaded.bindings:
+        findings += binding_findings(binding, origin)
+        found.append(encode(binding))
     if findings:
         raise InvalidDocument(findings)
     for document in found:

@@ -13,6 +13,7 @@ EVERYWHERE: Final[dict[str, bool]] = {
     **dict.fromkeys(("-n", "--namespace", "--loglevel", "--log-format"), True),
     **dict.fromkeys(("--argo-http1", "-e", "--secure", "--no-secure"), False),
     **dict.fromkeys(("-k", "--insecure-skip-verify", "-v", "--verbose"), False),
+    "--gloglevel": True,  # how much a Kubernetes client tells: there is none to tell anything
 }
 """Flag to whether a value follows it. A verb for which it means nothing leaves it out, as in Argo:
 those about a server where none is named, the namespace where none is looked at.
@@ -40,7 +41,6 @@ ABSENT: Final[dict[str, str]] = {
         ),
         _NO_CLUSTER,
     ),
-    "--gloglevel": "there is no Kubernetes client here; --loglevel debug shows requests",
     "--instanceid": "a home has one engine, for all its workflows; --home chooses another home",
 }
 """Flag to the reason why there is none."""

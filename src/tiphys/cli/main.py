@@ -15,6 +15,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import PurePath
 from typing import Final, NoReturn
 
 import click
@@ -275,9 +276,10 @@ def _main() -> None:
 
 
 def _say(text: str) -> int:
+    """Say what is wrong and return the exit code; called as `argo`, that of Argo."""
     for line in text.splitlines():
         sys.stderr.write(f"Error: {line}\n")
-    return 2
+    return 1 if PurePath(sys.argv[0]).name == "argo" else 2
 
 
 def _with_usage(error: click.ClickException) -> str:

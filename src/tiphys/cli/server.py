@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
 _MODES = click.Choice(["client", "server", "sso", "hybrid"])
+_FRAMES = click.Choice(["DENY", "SAMEORIGIN", ""], case_sensitive=False)
+_LINKS = "What links of the settings may begin with (http, https)."
+_NO_CLUSTER = "there is no cluster here"
+_AT_ONCE = "an event is answered when it has been handled"
 _GRACE_SECONDS = 3
 _IDLE_SECONDS = 75
 _LOCK_SECONDS = 1.0
@@ -38,6 +42,16 @@ def _option(name: str, *names: str, **words: Any) -> Callable[[_Command], _Comma
     return click.option(name, *names, envvar=variable, show_envvar=True, **words)
 
 
+def _without_effect(name: str, why: str) -> Callable[[_Command], _Command]:
+    """Return an option that tunes what there is not: refusing it would help nobody."""
+
+    def say(_: click.Context, __: click.Parameter, value: float | None) -> None:
+        if value is not None:
+            sys.stderr.write(f"{name} has no effect: {why}\n")
+
+    return _option(name, type=float, hidden=True, expose_value=False, callback=say)
+
+
 @click.command()
 @_option("--port", "-p", type=click.IntRange(0, 65535), default=2746, show_default=True)
 @_option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
@@ -47,10 +61,17 @@ def _option(name: str, *names: str, **words: Any) -> Callable[[_Command], _Comma
 @_option("--tls-key", default="", metavar="FILE", help="The key of the certificate.")
 @_option("--base-href", default="/", metavar="PATH", help="Where a proxy puts the server.")
 @_option("--access-control-allow-origin", "allow_origin", default="", metavar="ORIGIN")
+@_option("--hsts/--no-hsts", default=True, help="Browsers shall insist on TLS, where there is TLS.")
+@_option("--x-frame-options", "frames", default="DENY", type=_FRAMES, show_default=True)
+@_option("--allowed-link-protocol", "protocols", multiple=True, metavar="SCHEME", help=_LINKS)
 @_option("--api-rate-limit", "rate", type=click.IntRange(1), default=1000, show_default=True)
 @click.option("--open-metrics", is_flag=True, help="Anybody may read /metrics.")
 @_option("--log-format", type=click.Choice(["text", "json"]), default="text")
 @_option("--loglevel", type=click.Choice(["debug", "info", "warn", "error"]), default="info")
+@_without_effect("--kube-api-qps", _NO_CLUSTER)
+@_without_effect("--kube-api-burst", _NO_CLUSTER)
+@_without_effect("--event-worker-count", _AT_ONCE)
+@_without_effect("--event-operation-queue-size", _AT_ONCE)
 @settings_option
 @runtime_option
 @with_session
@@ -87,6 +108,9 @@ def _listening(given: dict[str, Any]) -> Listening:
         key=given["tls_key"],
         base_href=base,
         allow_origin=given["allow_origin"],
+        hsts=given["hsts"],
+        frame_options=given["frames"].upper(),
+        link_protocols=tuple(given["protocols"]) or ("http", "https"),
         open_metrics=given["open_metrics"],
         requests_per_second=given["rate"],
     )

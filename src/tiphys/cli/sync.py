@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from tiphys.cli.kinds import OneOf
 from tiphys.cli.options import group, stacked
 from tiphys.cli.session import Session, is_asynchronous, with_session, write
 from tiphys.errors import TiphysError, UserError
@@ -23,6 +24,7 @@ key_options = stacked(
     click.option("--type", "kind", metavar="TYPE", help="`database` or `configmap`."),
     click.option("--cm-name", "config_map", default="", metavar="NAME", help="Which one."),
 )
+output_option = click.option("-o", "--output", type=OneOf(["name", "json", "yaml"]))
 limit_option = click.option("--limit", type=int, metavar="N", help="How many may hold it at once.")
 
 CHANGES = {
@@ -59,14 +61,17 @@ for _verb, _text in CHANGES.items():
 
 @sync.command()
 @key_options
+@output_option
 @with_session
 @is_asynchronous
-async def get(session: Session, key: str, kind: str | None, config_map: str) -> None:
+async def get(
+    session: Session, key: str, kind: str | None, config_map: str, output: str | None
+) -> None:
     """Show the limit of the semaphore KEY."""
     require(type=kind)
     wanted = key_of(session.namespace, key, kind, config_map)
     found = await _asked(session, "get", lambda home: home.sync_limits().get(wanted))
-    write(shown(wanted, found))
+    write(printed(wanted, found, output))
 
 
 @sync.command()
@@ -128,3 +133,20 @@ def shown(key: Key, limit: int) -> str:
         lines.append(f"ConfigMap Name: {key.config_map}")
     lines += [f"Namespace: {key.namespace}", f"Limit: {limit}"]
     return "".join(f"{line}\n" for line in lines)
+
+
+def printed(key: Key, limit: int, output: str | None) -> str:
+    """Return a limit as `-o` wants it: as the server's API writes it, its name, or lines."""
+    from tiphys.cli.render.output import to_json, to_yaml
+    from tiphys.service.sync_limits import document
+
+    found = document(key, limit)
+    match output:
+        case "json":
+            return to_json(found)
+        case "yaml":
+            return to_yaml(found)
+        case "name":
+            return f"{key.key}\n"
+        case _:
+            return shown(key, limit)

@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from tiphys.compile.references import TemplateStore, find_document
+from tiphys.compile.triggers.binding_faults import binding_findings
 from tiphys.compile.validate_arguments import check_argument_names, check_arguments
 from tiphys.compile.validate_context import Checker, Options, Spot
 from tiphys.compile.validate_cron import cron_spec_faults
@@ -63,14 +64,14 @@ _GLOBALS: Final = (
 def validate(
     resource: Resource, store: TemplateStore, options: Options = _NO_OPTIONS
 ) -> list[Finding]:
-    """Return what is wrong with a resource of any kind; event bindings are never checked."""
+    """Return what is wrong with a resource of any kind."""
     if isinstance(resource, Workflow):
         return validate_workflow(resource, store, options)
     if isinstance(resource, WorkflowTemplate | ClusterWorkflowTemplate):
         return validate_template(resource, store, options)
     if isinstance(resource, CronWorkflow):
         return validate_cron_workflow(resource, store, options)
-    return []
+    return binding_findings(resource, options.sources.get(""))
 
 
 def validate_workflow(

@@ -113,15 +113,18 @@ class PodRunner:
         return None
 
     async def begin(self) -> None:
-        """Begin the pods that have room."""
+        """Begin the pods that have room, one right after another: a gang waits for all of it."""
         self._ports.room.fill()
+        ready: list[tuple[ObjectRef, JsonObject]] = []
         while self._admitted:
             ref = self._admitted.popleft()
             pod = await self._ports.present(ref)
             if pod is not None and not is_going(pod) and phase_of(pod) == "Pending":
-                await self._start(ref, pod)
+                ready.append((ref, pod))
             elif pod is None:
                 self._give(ref)
+        for ref, pod in ready:
+            await self._start(ref, pod)
 
     async def listen(self) -> None:
         """Write what the runtime reports, without end."""

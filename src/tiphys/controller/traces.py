@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import ReadableSpan
 
+_NOT_NAMED: Final = "unknown_service"
+"""What the library calls a process that nobody named."""
 ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 """The variables that say where traces go; without one of them, none are made."""
 _BAD: Final = ("Failed", "Error")
@@ -122,11 +124,22 @@ def exporting(version: str) -> Observer:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    about = Resource.create({"service.name": "tiphys", "service.version": version})
+    about = _about(Resource.create(), version)
     provider = TracerProvider(resource=about)  # flushes when the process ends
     sender = BatchSpanProcessor(OTLPSpanExporter())
     provider.add_span_processor(sender)
     return Traces(lambda span: sender.on_end(_readable(span, about)))
+
+
+def _about(given: Resource, version: str) -> Resource:
+    """Return what the environment says of this process, and what it leaves open."""
+    from opentelemetry.sdk.resources import Resource
+
+    own = {"service.name": "tiphys", "service.version": version}
+    for name in given.attributes:
+        if not str(given.attributes[name]).startswith(_NOT_NAMED):
+            own.pop(name, None)
+    return given.merge(Resource(own))
 
 
 def _readable(span: Span, about: Resource) -> ReadableSpan:

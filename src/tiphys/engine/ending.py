@@ -66,11 +66,22 @@ def end_within(run: Run, boundary: Node) -> None:
     That is what waits: for locks, for a person, for its next attempt. Differs: in Argo a
     template's failFast leaves it as it is, Running in a workflow that has ended.
     """
-    message = boundary.message or FAIL_FAST
-    for key in [*run.state.live]:
-        node = run.state.nodes[key]
-        if node.boundary == boundary.id and not node.fulfilled:
-            kill(run, node, "Failed", message)
+    for node in reversed(_within(run, boundary)):
+        if not node.fulfilled and node.kind != "Container":
+            kill(run, node, "Failed", boundary.message or FAIL_FAST)
+
+
+def _within(run: Run, boundary: Node) -> list[Node]:
+    """Return the nodes inside a Steps or DAG node, however deep; none of its hooks or followers."""
+    inside = {boundary.id: boundary}
+    work = [boundary]
+    for node in work:
+        for key in node.children:
+            child = run.node(key)
+            if key not in inside and child.boundary in inside:
+                inside[key] = child
+                work.append(child)
+    return work[1:]
 
 
 def outbound_of(run: Run, node: Node) -> tuple[NodeId, ...]:

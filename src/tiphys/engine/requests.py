@@ -5,6 +5,7 @@ Source: reference/engine.md 2.8, 7.1; engine-operations.md 12.3, 12.5, 12.6.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -72,6 +73,8 @@ def stop(run: Run, strategy: Strategy) -> None:
         return
     run.emit(ShutdownSet(at=run.at, strategy=strategy))
     if strategy == "Terminate" and asking.is_waiting(run):
+        for node in _live(run):  # it is retried, and nothing of it runs yet
+            finish(run, node, "Failed", "Stopped with strategy 'Terminate'")
         asking.release_all(run)
         run.emit(RunDone(at=run.at, phase="Failed", message="Stopped with strategy 'Terminate'"))
         return
@@ -87,8 +90,11 @@ def stop(run: Run, strategy: Strategy) -> None:
     run.touch_live()
 
 
-def _live(run: Run) -> list[Node]:
-    return [run.state.nodes[key] for key in run.state.live]
+def _live(run: Run) -> Iterator[Node]:
+    """Yield each node that lives; the end of one may be that of others that were to come."""
+    for key in [*run.state.live]:
+        if not run.state.nodes[key].fulfilled:
+            yield run.state.nodes[key]
 
 
 def suspend(run: Run) -> None:

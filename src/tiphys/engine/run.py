@@ -249,7 +249,8 @@ class Run:
         if node.memo is not None or self.state.questions:
             asking.ended(self, node)
         if node.kind in {"Steps", "DAG"}:
-            if node.children and (node.stage or has_failed_fast(self, node)):
+            is_cut_short = node.stage or (node.frame and node.frame.open)
+            if node.children and (is_cut_short or has_failed_fast(self, node)):
                 ending.end_within(self, node)
             if self.state.daemons:
                 daemons.end_within(self, node.id)

@@ -29,6 +29,8 @@ from contextlib import suppress
 from typing import Any, Final
 
 _API: Final = "/v1.40"
+_NOT_FOUND: Final = 404
+_GONE: Final = "no such container"
 _CANNOT_START: Final = 64
 _ENGINE_LOST: Final = 255
 _PIECE_BYTES: Final = 65536
@@ -103,6 +105,11 @@ class Engine:
             stream.close()
             raise
         return stream
+
+
+def _is_gone(error: EngineError) -> bool:
+    """Tell whether a container is not there; podman says 500 if it goes at that moment."""
+    return error.status == _NOT_FOUND or _GONE in str(error).lower()
 
 
 def _head(stream: socket.socket) -> tuple[int, dict[str, str], bytes]:
@@ -269,7 +276,8 @@ class Attached:
                 self.engine.call("POST", f"/containers/{self.container}/start")
                 return stream, rest
             except EngineError as exc:
-                if _NOT_NOW not in str(exc) or time.monotonic() > until:
+                is_passing = _NOT_NOW in str(exc) or (exc.status >= 500 and _is_gone(exc))
+                if not is_passing or time.monotonic() > until:
                     raise
             time.sleep(_PAUSE_SECONDS)
 
@@ -330,12 +338,13 @@ class Attached:
         while True:
             try:
                 state = self._state()
-            except EngineError:
-                return _ENGINE_LOST  # somebody has removed it
-            except OSError:
+            except (EngineError, OSError) as exc:
+                if isinstance(exc, EngineError) and _is_gone(exc):
+                    return self._lose("the container was removed by somebody else")
                 lost_at = lost_at or time.monotonic()
                 if time.monotonic() - lost_at > _LOST_SECONDS:
-                    return self._lose()
+                    text = f"the container engine at {self.socket} does not answer any more"
+                    return self._lose(text)
                 self._start_engine()
             else:
                 if not state.get("Running") and state.get("Status") not in ("running", "stopping"):
@@ -357,9 +366,9 @@ class Attached:
         if select.select([self._wake_fd], [], [], seconds)[0]:
             self._on_signals()
 
-    def _lose(self) -> int:
+    def _lose(self, why: str) -> int:
         with suppress(OSError), open(self.log, "w", encoding="utf-8") as file:
-            file.write(f"the container engine at {self.socket} does not answer any more")
+            file.write(why)
         return _ENGINE_LOST
 
     def _start_engine(self) -> None:

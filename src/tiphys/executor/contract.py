@@ -21,8 +21,11 @@ has one (reference/executor.md 2). Who writes, what, and when:
 | `volumes/<name>/` | engine, before the start | a volume that lives as long as the pod |
 | `argo/progress` | a pod's programs (sandbox) | `progress` of all its containers |
 | `ctr/<container>/engine.log` | podman, while it runs | its output, a line for each piece |
+| `hosts` | engine, whenever a peer of the pod comes or goes | `/etc/hosts` of a pod with a name |
 | `shm/` | a pod's programs (sandbox) | `/dev/shm` of all its containers |
+| `inputs/` | engine, while staging | artifacts on their way to where the job finds them |
 | `outputs/` | engine, while capturing | packed artifacts on their way to the repository |
+| `copied` | engine, while capturing (container) | empty: what main left is below `root/` |
 | `moving` | engine, while a transfer takes long | JSON: which artifact, bytes so far and in all |
 | `stored` | engine, after capturing | JSON: size and SHA-256 of each artifact, by its name |
 | `report` | engine, by rename | the final JobReport, JSON: the job is over |
@@ -73,13 +76,16 @@ PROGRESS: Final = "progress"
 TERMINATION_LOG: Final = "termination-log"
 DEADLINE: Final = "deadline"
 USAGE: Final = "usage"
+INPUTS: Final = "inputs"
 OUTPUTS: Final = "outputs"
+COPIED: Final = "copied"
 MOVING: Final = "moving"
 STORED: Final = "stored"
 REPORT: Final = "report"
 VOLUMES: Final = "volumes"
 SHARED: Final = "argo"
 SHM: Final = "shm"
+HOSTS: Final = "hosts"
 ENGINE_LOG: Final = "engine.log"
 EVENTS: Final = "events"
 BELL: Final = "bell"

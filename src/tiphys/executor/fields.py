@@ -113,4 +113,4 @@ def quantity(value: Json) -> float | None:
 
 def host_name(job: JobSpec) -> str:
     """Return the pod's host name, at most 63 characters long."""
-    return job.pod_name[:63].strip("-.") or "pod"
+    return (job.hostname or job.pod_name)[:63].strip("-.") or "pod"

@@ -16,7 +16,9 @@ from tiphys.errors import Permanent
 from tiphys.executor import contract
 from tiphys.executor.config import ConfigKind, Values
 from tiphys.executor.fields import field_value, resource_value
+from tiphys.executor.layout import Spot
 from tiphys.executor.members import containers_of, object_of, used_volumes
+from tiphys.executor.placed import make_folders
 from tiphys.executor.volumes import Places, allowed_host_path, mounts_of
 from tiphys.messages import JobSpec
 from tiphys.model.base import Json, JsonObject
@@ -53,8 +55,12 @@ def make_volumes(job: JobSpec, directory: str, places: Places, values: Values) -
             os.chmod(folder, 0o777)  # noqa: S103 - as an emptyDir is
     for container in containers_of(job):
         for mount in mounts_of(job, container, directory, places, values):
-            if not os.path.lexists(mount.source):  # a subPath that nobody has made
+            if os.path.lexists(mount.source):
+                continue
+            if mount.source == mount.volume:
                 os.makedirs(mount.source, mode=0o755, exist_ok=True)
+            else:  # a subPath that nobody has made
+                make_folders(Spot(mount.source, within=mount.volume))
 
 
 def _look_at_host_path(name: str, volume: JsonObject, places: Places) -> None:

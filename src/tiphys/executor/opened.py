@@ -1,9 +1,9 @@
-"""What a job left, opened so that none of its links leads anywhere.
+"""What a job left or will find, reached so that none of its links leads anywhere.
 
 `Layout.spot` says where a path is, by the names that are there at that moment. Another pod that
 shares a volume may put a link in place of any of them at any time, so they are opened one by one,
 each in the directory that was opened before it, and never followed. What is open cannot be
-exchanged any more; only from there is it read.
+exchanged any more; only from there is it read, and only there is anything put.
 Source: openat(2), O_NOFOLLOW.
 """
 
@@ -15,7 +15,7 @@ import posixpath
 import shutil
 import stat
 from collections.abc import Callable, Generator, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -64,6 +64,19 @@ Follow = Callable[[str], AbstractContextManager[Item]]
 @contextmanager
 def opened(spot: Spot) -> Iterator[Item]:
     """Open what is at a spot. Raises OSError: nothing is there, or a link has come in its way."""
+    with folder_of(spot) as (at, name):
+        item = _open(name, "", at, spot.shown)
+    with _closed(item):
+        yield item
+
+
+@contextmanager
+def folder_of(spot: Spot, make: bool = False) -> Iterator[tuple[int, str]]:
+    """Open the directory that a spot lies in; yield it, and the name that the spot has there.
+
+    With `make` directories of the job's that are missing are made. Raises OSError: one is not
+    there, a link has come in its way, or it is to be made in what is the host's.
+    """
     base, rest = spot.base, spot.rest.strip("/")
     if spot.within:
         base, inner = _inside(spot.base, spot.within)
@@ -72,19 +85,22 @@ def opened(spot: Spot) -> Iterator[Item]:
         base = os.path.realpath(spot.base)
     if not rest:
         base, _, rest = base.rpartition("/")
+    if make and spot.shown:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(spot))
     *folders, name = (rest or ".").split("/")
     at = os.open(base or "/", _SEARCH)
     try:
         for folder in folders:
+            if make:
+                with suppress(FileExistsError):
+                    os.mkdir(folder, 0o755, dir_fd=at)
             below = os.open(folder, _SEARCH | os.O_NOFOLLOW, dir_fd=at)
             os.close(at)
             at = below
             _check(folder, os.fstat(at), spot.shown)
-        item = _open(name, "", at, spot.shown)
+        yield at, name
     finally:
         os.close(at)
-    with _closed(item):
-        yield item
 
 
 def _inside(source: str, volume: str) -> tuple[str, str]:

@@ -22,6 +22,7 @@ from tiphys.executor import archive, contract
 from tiphys.executor.layout import Layout
 from tiphys.executor.meter import Meter
 from tiphys.executor.moving import MoveFile
+from tiphys.executor.placed import clear, place
 from tiphys.executor.transfers import RETRY, DriverOf, Retry, Transfers
 from tiphys.messages import JobSpec
 from tiphys.model.artifacts import KEY_FIELDS, Artifact, location_type
@@ -41,14 +42,21 @@ def prepare(job: JobSpec, layout: Layout) -> None:
     _write_template(f"{layout.directory}/{contract.TEMPLATE}", _encode(job.template))
     script = job.template.script
     if script is not None and script.source:
-        path = layout.script
-        make_folder(posixpath.dirname(path))
-        contract.write_file(path, layout.text(script.source).encode(), 0o755)
-        os.chmod(path, 0o755)  # noqa: S103 - a script must run for whoever the job is
+        _write_script(layout, layout.text(script.source).encode())
     for folder in layout.folders():
         make_folder(folder)
     for mount in layout.mounts:
         layout.link(mount)
+
+
+def _write_script(layout: Layout, content: bytes) -> None:
+    in_volume = layout.mounted(contract.POD_SCRIPT) is not None
+    path = f"{layout.directory}/{contract.SCRIPT}" if in_volume else layout.script
+    make_folder(posixpath.dirname(path))
+    contract.write_file(path, content, 0o755)
+    os.chmod(path, 0o755)  # noqa: S103 - a script must run for whoever the job is
+    if in_volume:
+        place(Path(path), layout.spot(contract.POD_SCRIPT, follows=False))
 
 
 def _write_template(path: str, content: bytes) -> None:
@@ -82,23 +90,25 @@ async def load_inputs(
 
 async def _load(artifact: Artifact, layout: Layout, transfers: Transfers, meter: Meter) -> None:
     try:
-        target = Path(layout.host(clean_path(artifact)))
+        path = clean_path(artifact)
     except TiphysError as exc:
         raise Permanent(f"artifact {artifact.name} failed to load: {exc}") from exc
-    arrived = target.with_name(target.name + ".tmp")
+    # It arrives and is unpacked where no other pod can reach it.
+    arriving = Path(layout.directory, contract.INPUTS)
     try:
-        await asyncio.to_thread(_make_room, target, arrived)
-        await transfers.load(artifact, arrived, meter)
-        await asyncio.to_thread(_place, artifact, arrived, target)
+        await asyncio.to_thread(_make_room, arriving, layout)
+        await transfers.load(artifact, arriving / "arrived", meter)
+        await asyncio.to_thread(_place, artifact, arriving, layout, path)
     except NotFound as exc:
-        if artifact.optional:
-            await asyncio.to_thread(_make_room, target, arrived)
-        else:
+        if not artifact.optional:
             text = f"artifact {artifact.name} failed to load: {exc}{_inside(artifact)}"
             raise Permanent(text) from exc
+        await asyncio.to_thread(_leave_out, artifact, layout, path)
     except (TiphysError, OSError) as exc:
         text = f"artifact {artifact.name} failed to load: {exc}{_inside(artifact)}"
         raise Permanent(text) from exc
+    finally:
+        await asyncio.to_thread(shutil.rmtree, arriving, ignore_errors=True)
 
 
 def _inside(artifact: Artifact) -> str:
@@ -134,19 +144,27 @@ def clean_path(artifact: Artifact) -> str:
     return clean
 
 
-def _make_room(target: Path, arrived: Path) -> None:
-    target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    for path in (target, arrived):
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+def _make_room(arriving: Path, layout: Layout) -> None:
+    """Begin with nothing: an engine that was killed may have left something."""
+    shutil.rmtree(arriving, ignore_errors=True)
+    arriving.mkdir(mode=0o700, parents=True)
+    os.makedirs(layout.root, exist_ok=True)
 
 
-def _place(artifact: Artifact, arrived: Path, target: Path) -> None:
-    archive.unpack(arrived, target, artifact.archive)
+def _place(artifact: Artifact, arriving: Path, layout: Layout, path: str) -> None:
+    ready = arriving / "ready"
+    archive.unpack(arriving / "arrived", ready, artifact.archive)
     if artifact.mode is not None:
-        set_mode(target, artifact.mode, bool(artifact.recurse_mode))
+        set_mode(ready, artifact.mode, bool(artifact.recurse_mode))
+    place(ready, layout.spot(path, follows=False))
+
+
+def _leave_out(artifact: Artifact, layout: Layout, path: str) -> None:
+    """Leave nothing where an optional artifact that does not exist would be."""
+    try:
+        clear(layout.spot(path, follows=False))
+    except (TiphysError, OSError) as exc:
+        raise Permanent(f"artifact {artifact.name} failed to load: {exc}") from exc
 
 
 def set_mode(path: Path, mode: int, recurse: bool) -> None:

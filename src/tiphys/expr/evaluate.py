@@ -41,7 +41,7 @@ from tiphys.expr.tree import (
     identifiers,
     top_names,
 )
-from tiphys.expr.types import Shape, shape_of, type_of
+from tiphys.expr.types import Shape, Type, shape_of, type_of
 from tiphys.expr.values import MISSING, Context, Function, Value
 
 _DEEP: Final = "expression nests too deeply"
@@ -133,6 +133,18 @@ def compile_expression(source: str, env: Mapping[str, Value] | None = None) -> E
     if env is not None:
         expression.check(env)
     return expression
+
+
+def checked_type(source: str, types: Mapping[str, Type]) -> Type:
+    """Return the type of an expression where only the types of the names are known.
+
+    Raises ExprParseError and ExprTypeError with expr-lang's texts.
+    """
+    expression = _parsed(source, BUILTINS.intersection(types))
+    try:
+        return check(source, expression.tree, types)
+    except RecursionError:
+        raise ExprError(f"compilation failed: {_DEEP}") from None
 
 
 def evaluate(source: str, env: Mapping[str, Value], context: Context) -> Value:

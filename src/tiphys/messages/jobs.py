@@ -30,7 +30,8 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
     the main process. `deadline_at` is an instant. On a passed deadline the runtime
     ends the job and reports it Failed with Argo's message. `volumes` are the Kubernetes volumes
     its containers may mount, the workflow's and the template's. `avoid_hosts` are the hosts of
-    earlier attempts that failed, where retryStrategy.affinity asks to keep away from them.
+    earlier attempts that failed, where retryStrategy.affinity asks to keep away from them. Pods
+    that have a `subdomain` in common find each other as `<hostname>.<subdomain>`.
     """
 
     id: NodeId
@@ -48,6 +49,8 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
     grace_seconds: float = 30.0
     volumes: tuple[JsonObject, ...] = ()
     avoid_hosts: tuple[str, ...] = ()
+    hostname: str = ""
+    subdomain: str = ""
 
 
 class JobWaiting(Message, frozen=True):

@@ -6,6 +6,7 @@ reference/resources.md 6, validation.md 16.
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import msgspec
@@ -42,6 +43,11 @@ Resource = (
     Workflow | WorkflowTemplate | ClusterWorkflowTemplate | CronWorkflow | WorkflowEventBinding
 )
 
+_TIME: Final = re.compile(
+    r"\d{4}-\d\d?-\d\d?"
+    r"([Tt]\d\d?:\d\d?:\d\d?(\.\d+)?(Z|[+-]\d\d:\d\d)| \d\d?:\d\d?:\d\d?(\.\d+)?)?"
+)
+"""What Go's YAML takes for a time. Source: go-yaml v2, resolve.go, parseTimestamp."""
 KINDS: Final[dict[str, type[Resource]]] = {
     "Workflow": Workflow,
     "WorkflowTemplate": WorkflowTemplate,
@@ -118,9 +124,15 @@ def _text_node(dumper: yaml.SafeDumper, data: str) -> yaml.ScalarNode:
     style = None
     if "\n" in data:
         style = "|"
-    elif not isinstance(resolve(data, None, True), str) or data in ("<<", "="):
+    elif _is_other_in_go(data):
         style = '"'
     return dumper.represent_scalar("tag:yaml.org,2002:str", data, style=style)
+
+
+def _is_other_in_go(data: str) -> bool:
+    """Tell whether Go's encoder puts a text in double quotes: plain it is something else."""
+    is_text = isinstance(resolve(data, None, True), str)
+    return not is_text or data in ("<<", "=") or _TIME.fullmatch(data) is not None
 
 
 _Dumper.add_representer(str, _text_node)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -42,6 +43,7 @@ from tiphys.runtime.engines.outputs import copy_out
 from tiphys.runtime.engines.pods import HOLDER, EnginePods, container_name
 from tiphys.runtime.entry import Entry
 from tiphys.runtime.local import LocalRuntime
+from tiphys.runtime.names import PLAIN, Names, is_named
 from tiphys.runtime.setup import Setup
 from tiphys.runtime.slots import Slots
 from tiphys.runtime.starting import NotReady
@@ -78,6 +80,9 @@ class ContainerRuntime(LocalRuntime):
     ) -> None:
         super().__init__(root, drivers, clock, slots=slots, setup=setup)
         self.groups = None  # the engine keeps the limits
+        self._shares_network = engine.network == "host"
+        if not self._shares_network:
+            self._names = Names(PLAIN)
         environ = engine.environ
         self._found = engine.found
         self._environ = {name: environ[name] for name in _PASSED_ON if name in environ}
@@ -115,9 +120,18 @@ class ContainerRuntime(LocalRuntime):
         )
 
     def _needs_pod(self, job: JobSpec) -> bool:
-        """Jobs with a memory limit as well: only the pod launcher can tell why one was killed."""
+        """Jobs with a memory limit as well: only the pod launcher can tell why one was killed.
+
+        And jobs with a name, whose address must be known before they start.
+        """
         limited = any(resource_of(i, "limits", "memory") is not None for i in containers_of(job))
-        return is_pod(job) or limited
+        return is_pod(job) or limited or is_named(job)
+
+    def _address_of(self, entry: Entry) -> str:
+        if self._shares_network:
+            return super()._address_of(entry)
+        found = contract.read_address(entry.directory)
+        return found if found != contract.LOOPBACK else ""
 
     # ---------------------------------------------------------------------------------- staging
 
@@ -152,6 +166,9 @@ class ContainerRuntime(LocalRuntime):
             raise
         except (Permanent, NotFound) as exc:
             raise NotReady(str(exc), "CreateContainerError") from exc
+        if is_named(job):
+            self._names.learn(entry, self._address_of(entry))
+            await self._names.settled(entry)
 
     def _check(self, member: run.Member) -> None:
         """Refuse what the kubelet refuses. Source: pkg/kubelet/kuberuntime/security_context.go."""
@@ -183,16 +200,23 @@ class ContainerRuntime(LocalRuntime):
         """Copy the outputs out of main, then go on as everywhere."""
         if entry.is_unknown:
             await self._learn(entry, True)
-        job, main = entry.spec, main_container(entry.spec)
-        if main is not None:
-            name = container_name(entry.directory, name_of(job, main))
-            await self._pods.end(name)
-            try:
-                await copy_out(self._api, name, job, entry.layout)
-            except TiphysError as exc:
-                self._finish(entry, capture.capture_failed(job, exc, self._clock.now()))
-                return
+        try:
+            await self._copy_out(entry)
+        except TiphysError as exc:
+            self._finish(entry, capture.capture_failed(entry.spec, exc, self._clock.now()))
+            return
         await super()._save(entry, end)
+
+    async def _copy_out(self, entry: Entry) -> None:
+        """Copy once: an engine that did it may have died after it had removed the container."""
+        job, main = entry.spec, main_container(entry.spec)
+        copied = f"{entry.directory}/{contract.COPIED}"
+        if main is None or os.path.exists(copied):
+            return
+        name = container_name(entry.directory, name_of(job, main))
+        await self._pods.end(name)
+        await copy_out(self._api, name, job, entry.layout)
+        contract.write_file(copied, b"")
 
     def _finish(self, entry: Entry, report: JobFinished | JobLost) -> None:
         """Say the last word when the containers are gone, so that none is ever left behind."""

@@ -44,6 +44,7 @@ from tiphys.runtime.cgroups import Groups, find_parent
 from tiphys.runtime.entry import Entry, Reports, kill_session
 from tiphys.runtime.files import last_progress
 from tiphys.runtime.images import Images
+from tiphys.runtime.names import Names, machine_hosts
 from tiphys.runtime.setup import Setup
 from tiphys.runtime.slots import Slots, default_slots
 
@@ -81,6 +82,7 @@ class Ending:
         self._reports = Reports()
         self._tasks: set[asyncio.Task[None]] = set()
         self._blanks = Blanks(self._root, self._fill_blank)
+        self._names = Names(machine_hosts())
 
     def layout(self, job: JobSpec, directory: str, values: Values = NOTHING) -> Layout:
         """Return where the paths of the job's main container are."""
@@ -196,6 +198,7 @@ class Ending:
     def _finish(self, entry: Entry, report: JobFinished | JobLost) -> None:
         """Say the last word about a job: first to the disk, then to the engine."""
         entry.state = "over"
+        self._names.remove(entry)
         if entry.values is not None and entry.values is not NOTHING:
             report = self._masked(entry, entry.values, report)
         with suppress(OSError):  # the directory may have been removed under us

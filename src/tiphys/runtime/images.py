@@ -19,12 +19,21 @@ HOST: Final = "host"
 
 
 @dataclass(frozen=True, slots=True)
+class User:
+    """Whom an image's programs run as."""
+
+    uid: int
+    gid: int
+    home: str
+
+
+@dataclass(frozen=True, slots=True)
 class ImageRule:
     """Applies to images whose repository name matches `pattern` (as in a shell: `*`, `?`, `[]`).
 
     `root` is "host" or an image's files: a directory, a tar file or `podman:<image>` (roots.py).
     `bin` comes first on PATH. `bin` and `visible` (whatever the programs in `bin` need besides) are
-    shown read-only in a sandbox.
+    shown read-only in a sandbox. `env`, `working_dir` and `user` are the image's own, if known.
     """
 
     pattern: str = "*"
@@ -34,6 +43,9 @@ class ImageRule:
     entrypoint: tuple[str, ...] = ()
     cmd: tuple[str, ...] = ()
     known: bool = True
+    env: tuple[tuple[str, str], ...] = ()
+    working_dir: str = ""
+    user: User | None = None
 
     @property
     def defaults(self) -> Defaults:

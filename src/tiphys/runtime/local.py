@@ -21,6 +21,7 @@ from tiphys.messages import JobReport, JobSpec
 from tiphys.model.ids import NodeId, RunId
 from tiphys.runtime.entry import Entry, is_live, open_launcher, tell_to_end
 from tiphys.runtime.files import literal, make_directory, names_in, remove_tree
+from tiphys.runtime.names import is_named, loopback_of
 from tiphys.runtime.starting import Starting
 
 _DOTS: Final = (".", "..")
@@ -47,6 +48,7 @@ class LocalRuntime(Starting):
         except (OSError, ValueError) as exc:
             raise Permanent(f"its directory cannot be made: {exc}") from exc
         self._entries[job.id] = entry
+        self._names.add(entry, self._address_of(entry))
         if fresh:
             self._enqueue(entry)
         else:
@@ -167,8 +169,13 @@ class LocalRuntime(Starting):
         layout = self.layout_of(job, directory, main_container(job), ())
         entry = Entry(job, directory, layout)
         entry.is_pod = self._needs_pod(job)
-        entry.values = None if refers(job) or self._lacks_image(job) else NOTHING
+        is_known = not (refers(job) or is_named(job) or self._lacks_image(job))
+        entry.values = NOTHING if is_known else None
         return entry
+
+    def _address_of(self, entry: Entry) -> str:
+        """Return where a pod with a name is, "" if that will be known when it begins."""
+        return loopback_of(entry.spec)
 
     def _make_directory(self, entry: Entry) -> bool:
         """Make a job's directory; False if there is one. Raises OSError."""

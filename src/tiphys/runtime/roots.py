@@ -2,13 +2,15 @@
 
 A rule's `root` is a directory; a tar file of a whole root (as `docker export` or `podman export`
 write it, compressed or not), unpacked once; or `podman:<image>`, mounted with
-`podman image mount`. What is made here is used by every job and never changed.
+`podman image mount`, of which podman also knows what else the image says. What is made here is
+used by every job and never changed.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -18,6 +20,9 @@ from pathlib import Path
 from typing import Final
 
 from tiphys.errors import Permanent
+from tiphys.executor.members import object_of
+from tiphys.model.base import JsonObject
+from tiphys.runtime.image_says import ImageSays, image_says
 from tiphys.runtime.images import HOST, ImageRule
 
 PODMAN: Final = "podman:"
@@ -29,7 +34,7 @@ class ImageRoots:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._made: dict[str, str] = {}
+        self._made: dict[str, tuple[str, ImageSays | None]] = {}
         self._lock = asyncio.Lock()
 
     def lacks(self, rule: ImageRule) -> bool:
@@ -38,8 +43,10 @@ class ImageRoots:
 
     def known(self, rule: ImageRule) -> ImageRule:
         """Return the rule with the directory of its root, if that was made."""
-        found = self._made.get(rule.root)
-        return rule if found is None else replace(rule, root=found)
+        if rule.root not in self._made:
+            return rule
+        place, says = self._made[rule.root]
+        return replace(rule, root=place) if says is None else says.applied(rule, place)
 
     async def make(self, rule: ImageRule) -> None:
         """Make a rule's root. Raises Permanent if that cannot be done."""
@@ -49,11 +56,13 @@ class ImageRoots:
             if self.lacks(rule):
                 self._made[rule.root] = await asyncio.to_thread(self._place, rule.root)
 
-    def _place(self, root: str) -> str:
+    def _place(self, root: str) -> tuple[str, ImageSays | None]:
         if root.startswith(PODMAN):
-            return mount_image(root.removeprefix(PODMAN))
+            image = root.removeprefix(PODMAN)
+            place = mount_image(image)
+            return place, image_says(image_config(image), place)
         try:
-            return self._unpack(root)
+            return self._unpack(root), None
         except (OSError, tarfile.TarError) as exc:
             raise Permanent(f"the image root {root} cannot be unpacked: {exc}") from exc
 
@@ -119,12 +128,33 @@ def _inside(root: Path, name: str) -> Path:
 
 def mount_image(image: str) -> str:
     """Return the directory at which podman shows an image's files. Raises Permanent."""
+    said, complaint = _podman("mount", image)
+    place = said.strip().rpartition("\n")[2]
+    if not os.path.isdir(place):
+        raise Permanent(
+            f"podman image mount {image}: {complaint or 'no directory'}; without root, "
+            "images can be mounted only inside `podman unshare`: use `podman export` and a tar"
+        )
+    return place
+
+
+def image_config(image: str) -> JsonObject:
+    """Return what podman knows of an image besides its files. Raises Permanent."""
+    said, complaint = _podman("inspect", image)
+    try:
+        return object_of(json.loads(said)[0]["Config"])
+    except (ValueError, LookupError, TypeError) as exc:
+        raise Permanent(f"podman image inspect {image}: {complaint or exc}") from exc
+
+
+def _podman(verb: str, image: str) -> tuple[str, str]:
+    """Return what podman says and complains of; says nothing if it fails. Raises Permanent."""
     program = shutil.which("podman")
     if program is None:
         raise Permanent(f"the image {image} is to be mounted by podman, which is not installed")
     try:
         done = subprocess.run(
-            [program, "image", "mount", image],
+            [program, "image", verb, image],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -132,11 +162,5 @@ def mount_image(image: str) -> str:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as exc:
-        raise Permanent(f"podman image mount {image}: {exc}") from exc
-    place = done.stdout.strip().rpartition("\n")[2]
-    if done.returncode or not os.path.isdir(place):
-        raise Permanent(
-            f"podman image mount {image}: {done.stderr.strip() or 'no directory'}; without root, "
-            "images can be mounted only inside `podman unshare`: use `podman export` and a tar"
-        )
-    return place
+        raise Permanent(f"podman image {verb} {image}: {exc}") from exc
+    return "" if done.returncode else done.stdout, done.stderr.strip()

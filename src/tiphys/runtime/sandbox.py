@@ -17,6 +17,7 @@ import posixpath
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -25,7 +26,7 @@ from tiphys.executor import contract, env, run
 from tiphys.executor.fields import host_name
 from tiphys.executor.layout import Layout, Mount, RootedLayout
 from tiphys.executor.members import containers_of, is_pod, main_container, name_of
-from tiphys.executor.stage import make_folder
+from tiphys.executor.placed import make_folders
 from tiphys.executor.transfers import DriverOf
 from tiphys.messages import JobFinished, JobLost, JobSpec
 from tiphys.model.containers import Container
@@ -33,7 +34,7 @@ from tiphys.model.ids import NodeId, RunId
 from tiphys.ports import Clock
 from tiphys.runtime.blanks import Blanks
 from tiphys.runtime.entry import Entry
-from tiphys.runtime.images import HOST, ImageRule
+from tiphys.runtime.images import HOST, ImageRule, User
 from tiphys.runtime.local import LocalRuntime
 from tiphys.runtime.rootfs import Rootfs, empty_folders, make_root, rootfs
 from tiphys.runtime.roots import ImageRoots
@@ -44,6 +45,7 @@ from tiphys.runtime.used_roots import UsedRoots
 _ALONE: Final = ("--unshare-ipc", "--unshare-uts")
 _ISOLATION: Final = ("--unshare-user", "--unshare-pid", "--die-with-parent", "--new-session")
 _ROOT: Final = ("--uid", "0", "--gid", "0")
+_ROOT_USER: Final = User(0, 0, "/root")
 _TEST_SECONDS: Final = 20.0
 _REMEDY: Final = (
     "allow user namespaces: `sysctl -w user.max_user_namespaces=15000`, on Debian also "
@@ -145,10 +147,10 @@ class SandboxRuntime(LocalRuntime):
         job, layout, container = member.job, member.layout, member.container
         rule = self._rule(container)
         host = host_name(job)
-        path = ":".join((*rule.bin, run.STANDARD_PATH))
         own = env.environment(job, container, layout, member.values)
-        variables = {"PATH": path, "HOME": "/root", "HOSTNAME": host, **own}
-        cwd = (container.working_dir if container is not None else "") or "/"
+        user = run_as(job, container, rule)
+        variables = {**_variables(rule, user), "HOSTNAME": host, **own}
+        cwd = (container.working_dir if container is not None else "") or rule.working_dir or "/"
         self._make_folders(layout, cwd)
         command = env.command_line(job, container, layout, own, rule.defaults)
         command[0] = self._stand_in(rule, layout, command[0], variables.get("PATH", ""), cwd)
@@ -160,12 +162,12 @@ class SandboxRuntime(LocalRuntime):
         shown = self._shown(job, container, layout.mounts)
         # They are there if another job had the root before, or if it was made in advance.
         arguments = shown.linked if shown.parts.has_links(layout.root) else shown.arguments
-        isolation = (*run_as(job, container), *_ALONE, "--hostname", host)
+        isolation = (*_words_of(user), *_ALONE, "--hostname", host)
         mounted = _mounted(layout.mounts)
         if is_pod(job):
             shown.parts.make_links(layout.root)
             arguments = shown.linked
-            isolation = run_as(job, container)  # the rest is its launcher's, for all containers
+            isolation = _words_of(user)  # the rest is its launcher's, for all containers
             mounted = (*_shared(layout.directory), *mounted)
         return run.Launch(
             [
@@ -251,14 +253,15 @@ class SandboxRuntime(LocalRuntime):
         if not paths:
             return self._bases[rule]
         made = base.copy()
-        for path, replace in paths:
-            made.open_up(path, replace)
+        for path, replaces in paths:
+            made.open_up(path, replaces)
         return _Shown(made)
 
     def _make_folders(self, layout: Layout, cwd: str) -> None:
-        place = layout.follow(cwd)
-        if not os.path.isdir(place):
-            make_folder(place)
+        spot = layout.spot(cwd)
+        if not os.path.isdir(str(spot)):
+            os.makedirs(layout.root, exist_ok=True)
+            make_folders(spot)
 
     def _stand_in(self, rule: ImageRule, layout: Layout, name: str, path: str, cwd: str) -> str:
         """Return the program to run: the host rarely keeps programs where an image does.
@@ -302,21 +305,31 @@ def _arguments(shown: Rootfs, links: bool = True) -> tuple[str, ...]:
     )
 
 
-def run_as(job: JobSpec, container: Container | None) -> tuple[str, ...]:
-    """Return the user and group that the job believes to be: root, or what its context asks for.
+def run_as(job: JobSpec, container: Container | None, rule: ImageRule) -> User:
+    """Return whom the job believes to be: what its context asks for, else the image's, else root.
 
     Outside it is the user who runs the engine in any case.
     """
+    image = rule.user or _ROOT_USER
     whole = job.template.security_context
     own = container.security_context if container is not None else None
     if whole is None and own is None:
-        return _ROOT
+        return image
     given = {**(whole or {}), **(own or {})}
     user, group = given.get("runAsUser"), given.get("runAsGroup")
-    return (
-        *("--uid", str(user if isinstance(user, int) else 0)),
-        *("--gid", str(group if isinstance(group, int) else 0)),
-    )
+    if isinstance(user, int) and user != image.uid:
+        image = User(user, 0, "/" if rule.user is not None else _ROOT_USER.home)
+    return replace(image, gid=group) if isinstance(group, int) else image
+
+
+def _words_of(user: User) -> tuple[str, ...]:
+    return ("--uid", str(user.uid), "--gid", str(user.gid))
+
+
+def _variables(rule: ImageRule, user: User) -> dict[str, str]:
+    """Return the variables of an image: its own, and those that an engine sets without them."""
+    found = {"PATH": run.STANDARD_PATH, "HOME": user.home, **dict(rule.env)}
+    return {**found, "PATH": ":".join((*rule.bin, found["PATH"]))}
 
 
 def _progress(directory: str) -> str:

@@ -26,6 +26,7 @@ from tiphys.runtime.bell import make_bell
 from tiphys.runtime.claims import ensure_claims
 from tiphys.runtime.ending import Ending, end_of, started_at
 from tiphys.runtime.entry import Entry, is_live, open_launcher, tell_to_end
+from tiphys.runtime.names import HOSTS, is_named
 from tiphys.runtime.placing import unmet
 
 _encode = msgspec.json.Encoder().encode
@@ -78,6 +79,8 @@ class Starting(Ending):
         if container is None:
             return ()
         made = mounts_of(job, container, directory, self._setup.places, values)
+        if is_named(job) and not any(mount.path == HOSTS for mount in made):
+            made = (*made, Mount(HOSTS, f"{directory}/{contract.HOSTS}", read_only=True))
         main = main_container(job)
         if not mirrors(container) or main is None:
             return made
@@ -102,6 +105,7 @@ class Starting(Ending):
         report = contract.read_report(entry.directory)
         if report is not None:
             entry.state = "over"
+            self._names.remove(entry)
             self._tell_started(entry, started_at(report))
             self._reports.put(report)
             return

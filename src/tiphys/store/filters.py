@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import Final
 
@@ -13,11 +14,13 @@ _POSITIVE: Final = frozenset({"=", "==", "in"})
 _EVERYWHERE: Final = "workflows.argoproj.io/completed"
 """A label that half of all workflows have with the same value: poor to begin a search with."""
 _PLACES: Final = {"live": "i.live = 1", "archived": "i.archived = 1"}
+_SURROGATES: Final = range(0xD800, 0xE000)
+"""Code points that no text has."""
+_PAST_SURROGATES: Final = _SURROGATES.stop
 _NAMES: Final = {
     "Exact": "i.name = ?",
     "NotEquals": "i.name <> ?",
     "Contains": "instr(i.name, ?) > 0",
-    "Prefix": "substr(i.name, 1, length(?)) = ?",
 }
 
 
@@ -51,8 +54,24 @@ def driver(wanted: Filter) -> Requirement | None:
 
 
 def _name(test: NameTest) -> Clause:
-    values = (test.text,) * (2 if test.how == "Prefix" else 1)
-    return _NAMES[test.how], values
+    if test.how != "Prefix":
+        return _NAMES[test.how], (test.text,)
+    after = _after(test.text)
+    if after is None:
+        return "i.name >= ?", (test.text,)
+    return "i.name >= ? AND i.name < ?", (test.text, after)
+
+
+def _after(prefix: str) -> str | None:
+    """Return the least text that is greater than all with a prefix, None if there is none.
+
+    Texts are in the order of their code points, which is that of their bytes in UTF-8.
+    """
+    rest = prefix.rstrip(chr(sys.maxunicode))
+    if not rest:
+        return None
+    following = ord(rest[-1]) + 1
+    return rest[:-1] + chr(_PAST_SURROGATES if following in _SURROGATES else following)
 
 
 def _label(term: Requirement) -> Clause:

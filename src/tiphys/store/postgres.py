@@ -25,6 +25,7 @@ from tiphys.store.postgres_link import CHANNEL, PostgresLink
 from tiphys.store.postgres_listener import Listener
 from tiphys.store.postgres_reader import Reader
 from tiphys.store.postgres_tables import bring_up_to_date
+from tiphys.store.postgres_talk import Talk
 from tiphys.store.postgres_turn import PostgresTurn
 from tiphys.store.sql_store import SqlStore
 from tiphys.store.writer import Writer
@@ -47,6 +48,10 @@ class PostgresDatabase:
     """`Database` in Postgres. `home` is this process's own, where its processes are known to it."""
 
     archived_json = "CAST(CAST(? AS TEXT) AS JSONB)"
+    archived_part = (
+        "CAST(CAST(workflow AS JSONB) #- '{spec,templates}' #- '{status,nodes}'"
+        " #- '{status,storedTemplates}' AS TEXT)"
+    )
     archived_time = "COALESCE(CAST(CAST(? AS TEXT) AS TIMESTAMP), TIMESTAMP '0001-01-01 00:00:00')"
 
     def __init__(self, address: Address, home: Path, owner: Owner | None = None) -> None:
@@ -58,7 +63,8 @@ class PostgresDatabase:
         with ThreadPoolExecutor(1) as other:  # this one may be busy with an event loop
             other.submit(self._prepare, owner).result()
         self._reader = Reader(address)
-        self._listener = Listener(address, None if owner is None else owner.name, home)
+        self._talk = Talk(self._reader, self._owner)
+        self._listener = Listener(address, None if owner is None else owner.name, home, self._talk)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._turn, name="tiphys-postgres", daemon=True)
         self._thread.start()
@@ -148,6 +154,17 @@ class PostgresDatabase:
         """Tell a process to look for requests, wherever it runs; a dead one does not hear it."""
         with contextlib.suppress(TiphysError):  # the request is kept, and its owner looks as well
             await self.read("SELECT pg_notify(CAST(? AS TEXT), CAST(? AS TEXT))", (CHANNEL, owner))
+
+    async def ask(self, owner: str, question: str) -> str | None:
+        """Return what another process answers within a moment, None if it does not."""
+        if owner == self._owner:
+            return None
+        asked = asyncio.run_coroutine_threadsafe(self._talk.ask(owner, question), self._loop)
+        return await asyncio.wrap_future(asked)
+
+    def on_question(self, answer: Callable[[str], str]) -> None:
+        """Have questions of other processes answered, in a thread of their own."""
+        self._talk.answer = answer
 
     def on_change(self, ring: Callable[[], None]) -> float:
         """Have `ring` called when another process has changed something."""

@@ -1,4 +1,4 @@
-"""Hears what other processes commit, and who is to be woken."""
+"""Hears what other processes commit and ask, and who is to be woken."""
 
 from __future__ import annotations
 
@@ -14,16 +14,21 @@ from tiphys.store.owners import wake
 from tiphys.store.postgres_address import Address
 from tiphys.store.postgres_errors import FOREIGN
 from tiphys.store.postgres_link import CHANNEL, connect
+from tiphys.store.postgres_talk import Talk
 
 _log = logging.getLogger(__name__)
 _PAUSE_SECONDS: Final = 1.0
 
 
 class Listener:
-    """Calls `rings` after each commit, and wakes the process `owner` when that is asked."""
+    """Calls `rings` after each commit, and wakes the process `owner` when that is asked.
 
-    def __init__(self, address: Address, owner: str | None, home: Path) -> None:
+    What is neither goes to `talk`.
+    """
+
+    def __init__(self, address: Address, owner: str | None, home: Path, talk: Talk) -> None:
         """Prepare; nothing is connected yet."""
+        self._talk = talk
         self.is_heard = False
         self.rings: list[Callable[[], None]] = []
         self._address = address
@@ -62,6 +67,8 @@ class Listener:
             self._ring()
         elif self._owner is not None and text == self._owner:
             wake(self._home, self._owner)
+        else:
+            self._talk.heard(str(text))
 
     def _ring(self) -> None:
         for ring in self.rings:

@@ -6,6 +6,7 @@ import heapq
 import itertools
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -18,7 +19,7 @@ from tiphys.ports_database import Database, Transaction
 from tiphys.ports_server import Filter, Listed, Listing, Page, RunChange
 from tiphys.store import retired
 from tiphys.store.faces import archived_row, parsed, part
-from tiphys.store.filters import clauses, driver
+from tiphys.store.filters import Clause, clauses, driver
 from tiphys.store.objects import Bell
 from tiphys.store.recording import next_number
 
@@ -29,7 +30,12 @@ _NUL: Final = r"\u0000"
 _NUL_WORD: Final = "ARGO_POSTGRES_NULL_REPLACEMENT"
 """What stands for a NUL in the archive, since Postgres has no text with one; as in Argo."""
 _NULS: Final = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
+_BY_LABEL: Final = "run_labels d CROSS JOIN run_index i ON i.born = d.born"
+_FEW: Final = 2_000
 _ENTRY: Final = "i.born, i.version, i.live, i.archived, i.run, i.created_at"
+_RUN: Final = 4
+"""Where `_ENTRY` has the run, and below where it says whether that lives."""
+_IS_LIVE: Final = 2
 _LIVE: Final = (
     "r.uid, r.namespace, r.name, r.created_at, r.done, r.owner, r.epoch, r.runtime,"
     " t.document, r.summary, t.extras"
@@ -38,6 +44,15 @@ _JOINED: Final = (
     f"SELECT {_ENTRY}, {_LIVE} FROM run_index i LEFT JOIN runs r ON r.uid = i.run"  # noqa: S608
     " LEFT JOIN run_texts t ON t.run = i.run"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where workflows are looked for: tables, their order, and what holds there."""
+
+    tables: str
+    order: str
+    holds: Clause | None = None
 
 
 class SqlCatalogue:
@@ -59,47 +74,57 @@ class SqlCatalogue:
         """Return a part of the list."""
         version = await self.number()
         before = page.before or _ALL
-        borns = await self._borns(wanted, before, page.limit + 1 if page.limit else _ALL)
+        sources = await self._sources(wanted)
+        borns = await self._borns(wanted, sources, before, page.limit + 1 if page.limit else _ALL)
         more = bool(page.limit) and len(borns) > page.limit
         shown = borns[: page.limit] if page.limit else borns
-        remaining = await self._count(wanted, shown[-1]) if more and page.counts else 0
+        remaining = await self._count(wanted, sources, shown[-1]) if more and page.counts else 0
         return Listing(await self._items(shown), more, version, remaining)
 
-    async def _borns(self, wanted: Filter, before: int, limit: int) -> list[int]:
+    async def _borns(
+        self, wanted: Filter, sources: Sequence[_Source], before: int, limit: int
+    ) -> list[int]:
         """Return which workflows are wanted, newest first, from the index alone."""
-        first = driver(wanted)
-        if first is None:
-            return await self._search("run_index i", [("i.born < ?", (before,))], wanted, limit)
         found = [
-            await self._search(
-                "run_labels d CROSS JOIN run_index i ON i.born = d.born",
-                [("d.name = ? AND d.value = ? AND d.born < ?", (first.key, value, before))],
-                wanted,
-                limit,
+            await self._database.read(
+                f"SELECT i.born {text} ORDER BY {source.order} DESC LIMIT ?",
+                [*values, limit],
             )
-            for value in dict.fromkeys(first.values)
+            for source in sources
+            for text, values in [_where(source, wanted, before)]
         ]
-        merged = heapq.merge(*found, reverse=True)
+        merged = heapq.merge(*([int(born) for (born,) in rows] for rows in found), reverse=True)
         return [*itertools.islice(merged, limit)]
 
-    async def _search(
-        self, source: str, given: list[tuple[str, tuple[object, ...]]], wanted: Filter, limit: int
-    ) -> list[int]:
-        every = [*given, *clauses(wanted)]
-        where = " AND ".join(text for text, _ in every)
-        order = "d.born" if "run_labels d" in source else "i.born"
-        rows = await self._database.read(
-            f"SELECT i.born FROM {source} WHERE {where} ORDER BY {order} DESC LIMIT ?",  # noqa: S608 - our own words
-            [*(value for _, values in every for value in values), limit],
-        )
-        return [int(born) for (born,) in rows]
+    async def _sources(self, wanted: Filter) -> Sequence[_Source]:
+        """Return where to look: together they have all that is wanted, and nothing twice."""
+        first = driver(wanted)
+        if first is not None:
+            return [
+                _Source(_BY_LABEL, "d.born", ("d.name = ? AND d.value = ?", (first.key, value)))
+                for value in dict.fromkeys(first.values)
+            ]
+        for term in wanted.labels:
+            if term.operator == "exists" and await self._is_rare(term.key):
+                return [_Source(_BY_LABEL, "d.born", ("d.name = ?", (term.key,)))]
+        return [_Source("run_index i", "i.born")]
 
-    async def _count(self, wanted: Filter, before: int) -> int:
-        every = [("i.born < ?", (before,)), *clauses(wanted)]
-        where = " AND ".join(text for text, _ in every)
-        values = [value for _, values in every for value in values]
-        query = f"SELECT COUNT(*) FROM run_index i WHERE {where}"  # noqa: S608 - our own words
-        return int((await self._database.read(query, values))[0][0])
+    async def _is_rare(self, label: str) -> bool:
+        """Tell whether few workflows have a label, whatever its value.
+
+        All of those are gone through, since they are not in order. Of a common one a page is
+        found sooner among all workflows.
+        """
+        query = "SELECT COUNT(*) FROM (SELECT 1 FROM run_labels WHERE name = ? LIMIT ?) AS found"
+        return int((await self._database.read(query, (label, _FEW)))[0][0]) < _FEW
+
+    async def _count(self, wanted: Filter, sources: Sequence[_Source], before: int) -> int:
+        total = 0
+        for source in sources:
+            text, values = _where(source, wanted, before)
+            rows = await self._database.read(f"SELECT COUNT(*) {text}", values)
+            total += int(rows[0][0])
+        return total
 
     async def _items(self, borns: Sequence[int]) -> list[Listed]:
         """Return the entries; one that was removed a moment ago is left out."""
@@ -108,27 +133,39 @@ class SqlCatalogue:
             some = borns[start : start + 500]
             marks = ",".join("?" * len(some))
             query = f"{_JOINED} WHERE i.born IN ({marks}) ORDER BY i.born DESC"
-            found += [
-                item
-                for row in await self._database.read(query, some)
-                if (item := await self._entry(row))
-            ]
+            found += await self._entries(await self._database.read(query, some))
         return found
 
-    async def _entry(self, row: tuple[Any, ...]) -> Listed | None:
-        born, version, live, archived, run, created_at, *own = row
-        if live and own[0] is not None:
-            return Listed(_row(own), born, version, True, bool(archived))
-        copy = await self._copy(run)
-        if copy is None:
-            return None
-        return Listed(archived_row(run, copy, created_at), born, version, False, True)
+    async def _entries(self, rows: Sequence[tuple[Any, ...]]) -> list[Listed]:
+        """Return what a query for `_JOINED` found; one whose copy is gone as well is left out."""
+        gone = [row[_RUN] for row in rows if not _lives(row)]
+        parts = await self._parts(gone) if gone else {}
+        found = []
+        for row in rows:
+            born, version, _, archived, run, created_at, *own = row
+            if _lives(row):
+                found.append(Listed(_row(own), born, version, True, bool(archived)))
+            elif run in parts:
+                made = archived_row(run, parsed(parts[run]), created_at)
+                found.append(Listed(made, born, version, False, True))
+        return found
+
+    async def _parts(self, runs: Sequence[str]) -> Mapping[str, str]:
+        """Return the part that lists show of each archived copy, as JSON."""
+        marks = ",".join("?" * len(runs))
+        rows = await self._database.read(
+            f"SELECT uid, {self._database.archived_part} FROM argo_archived_workflows"  # noqa: S608 - our own words
+            f" WHERE clustername = ? AND uid IN ({marks})",
+            (_CLUSTER, *runs),
+        )
+        return {uid: text.replace(_NUL_WORD, _NUL) for uid, text in rows}
 
     async def listed(self, run: RunId) -> Listed:
         """Return one workflow by its uid. Raises NotFound."""
-        for row in await self._database.read(f"{_JOINED} WHERE i.run = ?", (run,)):
-            if item := await self._entry(row):
-                return item
+        for item in await self._entries(
+            await self._database.read(f"{_JOINED} WHERE i.run = ?", (run,))
+        ):
+            return item
         raise NotFound("not found")
 
     async def counts(self, label: str) -> Mapping[str, int]:
@@ -161,11 +198,8 @@ class SqlCatalogue:
             f"{_JOINED} WHERE i.version > ? AND i.version <= ? AND i.live = 1"
             " ORDER BY i.version LIMIT ?"
         )
-        found = [
-            RunChange(item, False)
-            for row in await self._database.read(query, (after, upto, most or _ALL))
-            if (item := await self._entry(row))
-        ]
+        rows = await self._database.read(query, (after, upto, most or _ALL))
+        found = [RunChange(item, False) for item in await self._entries(rows)]
         gone = await self._database.read(
             "SELECT born, version, run, namespace, name, created_at, document, summary"
             " FROM gone_runs WHERE version > ? AND version <= ? ORDER BY version LIMIT ?",
@@ -178,35 +212,40 @@ class SqlCatalogue:
 
     async def label_names(self, namespace: str | None) -> Sequence[str]:
         """Return the names of all labels of archived workflows, sorted."""
-        return [name for (name,) in await self._labels("l.name", namespace, "", ())]
+        return await self._distinct("name", "1 = 1", (), namespace)
 
     async def label_values(self, namespace: str | None, name: str) -> Sequence[str]:
         """Return the values of one label of archived workflows, sorted."""
-        return [
-            value
-            for (value,) in await self._labels("l.value", namespace, " AND l.name = ?", (name,))
-        ]
+        return await self._distinct("value", "l.name = ?", (name,), namespace)
 
-    async def _labels(
-        self, column: str, namespace: str | None, also: str, values: tuple[str, ...]
-    ) -> Sequence[tuple[Any, ...]]:
+    async def _distinct(
+        self, column: str, which: str, values: tuple[str, ...], namespace: str | None
+    ) -> Sequence[str]:
+        """Return what a column of the labels of archived workflows has, each once.
+
+        The index is asked for the next one after each, so that the work is in proportion to what is
+        found, not to how many workflows there are.
+        """
+        first = f"SELECT MIN(l.{column}) FROM run_labels l WHERE {which}"  # noqa: S608 - our own words
         place = "" if namespace is None else " AND i.namespace = ?"
-        return await self._database.read(
-            f"SELECT DISTINCT {column} FROM run_labels l JOIN run_index i ON i.born = l.born"  # noqa: S608 - our own words
-            f" WHERE i.archived = 1{also}{place} ORDER BY 1",
-            (*values, *(() if namespace is None else (namespace,))),
+        rows = await self._database.read(
+            f"WITH RECURSIVE each_one(word) AS ({first} UNION ALL"  # noqa: S608 - our own words
+            f" SELECT ({first} AND l.{column} > each_one.word) FROM each_one"
+            " WHERE each_one.word IS NOT NULL)"
+            " SELECT word FROM each_one WHERE word IS NOT NULL AND (SELECT i.archived"
+            " FROM run_labels l JOIN run_index i ON i.born = l.born"
+            f" WHERE {which} AND l.{column} = each_one.word AND i.archived = 1{place} LIMIT 1) = 1"
+            " ORDER BY word",
+            (*values, *values, *values, *(() if namespace is None else (namespace,))),
         )
+        return [str(word) for (word,) in rows]
 
     async def unarchived(self, most: int) -> Sequence[Listed]:
         """Return workflows that have ended and have no copy in the archive, oldest first."""
         query = (
             f"{_JOINED} WHERE i.done = 1 AND i.archived = 0 AND i.live = 1 ORDER BY i.born LIMIT ?"
         )
-        return [
-            item
-            for row in await self._database.read(query, (most,))
-            if (item := await self._entry(row))
-        ]
+        return await self._entries(await self._database.read(query, (most,)))
 
     async def archive(self, item: Listed, document: JsonObject) -> bool:
         """Keep a copy of a workflow that has ended; False if it has changed since."""
@@ -255,17 +294,13 @@ class SqlCatalogue:
 
     async def archived(self, run: RunId) -> JsonObject:
         """Return the copy of a workflow. Raises NotFound."""
-        found = await self._copy(run)
-        if found is None:
-            raise NotFound("not found")
-        return found
-
-    async def _copy(self, run: RunId) -> JsonObject | None:
         rows = await self._database.read(
             "SELECT workflow FROM argo_archived_workflows WHERE clustername = ? AND uid = ?",
             (_CLUSTER, run),
         )
-        return parsed(rows[0][0].replace(_NUL_WORD, _NUL)) if rows else None
+        if not rows:
+            raise NotFound("not found")
+        return parsed(rows[0][0].replace(_NUL_WORD, _NUL))
 
     async def forget_archived(self, run: RunId) -> None:
         """Remove the copy of a workflow; a live one is entered as one not to be archived."""
@@ -287,6 +322,14 @@ class SqlCatalogue:
         await self._database.write(work)
 
 
+def _where(source: _Source, wanted: Filter, before: int) -> tuple[str, list[object]]:
+    """Return the tables and conditions of a search, with their values."""
+    own = [source.holds] if source.holds else []
+    every = [*own, (f"{source.order} < ?", (before,)), *clauses(wanted)]
+    text = " AND ".join(text for text, _ in every)
+    return f"FROM {source.tables} WHERE {text}", [value for _, values in every for value in values]
+
+
 def _without_nul(text: str) -> str:
     """Return a JSON text as Argo's archive can hold it.
 
@@ -300,6 +343,11 @@ def _forget_labels(db: Transaction, run: RunId) -> None:
         "DELETE FROM argo_archived_workflows_labels WHERE clustername = ? AND uid = ?",
         (_CLUSTER, run),
     )
+
+
+def _lives(row: Sequence[Any]) -> bool:
+    """Tell whether what `_JOINED` found has a row of its own."""
+    return bool(row[_IS_LIVE]) and row[len(_ENTRY.split(","))] is not None
 
 
 def _row(found: Sequence[Any]) -> RunRow:

@@ -63,6 +63,10 @@ class SqlStore:
         """Where everything is kept, for those who keep more there; closed with the store."""
         return self._database
 
+    async def ask(self, owner: str, question: str) -> str | None:
+        """Return what another process answers within a moment, None if it does not."""
+        return await self._database.ask(owner, question)
+
     async def unfinished(self, runs: Sequence[RunId]) -> Sequence[RunId]:
         """Return which of these runs exist and are not done."""
         marks = ",".join("?" * len(runs))

@@ -41,6 +41,9 @@ class SqliteDatabase:
     """`Database` in a file of a home. Whoever uses it runs on this machine."""
 
     archived_json = "?"
+    archived_part = (
+        "json_remove(workflow, '$.spec.templates', '$.status.nodes', '$.status.storedTemplates')"
+    )
     archived_time = "?"
 
     def __init__(self, home: Path) -> None:
@@ -84,6 +87,13 @@ class SqliteDatabase:
     async def wake(self, owner: str) -> None:
         """Tell a process to look for requests; a dead one does not hear it."""
         wake(self._home, owner)
+
+    async def ask(self, owner: str, question: str) -> str | None:  # noqa: ARG002 - as below
+        """Return None: all who share the file can look themselves."""
+        return None
+
+    def on_question(self, answer: Callable[[str], str]) -> None:
+        """Do nothing: nobody asks."""
 
     def on_change(self, ring: Callable[[], None]) -> float:  # noqa: ARG002 - nobody would ring
         """Return 0.0: what other processes change is found by looking."""

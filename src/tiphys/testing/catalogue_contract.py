@@ -129,6 +129,15 @@ class CatalogueContract:
             wanted = Filter(names=[NameTest(how, text)])  # type: ignore[arg-type]  # a literal
             assert await found(stock, wanted) == expected, (how, text)
 
+    async def test_a_prefix_may_end_in_any_letter(self, stock: Stock) -> None:
+        last, edge = "\U0010ffff", "\ud7ff"
+        every = [f"a{last}b", f"a{last}{last}", f"{edge}x", "\ue000", f"{last}y", "b"]
+        await add(stock, *map(row_of, every))
+        for text in ("", "a", f"a{last}", edge, last, f"{last}{last}", "b", "c"):
+            wanted = Filter(names=[NameTest("Prefix", text)])
+            expected = [name for name in reversed(every) if name.startswith(text)]
+            assert await found(stock, wanted) == expected, text
+
     async def test_labels_are_selected_as_kubernetes_does(self, stock: Stock) -> None:
         await add(
             stock,
@@ -195,6 +204,38 @@ class CatalogueContract:
         assert (listing.more, listing.remaining) == (True, 3)
         listing = await stock.catalogue.page(Filter(), Page(5, 0, counts=True))
         assert (listing.more, listing.remaining) == (False, 0)
+
+    async def test_what_remains_is_counted_of_what_is_selected(self, stock: Stock) -> None:
+        odd = [{"odd": str(i)} if i % 2 else {} for i in range(9)]
+        rows = [row_of(f"w{i}", "team", 1.0, app="xyz"[i % 3], **odd[i]) for i in range(9)]
+        await add(stock, *rows)
+        for text, of in {"app=x": 3, "app in (x,y)": 6, "odd": 4, "!odd": 5, "app!=x": 6}.items():
+            wanted = labelled(text)
+            whole = await found(stock, wanted)
+            assert len(whole) == of, text
+            first = await stock.catalogue.page(wanted, Page(2, 0, counts=True))
+            assert (names(first), first.remaining) == (whole[:2], of - 2), text
+            last = await stock.catalogue.page(wanted, Page(2, first.items[-1].born, counts=True))
+            assert (names(last), last.remaining) == (whole[2:4], max(of - 4, 0)), text
+
+    async def test_labels_of_the_archive_are_each_named_once(self, stock: Stock) -> None:
+        for name in "abc":
+            await add(
+                stock, row_of(name, "team", 100.0, app="x" if name < "c" else "y", **{name: name})
+            )
+            await come_to(stock, f"team-{name}", summary_of("Failed"), done=True)
+        await add(stock, row_of("d", app="z", live="only"), row_of("e", "other", far="away"))
+        await come_to(stock, "other-e", summary_of("Error"), done=True)
+        for item in await stock.catalogue.unarchived(10):
+            assert await stock.catalogue.archive(item, {"metadata": {}, "status": {}})
+        assert await stock.catalogue.label_names("team") == ["a", "app", "b", "c", "phase"]
+        assert await stock.catalogue.label_names("other") == ["far", "phase"]
+        assert "far" in await stock.catalogue.label_names(None)
+        assert "live" not in await stock.catalogue.label_names(None)
+        assert await stock.catalogue.label_values("team", "app") == ["x", "y"]
+        assert await stock.catalogue.label_values(None, "phase") == ["Error", "Failed"]
+        assert await stock.catalogue.label_values("team", "far") == []
+        assert await stock.catalogue.label_values(None, "nothing") == []
 
     async def test_live_workflows_are_counted_by_label(self, stock: Stock) -> None:
         await add(stock, row_of("a", app="x"), row_of("b", app="x"), row_of("c", app="y"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -11,9 +12,10 @@ from tests.unit.auth.provider import CLIENT, SECRET, Provider, encoded
 
 from tiphys.auth.cookie import Sealer
 from tiphys.auth.gate import Gate
+from tiphys.auth.login_faults import check_login
 from tiphys.auth.sso import RoleRule, Sso, SsoConfig
 from tiphys.auth.token import Tokens
-from tiphys.errors import Unauthenticated
+from tiphys.errors import Unauthenticated, UserError
 from tiphys.settings import Login, LoginRule, Server, Settings
 from tiphys.store.memory_catalogue import MemoryTokens
 from tiphys.testing.runtime_contract import ManualClock
@@ -138,6 +140,22 @@ async def test_groups_come_from_who_is_asked_again_and_are_filtered(provider):
         await logged_in(provider, sso)
 
 
+async def test_who_somebody_is_may_be_told_only_when_asked_again(provider):
+    provider.info = {
+        "sub": "user-1",
+        "email": "a@team.example",
+        "email_verified": True,
+        "name": "Ann",
+        "admin": True,
+    }
+    sso = sso_of(provider, user_info_path="/me")
+    who = sso.check(await logged_in(provider, sso))
+    assert (who.email, who.email_verified, who.name) == ("a@team.example", True, "Ann")
+    provider.claims = {"email": "b@elsewhere", "name": "Bob"}
+    who = sso.check(await logged_in(provider, sso))
+    assert (who.email, who.email_verified, who.name) == ("b@elsewhere", False, "Bob")
+
+
 async def test_a_session_ends_and_cannot_be_changed(provider):
     sso = sso_of(provider)
     credential = await logged_in(provider, sso)
@@ -196,6 +214,63 @@ async def test_a_browser_logs_in_and_comes_back_to_its_page(place, provider):
     assert (await client.get("/api/v1/workflows/")).status == 200
     answer = await place.client.send("GET", "/oauth2/callback", query=query, cookie=kept)
     assert answer.status == 401  # a code counts once
+
+
+async def begun(place) -> tuple[str, str, str]:
+    """Return the address a browser is sent to, its cookie, and the state."""
+    answer = await place.client.get("/oauth2/redirect")
+    (cookie,) = answer.cookies
+    address = answer.headers["location"]
+    state = parse_qs(urlsplit(address).query)["state"][0]
+    return address, cookie.partition(";")[0], state
+
+
+async def test_who_runs_the_server_reads_why_a_login_was_refused(place, provider, caplog):
+    _, cookie, state = await begun(place)
+    query = f"code=nobodys&state={state}"
+    answer = await place.client.send("GET", "/oauth2/callback", query=query, cookie=cookie)
+    assert (answer.status, b"log says why" in answer.body) == (401, True)
+    said = "a login was refused: the identity provider answered 400: 'invalid_grant'"
+    assert said in caplog.messages
+
+
+async def test_what_a_provider_says_instead_of_a_code_is_logged_on_one_line(place, caplog):
+    _, cookie, state = await begun(place)
+    query = f"error=access_denied&error_description=no%0Aforged%20line&state={state}"
+    answer = await place.client.send("GET", "/oauth2/callback", query=query, cookie=cookie)
+    assert (answer.status, b"forged" in answer.body) == (401, False)
+    (line,) = (text for text in caplog.messages if "a login was refused" in text)
+    assert line.endswith("let nobody in: 'access_denied no\\nforged line'")
+
+
+async def test_a_provider_that_is_down_is_one_line_and_no_trace(place, provider, caplog):
+    object.__setattr__(place.serving.services.logins.config, "issuer", "http://127.0.0.1:1")
+    answer = await place.client.get("/oauth2/redirect")
+    assert answer.status == 502
+    (record,) = (item for item in caplog.records if item.name == "tiphys.api.errors")
+    assert record.exc_info is None
+    assert "cannot be reached" in record.getMessage()
+    assert "127.0.0.1:1" in record.getMessage()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ({"rules": [RoleRule("'a' in grops", "admin")]}, "rules[0]: unknown name grops"),
+        ({"rules": [RoleRule("sub ==", "view")]}, "rules[0]: unexpected token EOF"),
+        ({"rules": [RoleRule("true", "root")]}, 'rules[0]: there is no role "root"'),
+        ({"rules": [RoleRule("true", "view"), RoleRule("sub", "view")]}, "rules[1]: the rule must"),
+        ({"filter_groups": ["("]}, "filter_groups[0]: '(' is no regular expression"),
+    ],
+)
+def test_settings_that_could_let_nobody_in_are_found_at_the_start(words, said):
+    with pytest.raises(UserError, match=re.escape(f"server.login.{said}")):
+        check_login(SsoConfig("https://i", CLIENT, SECRET, **words))
+
+
+def test_rules_over_every_claim_are_fine():
+    rule = "email endsWith '@x' || any(groups, {# startsWith 'a'}) || name == sub"
+    check_login(SsoConfig("https://i", CLIENT, SECRET, rules=[RoleRule(rule, "view")]))
 
 
 @pytest.mark.parametrize(

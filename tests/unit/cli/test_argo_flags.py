@@ -114,21 +114,13 @@ OUTPUTS: Final[dict[str, str]] = {
     "template lint,cluster-template lint,cron lint": "pretty simple",
     "convert": "yaml json",
 }
-_CLUSTER: Final = "there is no cluster here"
 DIFFERENCES: Final[dict[tuple[str, str], str]] = {
     ("server", "--tls-certificate-secret-name"): "--tls-certificate and --tls-key name files",
-    ("server", "--hsts"): "the header is sent whenever TLS is on",
     ("server", "--configmap"): "the settings file has what it holds",
     ("server", "--namespaced"): "roles say who may do what where",
     ("server", "--managed-namespace"): "roles say who may do what where",
     ("server", "--browser"): "there is no web page to look at yet",
-    ("server", "--event-operation-queue-size"): "an event is answered when it has been handled",
-    ("server", "--event-worker-count"): "an event is answered when it has been handled",
     ("server", "--event-async-dispatch"): "an event is answered when it has been handled",
-    ("server", "--x-frame-options"): "pages are always sent with DENY",
-    ("server", "--allowed-link-protocol"): "no links are configured",
-    ("server", "--kube-api-qps"): _CLUSTER,
-    ("server", "--kube-api-burst"): _CLUSTER,
 }
 """What Argo has and Tiphys has not, with the reason."""
 _SUBMIT: Final = "--annotations --artifact --pod-priority-class-name"
@@ -136,6 +128,8 @@ OURS: Final[dict[str, str]] = {
     "": "--home --database --settings --no-color",
     "submit": f"{_SUBMIT} --runtime",
     "resubmit": "--runtime",
+    "sync get": "--output",
+    "version": "--output",
     "lint": "--explain --warnings --warnings-as-errors",
     "cluster-template list": "--all-namespaces --selector",
     "cron create": f"{_SUBMIT} --priority --runtime",

@@ -141,3 +141,24 @@ def test_a_container_that_has_run_is_started_again_when_podman_has_cleaned_up(at
     assert code == 3
     assert engine.asked.index("attach") == 3
     assert os.path.exists(tmp_path / "up")
+
+
+@pytest.mark.parametrize("status", [404, 500])
+def test_a_container_that_somebody_has_removed_is_said_to_be(attach, tmp_path, status):
+    _, code, _, _ = attach(json=[answer(status, {"message": "No such container: it"})])
+    assert code == 255
+    assert (tmp_path / "log").read_text() == "the container was removed by somebody else"
+
+
+def test_an_engine_that_fails_once_to_say_how_a_container_ended_is_asked_again(attach):
+    busy = answer(500, {"message": "database is locked"})
+    engine, code, _, _ = attach(
+        json=[busy, answer(200, {"State": {"Status": "exited", "ExitCode": 7}})]
+    )
+    assert (code, engine.asked.count("json")) == (7, 2)
+
+
+def test_what_podman_cannot_start_because_of_what_others_remove_is_started_again(attach):
+    busy = answer(500, {"message": "no container with ID 1 found in database: no such container"})
+    engine, code, _, _ = attach(start=[busy, answer(204, None)])
+    assert (code, engine.asked.count("start")) == (9, 2)

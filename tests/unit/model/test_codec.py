@@ -362,3 +362,22 @@ def test_json_round_trips():
 def test_a_file_in_the_local_repository_is_a_location():
     made = load("kind: Workflow\nspec: {arguments: {artifacts: [{name: a, local: {key: x}}]}}")[0]
     assert made.spec.arguments.artifacts[0].local.key == "x"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-01-15T10:00:00Z",
+        "2026-1-5t1:2:3.5+01:00",
+        "2026-01-15 10:00:00",
+        "2026-01-15",
+        "true",
+        "0x10",
+    ],
+)
+def test_a_text_that_go_takes_for_something_else_is_in_double_quotes(text):
+    assert to_yaml({"a": text}) == f'a: "{text}"\n'
+
+
+def test_a_text_that_only_looks_like_a_time_is_plain():
+    assert to_yaml({"a": "2026-01-15T10"}) == "a: 2026-01-15T10\n"

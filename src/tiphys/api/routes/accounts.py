@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from email.utils import formatdate
 from typing import Final
 from urllib.parse import quote, unquote
 
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from tiphys.api.call import Call
 from tiphys.api.routing import Answer, Routes, Says, anybody
 from tiphys.errors import TiphysError
 
+_log = logging.getLogger(__name__)
 _LETTERS: Final = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 _STATE_LENGTH: Final = 32
 _STATE_SECONDS: Final = 180
 _LONGEST: Final = 2048
+_LONGEST_REASON: Final = 200
 
 
 def register(routes: Routes) -> None:
@@ -24,7 +27,8 @@ def register(routes: Routes) -> None:
     policy = anybody("who logs in is not known yet")
     says = Says("Go to the identity provider.", query=("redirect",), raw=True)
     routes.add("GET", "/oauth2/redirect", policy, begin, says)
-    says = Says("Come back from the identity provider.", query=("code", "state"), raw=True)
+    back = ("code", "state", "error", "error_description")
+    says = Says("Come back from the identity provider.", query=back, raw=True)
     routes.add("GET", "/oauth2/callback", policy, finish, says)
 
 
@@ -59,12 +63,17 @@ async def finish(call: Call) -> Answer:
     name = f"tiphys-{call.query.text('state')}"
     kept = call.request.cookies.get(name, "")
     if not call.query.text("state") or not kept:
-        return Response(status_code=400)
+        return _refused(400, "this login was not begun here, or took too long: begin again")
+    if refused := call.query.text("error"):
+        told = f"{refused} {call.query.text('errorDescription')}"[:_LONGEST_REASON]
+        _log.warning("a login was refused: the identity provider let nobody in: %a", told)
+        return _refused(401, "the identity provider let nobody in")
     secret, _, path = unquote(kept).partition(" ")
     try:
         credential, expires = await logins.finish(call.query.text("code"), secret, _callback(call))
-    except TiphysError:
-        return Response(status_code=401)
+    except TiphysError as exc:
+        _log.warning("a login was refused: %s", exc)
+        return _refused(401, "the login was refused; the server's log says why")
     response = RedirectResponse(safe_path(path, about.base_href), 302)
     response.delete_cookie(name, path="/oauth2/")
     # Readable by scripts, as in Argo: its pages show it to people, for the command line.
@@ -75,6 +84,14 @@ async def finish(call: Call) -> Answer:
         f"Expires={formatdate(expires, usegmt=True)}{flags}",
     )
     return response
+
+
+def _refused(status: int, text: str) -> Response:
+    """Return a page for the person whose browser came back.
+
+    Differs: the pages of Argo are empty.
+    """
+    return PlainTextResponse(f"{text}\n", status)
 
 
 def _callback(call: Call) -> str:

@@ -13,7 +13,6 @@ from tiphys.api.routing import LOGIN, Answer, Handler, Routes, Says, anybody, ev
 
 _METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _HEADERS: Final = {
-    "X-Frame-Options": "DENY",
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'self' 'unsafe-inline'; img-src 'self' data:",
 }
@@ -45,8 +44,11 @@ async def health(call: Call) -> Answer:
 
 async def root(call: Call) -> Answer:
     """Return a page."""
-    strict = _STRICT if call.services.about.secure else {}
-    return Response(_ROOT, headers={**_HEADERS, **strict}, media_type="text/html")
+    about = call.services.about
+    strict = _STRICT if about.secure and about.hsts else {}
+    frames = {"X-Frame-Options": about.frame_options} if about.frame_options else {}
+    headers = {**_HEADERS, **frames, **strict}
+    return Response(_ROOT, headers=headers, media_type="text/html")
 
 
 async def metrics(call: Call) -> Answer:

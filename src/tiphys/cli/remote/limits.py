@@ -9,7 +9,16 @@ import click
 
 from tiphys.cli.options import group
 from tiphys.cli.remote.connecting import Remote, with_server
-from tiphys.cli.sync import CHANGES, key_of, key_options, limit_option, require, shown
+from tiphys.cli.sync import (
+    CHANGES,
+    key_of,
+    key_options,
+    limit_option,
+    output_option,
+    printed,
+    require,
+    shown,
+)
 from tiphys.cli.writing import write
 from tiphys.client.limits import Limits
 from tiphys.errors import TiphysError, UserError
@@ -44,13 +53,14 @@ for _verb, _text in CHANGES.items():
 
 @sync.command()
 @key_options
+@output_option
 @with_server
-def get(remote: Remote, key: str, kind: str | None, config_map: str) -> None:
+def get(remote: Remote, key: str, kind: str | None, config_map: str, output: str | None) -> None:
     """Show the limit of the semaphore KEY."""
     require(type=kind)
     wanted = key_of(remote.namespace, key, kind, config_map)
     limits = Limits(remote.client, remote.namespace, wanted.kind, config_map)
-    write(shown(wanted, _asked("get", lambda: limits.get(key))))
+    write(printed(wanted, _asked("get", lambda: limits.get(key)), output))
 
 
 @sync.command()

@@ -19,6 +19,7 @@ from tiphys.cli.options import (
 )
 from tiphys.cli.remote.connecting import Remote, with_server
 from tiphys.cli.styling import shown_nodes, tree_style
+from tiphys.cli.version import documents, own_fields, own_lines, version_options
 from tiphys.cli.writing import write
 from tiphys.errors import NotFound, TiphysError
 
@@ -210,13 +211,15 @@ def _write_lines(remote: Remote, name: str, moves: Asked, keep: Keep) -> None:
 
 
 @click.command()
-@click.option("--short", is_flag=True, help="Only the number.")
+@version_options
 @with_server
-def version(remote: Remote, short: bool) -> None:
+def version(remote: Remote, short: bool, output: str | None) -> None:
     """Show the versions of this command and of the server."""
-    from tiphys.cli.version import version as own
-
-    click.get_current_context().invoke(own, short=short)
+    if output is not None:
+        sides = {} if short else {"server": remote.client.ask("GET", "version")}
+        write(documents(output, client=own_fields(short), **sides))
+        return
+    write(own_lines(short))
     if short:
         return
     found = remote.client.ask("GET", "version")

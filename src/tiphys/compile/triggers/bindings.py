@@ -26,6 +26,11 @@ from tiphys.model.spec import WorkflowSpec, WorkflowTemplateRef
 from tiphys.model.workflow import ClusterWorkflowTemplate, Workflow, WorkflowTemplate
 
 BINDING_LABEL: Final = "workflows.argoproj.io/workflow-event-binding"
+SELECTOR: Final = "failed to evaluate workflow template expression: {}"
+METADATA: Final = "failed to evaluate workflow {} expression: {}"
+NOT_TEXT: Final = "workflow {} expression must evaluate to a string, not a {}"
+NO_VALUE_FROM: Final = 'malformed workflow template parameter "{}": valueFrom is nil'
+PARAMETER: Final = "failed to compile workflow template parameter {} expression: {}"
 _INSTANCE: Final = "workflows.argoproj.io/controller-instanceid"
 _HTML: Final = {"\\u003c": "<", "\\u003e": ">", "\\u0026": "&"}
 _ESCAPED: Final = re.compile(r"\\u003c|\\u003e|\\u0026")
@@ -72,9 +77,7 @@ def matches(binding: WorkflowEventBinding, env: Mapping[str, Value], context: Co
     try:
         return evaluate_bool(binding.spec.event.selector, env, context)
     except ExprError as exc:
-        raise BindingFault(
-            f"failed to evaluate workflow template expression: {exc.message}"
-        ) from exc
+        raise BindingFault(SELECTOR.format(exc.message)) from exc
 
 
 def submission(
@@ -152,11 +155,10 @@ def _text(source: str, what: str, env: Mapping[str, Value], context: Context) ->
     try:
         value = evaluate(source, env, context)
     except ExprError as exc:
-        raise BindingFault(f"failed to evaluate workflow {what} expression: {exc.message}") from exc
+        raise BindingFault(METADATA.format(what, exc.message)) from exc
     if isinstance(value, str):
         return value
-    kind = go_type(value)
-    raise BindingFault(f"workflow {what} expression must evaluate to a string, not a {kind}")
+    raise BindingFault(NOT_TEXT.format(what, go_type(value)))
 
 
 def _parameters(
@@ -170,12 +172,11 @@ def _parameters(
 def _argument(parameter: Parameter, env: Mapping[str, Value], context: Context) -> str:
     name, source = parameter.name, parameter.value_from
     if source is None:
-        raise BindingFault(f'malformed workflow template parameter "{name}": valueFrom is nil')
+        raise BindingFault(NO_VALUE_FROM.format(name))
     try:
         expression = compile_expression(source.event, env)
     except ExprError as exc:
-        text = f"failed to compile workflow template parameter {name} expression: {exc.message}"
-        raise BindingFault(text) from exc
+        raise BindingFault(PARAMETER.format(name, exc.message)) from exc
     try:
         value = expression.evaluate(env, context)
     except ExprError as exc:

@@ -108,6 +108,7 @@ _GROUPS: Final = {
     "O": ("outputs", "outputs"),
     "M": ("metrics", "metrics"),
     "C": ("cron-workflow", "CronWorkflows"),
+    "E": ("event-binding", "WorkflowEventBindings, which Argo makes when an event has come"),
 }
 _BY_ID: Final = {rule.id: rule for rule in WARNINGS}
 

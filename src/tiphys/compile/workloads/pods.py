@@ -124,6 +124,8 @@ def job_of(pod: JsonObject, runtime: Runtime) -> JobSpec:
         deadline_seconds=None if limit is None else float(limit),
         grace_seconds=float(count(spec, "terminationGracePeriodSeconds", _GRACE_SECONDS)),
         volumes=template.volumes,
+        hostname=text(spec, "hostname"),
+        subdomain=text(spec, "subdomain"),
     )
 
 

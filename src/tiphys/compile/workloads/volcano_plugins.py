@@ -1,7 +1,7 @@
 """What Volcano's plugins give to the pods of a Job, and the objects that stand beside it.
 
 `ssh` has no meaning where all pods share one machine: there is nobody to log in to. The host names
-of `svc` are Volcano's; no runtime of one machine resolves them.
+of `svc` are Volcano's; the runtime makes them known (runtime/names.py).
 Source: reference/kubernetes.md 18.4; Volcano pkg/controllers/job/plugins.
 """
 

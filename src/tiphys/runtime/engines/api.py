@@ -19,6 +19,8 @@ _API: Final = "http://engine/v1.40"
 _PIECE_BYTES: Final = 1 << 18
 _TOO_BUSY: Final = 500
 _NOT_THERE: Final = 404
+_GONE: Final = "no such container"
+_GOING: Final = "already in progress"
 
 
 class Api:
@@ -38,11 +40,14 @@ class Api:
         return await self._call("POST", path, body, query)
 
     async def delete(self, path: str, /, **query: str) -> None:
-        """Remove something; what is not there is removed already."""
+        """Remove something; what is not there, or on its way out, is removed already."""
         try:
             await self._call("DELETE", path, None, query)
         except NotFound:
             return
+        except (Permanent, Transient) as exc:
+            if _GOING not in str(exc):
+                raise
 
     async def lines(
         self, path: str, /, headers: Mapping[str, str], **query: str
@@ -130,6 +135,11 @@ class Api:
         return self._session
 
 
+def is_gone(text: str) -> bool:
+    """Tell whether an engine's words say that a container is not there (any more)."""
+    return _GONE in text.lower()
+
+
 async def _check(answer: Any) -> None:
     if answer.status < 400:
         return
@@ -138,6 +148,7 @@ async def _check(answer: Any) -> None:
         text = str(json.loads(text)["message"])
     except (ValueError, KeyError, TypeError):
         text = text or f"status {answer.status}"
-    if answer.status == _NOT_THERE:
+    # podman says 500 if a container is removed while it looks at it, for whatever request.
+    if answer.status == _NOT_THERE or is_gone(text):
         raise NotFound(text)
     raise (Transient if answer.status >= _TOO_BUSY else Permanent)(text)

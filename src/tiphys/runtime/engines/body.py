@@ -69,7 +69,7 @@ def body_of(member: Member, container: Container, image: ImageConfig, net: Net) 
     }
     if container.working_dir:
         body["WorkingDir"] = container.working_dir
-    if net.named if net.holder else net.mode != "host":
+    if net.named if net.holder else net.mode != "host" or job.hostname:
         body["Hostname"] = host_name(job)
     if user := user_of(context):
         body["User"] = user

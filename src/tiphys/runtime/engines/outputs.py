@@ -39,7 +39,10 @@ def paths_to_copy(job: JobSpec, layout: Layout) -> list[str]:
 
 
 async def copy_out(api: Api, container: str, job: JobSpec, layout: Layout) -> None:
-    """Copy a job's outputs to where its layout looks for them; what is not there is not copied."""
+    """Copy a job's outputs to where its layout looks for them; what is not there is not copied.
+
+    Raises a TiphysError: they cannot be had, or somebody has removed the container.
+    """
     kept = [mount.path for mount in layout.mounts]
     kept += [clean(stage.clean_path(item)) for item in job.template.inputs.artifacts if item.path]
     for wanted in paths_to_copy(job, layout):
@@ -62,12 +65,22 @@ async def _copy(api: Api, container: str, path: str, layout: Layout, kept: Seque
         await _download(api, container, path, file)
         await asyncio.to_thread(_unpack, file, path, Path(layout.root), kept)
     except NotFound:
+        await _look_for(api, container)
         return False
     except (tarfile.TarError, OSError) as exc:
         raise Permanent(f"{path} cannot be copied out of the container: {exc}") from exc
     finally:
         file.unlink(missing_ok=True)
     return True
+
+
+async def _look_for(api: Api, container: str) -> None:
+    """Raise Permanent if it is the container that is not there: then nobody knows its outputs."""
+    try:
+        await api.get(f"/containers/{container}/json")
+    except NotFound as exc:
+        text = "the container was removed before its outputs were copied out of it"
+        raise Permanent(text) from exc
 
 
 async def _download(api: Api, container: str, path: str, file: Path) -> None:

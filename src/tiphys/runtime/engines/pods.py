@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import json
 import os
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final, TypeVar
 
-from tiphys.errors import Conflict, NotFound, Permanent, TiphysError
+from tiphys.errors import Conflict, NotFound, Permanent, TiphysError, Transient
 from tiphys.executor import contract
 from tiphys.executor.run import Member
 from tiphys.model.base import JsonObject
 from tiphys.model.containers import Container
 from tiphys.runtime.engines import pause
-from tiphys.runtime.engines.api import Api
+from tiphys.runtime.engines.api import Api, is_gone
 from tiphys.runtime.engines.body import (
     NODE_LABEL,
     RUN_LABEL,
@@ -29,6 +31,8 @@ from tiphys.runtime.engines.images import EngineImages
 HOLDER: Final = "pod"
 _OWN_NETWORK: Final = "tiphys"
 _NAME_DIGITS: Final = 20
+_PAUSES_SECONDS: Final = (0.05, 0.2, 0.5, 1.0)
+_Result = TypeVar("_Result")
 
 
 def container_name(directory: str, container: str) -> str:
@@ -68,8 +72,11 @@ class EnginePods:
         self._knows_podman: bool | None = None
         self._hides_pods = False
 
-    async def make(self, members: Iterable[Member], is_pod: bool) -> None:
+    async def make(self, members: Sequence[Member], is_pod: bool) -> None:
         """Make a job's containers. Raises a TiphysError; those of an earlier try are replaced."""
+        await _tried(lambda: self._make(members, is_pod))
+
+    async def _make(self, members: Sequence[Member], is_pod: bool) -> None:
         mode = await self._mode()
         net = Net(mode)
         for number, member in enumerate(members):
@@ -159,10 +166,28 @@ class EnginePods:
     async def remove_all(self, run: str, node: str = "") -> None:
         """Remove all containers of a run or of one of its jobs."""
         labels = [f"{RUN_LABEL}={run}", *([f"{NODE_LABEL}={node}"] if node else [])]
-        text = "[" + ",".join(f'"{label}"' for label in labels) + "]"
-        found = await self._api.get("/containers/json", all="1", filters=f'{{"label":{text}}}')
+        filters = json.dumps({"label": labels})
+        found: Any = await _tried(
+            lambda: self._api.get("/containers/json", all="1", filters=filters)
+        )
         # Those that use the network of another first.
         names = [str(item["Id"]) for item in found or ()]
         holders = {str(i["Id"]) for i in found or () if f"-{HOLDER}" in str(i.get("Names"))}
         for name in sorted(names, key=lambda item: item in holders):
             await self.remove(name)
+
+
+async def _tried(work: Callable[[], Awaitable[_Result]]) -> _Result:
+    """Return what `work` returns, tried again if the engine was busy with what others remove.
+
+    podman may fail to make or to list containers while another of its users removes one that has
+    nothing to do with it.
+    """
+    for seconds in _PAUSES_SECONDS:
+        try:
+            return await work()
+        except (Transient, NotFound) as exc:
+            if isinstance(exc, NotFound) and not is_gone(str(exc)):
+                raise
+        await asyncio.sleep(seconds)
+    return await work()
