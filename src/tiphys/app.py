@@ -38,7 +38,7 @@ from tiphys.engine.cleanup import Kept
 from tiphys.errors import Permanent, UserError
 from tiphys.executor.volumes import Places
 from tiphys.model.codec import convert
-from tiphys.model.ids import NodeId
+from tiphys.model.ids import NodeId, RunId
 from tiphys.model.repositories import ArtifactRepository
 from tiphys.model.secret import SecretReader
 from tiphys.ports import Answerer, Objects, Observer, RunRow, Runtime, Update
@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     from tiphys.service.create import Creator
     from tiphys.service.logs import Logs
     from tiphys.service.moving import Moves
+    from tiphys.service.pod_logs import PodLogs
     from tiphys.service.sync_limits import SyncLimits
 
 
@@ -257,8 +258,9 @@ class Local:
             ObjectPorts(
                 objects=self.objects,
                 clock=self.clock,
-                runtime=lambda: _runtime(self, pods, drivers, Slots(_UNLIMITED)),
-                offer=Offer(pods, features(self.settings, pods)),
+                runtime=lambda where: _runtime(self, where, drivers, Slots(_UNLIMITED)),
+                offer=lambda where: Offer(where, features(self.settings, where)),
+                place=pods,
                 room=self.slots,
                 turn=self.store.database.turn("objects"),
                 children=Children(self.objects, self.store, self.submitter, self.forget, name),
@@ -390,6 +392,24 @@ class Local:
         finally:
             await runtime.close()
 
+    def pod_logs(self) -> PodLogs:
+        """Return what reads the logs of the pods of objects."""
+        from tiphys.service.pod_logs import PodLogs
+
+        return PodLogs(self.objects, self.clock, self._read_pod)
+
+    async def _read_pod(
+        self, run: RunId, job: NodeId, container: str, follow: bool
+    ) -> AsyncIterator[bytes]:
+        """Yield what a container of a pod wrote; in every local runtime it is a file."""
+        drivers = self.drivers(self.settings.namespace)
+        runtime = _runtime(self, "process", drivers, Slots(_UNLIMITED))
+        try:
+            async for piece in runtime.logs(run, job, follow, container):
+                yield piece
+        finally:
+            await runtime.close()
+
     def certificate(self) -> tuple[Path, Path]:
         """Return the files of a certificate for this home's server, and of its key."""
         from tiphys.auth.certificate import self_signed
@@ -473,7 +493,7 @@ def _routed(home: Local, name: str, namespace: str) -> Runtime:
             "HTTP": HttpRuntime(runs, clock, home.objects, _http_options(home.settings)),
             "Plugin": PluginRuntime(runs, clock, plugins),
             "Resource": ResourceRuntime(
-                runs, clock, FacedObjects(home.objects, home.store), drivers
+                runs, clock, FacedObjects(home.objects, home.store, name), drivers
             ),
         },
     )

@@ -206,7 +206,7 @@ class Logs:
     ) -> AsyncIterator[str]:
         """Yield the lines of a container, from the first one."""
         pieces = self.read(row, pod.node, options.container or "main", follow)
-        return _lines(pieces, options.limit_bytes)
+        return lines_of(pieces, options.limit_bytes)
 
     async def pods(self, row: RunRow) -> Sequence[_Pod]:
         """Return the pods of a workflow that have begun, by their start."""
@@ -255,8 +255,11 @@ def _pattern(text: str) -> GoRegex | None:
         raise UserError(f"failed to compile {text!r}: {exc}") from exc
 
 
-async def _lines(pieces: AsyncIterator[bytes], most: int | None) -> AsyncIterator[str]:
-    """Yield the lines of a text that comes in pieces; a long one in pieces of its own."""
+async def lines_of(pieces: AsyncIterator[bytes], most: int | None = None) -> AsyncIterator[str]:
+    """Yield the lines of a text that comes in pieces; a long one in pieces of its own.
+
+    `most` is the number of bytes after which it is cut.
+    """
     rest = b""
     left = most
     async for given in pieces:

@@ -18,6 +18,7 @@ from tiphys.cli.options import (
     watch_options,
 )
 from tiphys.cli.remote.connecting import Remote, with_server
+from tiphys.cli.remote.left import say_what_goes_on
 from tiphys.cli.styling import shown_nodes, tree_style
 from tiphys.cli.writing import write
 from tiphys.errors import NotFound, TiphysError
@@ -153,6 +154,7 @@ def wait_for(remote: Remote, name: str, quiet: bool = False, lenient: bool = Fal
     status = workflow["status"]
     if not quiet:
         write(f"{name} {status['phase']} at {go_time(instant(status['finishedAt']) or 0.0)}\n")
+        say_what_goes_on(remote, remote.namespace, str(workflow["metadata"]["name"]))
     return 0 if status["phase"] == "Succeeded" else 1
 
 
