@@ -281,6 +281,14 @@ class Local:
 
         return await are_at_work(self.objects)
 
+    async def objects_have_keeper(self) -> bool:
+        """Tell whether a process keeps the objects of this home at work."""
+        turn = self.store.database.turn("objects")
+        is_free = await turn.take()
+        if is_free:
+            await turn.give_up()
+        return not is_free
+
     async def has_work(self) -> bool:
         """Tell whether an engine has anything to do here, now or at some due time."""
         free = await self.store.claimable()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from tiphys.cli.left import say_if_nobody_keeps
 from tiphys.cli.log_query import line_of
 from tiphys.cli.options import OUTPUT, group, stacked
 from tiphys.cli.session import Session, is_asynchronous, settings_option, with_session, write
@@ -42,6 +43,8 @@ delete_options: Final = stacked(
     _workflow_option,
     click.option("--dry-run", is_flag=True, help="Only say what would be deleted."),
 )
+
+_FOR_PEOPLE: Final = (None, "wide")
 
 objects = group("objects", "Look after Jobs, Pods and other objects.")
 
@@ -144,7 +147,9 @@ async def ls(
     asked = Asked(types=types_of(types), **chosen)
     with local(session.settings) as home:
         found = await _kept(home).list("" if everywhere else session.namespace, asked)
-    write(listed(found, output, everywhere))
+        write(listed(found, output, everywhere))
+        if output in _FOR_PEOPLE:
+            await say_if_nobody_keeps(home, found)
 
 
 def types_of(words: Sequence[str]) -> list[str]:
@@ -165,18 +170,24 @@ async def get(session: Session, words: tuple[str, ...], output: str | None) -> N
             found = await _kept(home).get(session.namespace, kind, name)
             pods = await home.pod_logs().pods(found)
             write(shown(found, pods if found["kind"] != "Pod" else (), output, session.colour))
+            if output in _FOR_PEOPLE:
+                await say_if_nobody_keeps(home, [found])
 
 
 @objects.command("logs")
 @logs_options
+@settings_option
 @with_session
 @is_asynchronous
 async def logs(session: Session, words: tuple[str, ...], container: str, follow: bool) -> None:
     """Show what the pods of an object wrote. For example: tiphys objects logs job/train -f"""
     from tiphys.app import local
+    from tiphys.cli.background import ensure_engine
 
     with local(session.settings) as home:
         found = await _kept(home).get(session.namespace, *one(words))
+        if follow and await home.has_objects_at_work():
+            ensure_engine(session)
         async for line in home.pod_logs().lines(found, container, follow):
             write(line_of(line.pod, line.content, session.colour))
 

@@ -63,6 +63,15 @@ _COMPLETE: Final = {
 }
 
 
+_UNHEEDED: Final = {
+    "s3": {"encryptionOptions.kmsEncryptionContext": "leave it out"},
+    "oss": {"useSDKCreds": "give accessKeySecret and secretKeySecret"},
+    "hdfs": dict.fromkeys(
+        ("krbCCacheSecret", "krbKeytabSecret", "dataTransferProtection"),
+        "WebHDFS is spoken; name a user (hdfsUser)",
+    ),
+}
+"""Fields of locations that no driver heeds, with what to do instead."""
 _LOOK_UP: Final = "sprig.getHostByName"
 _LOOK_UP_HINT: Final = "look the name up in a step, and use its output"
 _HINTS: Final = {
@@ -215,9 +224,23 @@ class _Needs:
                 what, place = f"{store} artifacts", f"{path}.{store}"
                 for item in self.runtime.missing(f"artifacts.{store}", what, place):
                     yield replace(item, hint=install_hint(store))
+            if isinstance(location, dict):
+                yield from self._unheeded(store, location, f"{path}.{store}")
         if "items" in artifact:  # a runtime never has it: it is Tiphys's own word
             for item in self.runtime.missing("artifacts.items", "items", f"{path}.items"):
                 yield replace(item, hint="it stands for the artifacts of a loop: use `from`")
+
+
+    def _unheeded(self, store: str, location: JsonObject, path: str) -> Iterator[Finding]:
+        """Nothing is stored other than as it is asked for: not without Kerberos, say."""
+        for field, hint in _UNHEEDED.get(store, {}).items():
+            value: Json = location
+            for name in field.split("."):
+                value = value.get(name) if isinstance(value, dict) else None
+            feature = f"artifacts.{store}.{field}"
+            if value and feature not in self.runtime.features:
+                said = f"{store}.{field} is not supported by this version ({path}.{field})"
+                yield Finding(said, path=f"{path}.{field}", hint=hint)
 
 
 def _claims(spec: JsonObject) -> Iterator[str]:

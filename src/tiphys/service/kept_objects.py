@@ -124,14 +124,14 @@ class KeptObjects:
         return found
 
     async def _find(self, namespace: str, word: str, name: str) -> JsonObject:
-        missing = NotFound(f'{word} "{name}" not found')
+        missing: list[NotFound] = []
         for kind in await self._kinds([word]):
             place = namespace if kind.namespaced else ""
             try:
                 return await self.objects.get(ObjectRef(kind.api_version, kind.kind, place, name))
             except NotFound as exc:
-                missing = exc
-        raise missing
+                missing.append(exc)
+        raise missing[0]
 
     async def _kinds(self, words: Sequence[str]) -> Sequence[KnownKind]:
         """Return the kinds that are called so; all that are stored and shown here without words.

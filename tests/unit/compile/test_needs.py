@@ -66,3 +66,27 @@ def test_a_look_up_in_the_network_is_refused_wherever_it_stands():
     (found,) = unsupported(spec, Runtime("all", ALL))
     assert found.path == "spec.templates[0].container.args[1]"
     assert "sprig.getHostByName is not supported" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("store", "field", "value"),
+    [
+        ("hdfs", "krbKeytabSecret", {"name": "s", "key": "k"}),
+        ("hdfs", "krbCCacheSecret", {"name": "s", "key": "k"}),
+        ("hdfs", "dataTransferProtection", "privacy"),
+        ("oss", "useSDKCreds", True),
+        ("s3", "encryptionOptions.kmsEncryptionContext", "c"),
+    ],
+)
+def test_what_no_driver_heeds_is_refused_at_its_field_before_anything_runs(store, field, value):
+    outer, _, inner = field.partition(".")
+    location = {outer: {inner: value} if inner else value}
+    artifact = {"name": "a", "path": "/a", store: location}
+    spec = {"templates": [{**MAIN, "outputs": {"artifacts": [artifact]}}]}
+    (found,) = unsupported(
+        convert(spec, WorkflowSpec), Runtime("able", ALL - {f"artifacts.{store}.{field}"})
+    )
+    assert found.path == f"spec.templates[0].outputs.artifacts[0].{store}.{field}"
+    assert f"{store}.{field} is not supported by this version" in found.reason
+    assert found.hint
+    assert not unsupported(convert(spec, WorkflowSpec), Runtime("all", ALL))
