@@ -13,6 +13,7 @@ from tests.e2e.serving import Away, serving
 from tests.e2e.test_objects import create, job, stored
 from tests.e2e.workflows import workflow
 
+import tiphys
 from tiphys.runtime import sandbox
 
 LONG = "echo begun; exec sleep 1000"
@@ -173,3 +174,14 @@ def test_the_verb_and_what_is_said_through_a_server(home: Home) -> None:
         until(lambda: not stored(home, "Pod"), "the pods are gone")
         until(lambda: sleeping(home) == 0, "nothing sleeps")
         assert there.run("objects", "get", "job/free").code == 2
+
+
+def test_a_program_is_told_what_its_workflow_leaves_and_the_next_engine_goes_on(home: Home) -> None:
+    result = tiphys.run(both(), home=home.home, runtime="process")
+    assert (result.ok, result.left) == (True, ("job.batch/free", "job.batch/owned"))
+    assert home.engines() == []
+    follower = home.start("objects", "logs", "-f", "job/free")
+    until_they_run(home)
+    home.ok("objects", "delete", "--workflow", "w")
+    assert finish(follower).code == 0
+    until_nothing_is_left(home)

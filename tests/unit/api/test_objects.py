@@ -49,7 +49,7 @@ async def test_what_a_file_is_refused_for_a_request_is_refused_for(place):
     sent = (
         (job(backofLimit=1), 400, "unknown field"),
         (job(successPolicy={"rules": []}), 400, "cannot run here"),
-        (job(completionMode="Indexed"), 400, "spec.completions: Required value"),
+        (job(completionMode="Indexed", parallelism=2), 400, "spec.completions: Required value"),
         ({"object": {**gang, "spec": {"tasks": [task]}}}, 400, "validatejob.volcano.sh"),
         ({"object": {"kind": "Secret", "apiVersion": "v1"}}, 400, "/api/tiphys/v1/secrets"),
         ({}, 400, "kind of the object"),
