@@ -430,6 +430,7 @@ class Local:
         options: dict[str, Mapping[str, object]] = {
             "local": {"root": self.settings.home / "artifacts"},
             "s3": {"environ": self.settings.environ},
+            "plugin": _plugin_options(self.settings),
         }
         return Drivers(options, credentials)
 
@@ -507,6 +508,15 @@ def _routed(home: Local, name: str, namespace: str) -> Runtime:
     )
 
 
+def _plugin_options(settings: Settings) -> Mapping[str, object]:
+    """Return which artifact plugins there are, and where they listen."""
+    known = settings.artifact_drivers
+    return {
+        "names": {item.name: item.connection_timeout_seconds for item in known},
+        "paths": {item.name: item.socket for item in known},
+    }
+
+
 def _http_options(settings: Settings) -> HttpOptions:
     from tiphys.runtime.addresses import METADATA, AddressRules
     from tiphys.runtime.exchange import HttpOptions
@@ -533,6 +543,9 @@ def features(settings: Settings, name: str) -> frozenset[str]:
     beside = {"data", "http", "resource", *(("plugin",) if settings.plugins else ())}
     beside |= {"repositories", "artifactGC", *(f"artifacts.{kind}" for kind in available())}
     lacks = set() if settings.host_paths else {"volumes.hostPath"}
+    if not settings.artifact_drivers:
+        beside.discard("artifacts.plugin")
+    beside |= {f"artifacts.plugin.{item.name}" for item in settings.artifact_drivers}
     return (FEATURES - lacks) | beside
 
 

@@ -44,8 +44,8 @@ _VOLUMES: Final = (
     "secret storageos subPath vsphereVolume"
 )
 _STORES: Final = (
-    "s3 gcs azure oss hdfs http git artifactory plugin s3.encryptionOptions.kmsEncryptionContext "
-    "oss.useSDKCreds hdfs.krbCCacheSecret hdfs.krbKeytabSecret hdfs.dataTransferProtection"
+    "s3 gcs azure oss hdfs http git artifactory plugin plugin.* "
+    "s3.encryptionOptions.kmsEncryptionContext oss.useSDKCreds hdfs.krbCCacheSecret hdfs.krbKeytabSecret hdfs.dataTransferProtection"
 )
 _PLAIN: Final = (
     "container script containerSet resource data http plugin daemon initContainers sidecars probes "

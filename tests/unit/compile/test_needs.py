@@ -68,6 +68,20 @@ def test_a_look_up_in_the_network_is_refused_wherever_it_stands():
     assert "sprig.getHostByName is not supported" in found.reason
 
 
+def test_a_plugin_that_the_settings_do_not_name_is_refused_by_its_name():
+    def found(name, *features):
+        plugin = {"name": name, "configuration": "c", "key": "k"}
+        artifact = {"name": "a", "path": "/a", "plugin": plugin}
+        spec = {"templates": [{**MAIN, "outputs": {"artifacts": [artifact]}}]}
+        able = Runtime("able", frozenset({"artifacts.plugin", *features}))
+        return [item.reason for item in unsupported(convert(spec, WorkflowSpec), able)]
+
+    said = "artifact driver x not found (spec.templates[0].outputs.artifacts[0].plugin.name)"
+    assert found("x", "artifacts.plugin.y") == [said]
+    assert found("x", "artifacts.plugin.x") == found("x", "artifacts.plugin.*") == []
+    assert found("{{inputs.parameters.p}}") == []
+
+
 @pytest.mark.parametrize(
     ("store", "field", "value"),
     [
