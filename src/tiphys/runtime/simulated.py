@@ -45,7 +45,8 @@ _VOLUMES: Final = (
 )
 _STORES: Final = (
     "s3 gcs azure oss hdfs http git artifactory plugin plugin.* "
-    "s3.encryptionOptions.kmsEncryptionContext oss.useSDKCreds hdfs.krbCCacheSecret hdfs.krbKeytabSecret hdfs.dataTransferProtection"
+    "s3.encryptionOptions.kmsEncryptionContext oss.useSDKCreds "
+    "hdfs.krbCCacheSecret hdfs.krbKeytabSecret hdfs.dataTransferProtection"
 )
 _PLAIN: Final = (
     "container script containerSet resource data http plugin daemon initContainers sidecars probes "
