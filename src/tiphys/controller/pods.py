@@ -35,7 +35,7 @@ from tiphys.compile.workloads.reading import (
 )
 from tiphys.compile.workloads.volcano_plugins import GROUP, PODGROUP_API
 from tiphys.controller.object_ports import ObjectPorts
-from tiphys.errors import Permanent
+from tiphys.errors import Permanent, WorldError
 from tiphys.messages import JobFinished, JobLost, JobReport, JobStarted
 from tiphys.model.base import JsonObject
 from tiphys.model.ids import NodeId, RunId
@@ -44,6 +44,7 @@ from tiphys.ports import ObjectRef, Runtime
 
 _log = logging.getLogger(__name__)
 _GRACE_SECONDS: Final = 30
+_AGAIN_SECONDS: Final = 10.0
 
 
 class _Gang:
@@ -114,7 +115,7 @@ class PodRunner:
             self._leave(ref)
             self._give(ref)
         elif is_going(pod):
-            await self._end(ref, pod)
+            return await self._end(ref, pod)
         elif phase_of(pod) in ENDED:
             self._leave(ref)
         elif not held(pod):
@@ -194,19 +195,33 @@ class PodRunner:
 
     # ------------------------------------------------------------------------------- ending
 
-    async def _end(self, ref: ObjectRef, pod: JsonObject) -> None:
-        """Stop a deleted pod; let it go when nothing runs of it."""
+    async def _end(self, ref: ObjectRef, pod: JsonObject) -> float | None:
+        """Stop a deleted pod; let it go when nothing runs of it. Return when to look again.
+
+        It stays as long as its runtime cannot be asked: something may run of it.
+        """
         self._leave(ref)
         if not held(pod):
-            return
+            return None
+        try:
+            is_over = await self._stopped(pod)
+        except WorldError as exc:
+            _log.warning("pod %s/%s cannot be ended: %s", ref.namespace, ref.name, exc)
+            return self._ports.clock.now() + _AGAIN_SECONDS
+        if is_over:
+            self._give(ref)
+            await self._ports.change(ref, released)
+        return None
+
+    async def _stopped(self, pod: JsonObject) -> bool:
+        """Tell whether nothing remains of a pod in its runtime; what runs is told to end."""
         job = job_id(pod)
-        if job in self._jobs:
-            grace = count(part(pod, "spec"), "terminationGracePeriodSeconds", _GRACE_SECONDS)
-            await self._runtime(pod).stop(job, float(grace))
-            return
-        await self._runtime(pod).drop(RunId(uid_of(pod)))
-        self._give(ref)
-        await self._ports.change(ref, released)
+        if job not in self._jobs:
+            await self._runtime(pod).drop(RunId(uid_of(pod)))
+            return True
+        grace = count(part(pod, "spec"), "terminationGracePeriodSeconds", _GRACE_SECONDS)
+        await self._runtime(pod).stop(job, float(grace))
+        return False
 
     async def _report(self, report: JobReport) -> None:
         ref = self._jobs.get(report.job)

@@ -12,7 +12,7 @@ from tiphys.compile.needs import Runtime as Offer
 from tiphys.controller.object_ports import ObjectPorts
 from tiphys.controller.objects import ObjectLoop
 from tiphys.controller.pods import PodRunner
-from tiphys.errors import InvalidDocument, NotFound
+from tiphys.errors import InvalidDocument, NotFound, Transient
 from tiphys.model.base import API_VERSION
 from tiphys.model.makers import placed, runtime_of
 from tiphys.ports import ObjectRef
@@ -332,6 +332,46 @@ def test_pods_run_where_their_job_says_whoever_keeps_them_at_work():
         assert sorted(world.runtimes) == ["sandbox", "sandbox", "simulated", "simulated"]
 
     run(play())
+
+
+def test_a_pod_whose_runtime_is_gone_stays_until_it_is_back_and_is_in_nobodys_way():
+    async def play():
+        world = World()
+        away = Away(world.clock)
+        ports = world.loop._ports
+        found = {"simulated": SimulatedRuntime(world.clock, world._begin), "container": away}
+        world.loop = ObjectLoop(replace(ports, runtime=found.__getitem__))
+        pod = thing("v1", "Pod", "p", containers=[container()], restartPolicy="Never")
+        await world.objects.create(placed(pod, "container"))
+        ref = ObjectRef("v1", "Pod", "default", "p")
+        async with world.at_work():
+            await world.clock.sleep_until(world.clock.now() + 5)
+            await world.objects.delete(ref)
+            await world.objects.create(thing(BATCH, "Job", "j", template=template()))
+            await world.clock.sleep_until(world.clock.now() + 60)
+            assert (await world.status(BATCH, "Job", "j"))["succeeded"] == 1
+            assert (await world.objects.get(ref))["metadata"]["deletionTimestamp"]
+            assert 3 < away.asked < 12
+            away.is_gone = False
+            await world.clock.sleep_until(world.clock.now() + 30)
+            with pytest.raises(NotFound):
+                await world.objects.get(ref)
+            assert not world.loop.has_work
+
+    run(play())
+
+
+class Away(SimulatedRuntime):
+    """A runtime whose engine does not answer for a while."""
+
+    is_gone = True
+    asked = 0
+
+    async def drop(self, run):
+        self.asked += 1
+        if self.is_gone:
+            raise Transient("nothing answers")
+        await super().drop(run)
 
 
 def test_a_pod_that_is_over_is_not_begun_by_old_news_and_can_be_deleted():
