@@ -35,7 +35,7 @@ from tiphys.controller.objects import ObjectLoop
 from tiphys.controller.retention import Retention, Yard, claims_of
 from tiphys.controller.serving import drive, serve
 from tiphys.engine.cleanup import Kept
-from tiphys.errors import Permanent, UserError
+from tiphys.errors import NotFound, Permanent, UserError
 from tiphys.executor.volumes import Places
 from tiphys.model.codec import convert
 from tiphys.model.ids import NodeId, RunId
@@ -384,19 +384,30 @@ class Local:
 
     def logs(self) -> Logs:
         """Return what reads the logs of this home's workflows."""
+        from tiphys.service.archived_logs import ArchivedLogs
         from tiphys.service.logs import Logs
+        from tiphys.service.outputs import Kept as Outputs
 
         store = self.store
-        return Logs(store, store, store.catalogue, self.clock, self._read_log, self.viewer)
+        archived = ArchivedLogs(Outputs(store, store.deletions))
+
+        def read_archived(row: RunRow, job: NodeId, container: str) -> AsyncIterator[bytes]:
+            return archived.pieces(row, job, container, self.drivers(row.namespace))
+
+        reading = store, store, store.catalogue, self.clock, self._read_log
+        return Logs(*reading, self.viewer, read_archived)
 
     async def _read_log(
         self, row: RunRow, job: NodeId, container: str, follow: bool
     ) -> AsyncIterator[bytes]:
-        """Yield what a container of a job wrote."""
-        runtime = self.runtime(row)
+        """Yield what a container of a job wrote. Raises NotFound if nothing is left of the job."""
+        runtime, is_silent = self.runtime(row), True
         try:
             async for piece in runtime.logs(row.run, job, follow, container):
+                is_silent = False
                 yield piece
+            if is_silent and job not in await runtime.kept(row.run):
+                raise NotFound(f"nothing is left of job {job}")
         finally:
             await runtime.close()
 
