@@ -275,6 +275,14 @@ class Local:
 
         return SyncLimits(self.objects, SqlLimitRows(self.store.database.write))
 
+    async def fresh(self, row: RunRow) -> RunRow:
+        """Return a run's row as it is now; as it was if the run is deleted."""
+        with contextlib.suppress(NotFound):
+            found = await self.store.find(row.namespace, row.name)
+            if found.run == row.run:
+                return found
+        return row
+
     async def has_objects_at_work(self) -> bool:
         """Tell whether objects wait for something that only an engine does."""
         from tiphys.service.faces import are_at_work

@@ -154,6 +154,23 @@ def test_pods_stay_in_the_runtime_of_the_workflow_that_made_their_job(home: Home
     assert [note["tiphys.io/runtime"] for note in notes] == ["sandbox"] * 3
 
 
+@pytest.mark.parametrize("how", ["templateRef", "workflowTemplateRef"])
+def test_jobs_of_templates_that_are_kept_apart_are_named_too(home: Home, how: str) -> None:
+    document = job(LONG)
+    document["metadata"] = {"name": "free"}
+    spec = {"entrypoint": "main", "templates": [leaf("main", document)]}
+    kept = {"apiVersion": "argoproj.io/v1alpha1", "kind": "WorkflowTemplate"}
+    home.ok("apply", home.file("t.yaml", {**kept, "metadata": {"name": "kept"}, "spec": spec}))
+    reference = {"name": "kept", "template": "main"}
+    made = workflow("w", {"name": "main", "steps": [[{"name": "s", "templateRef": reference}]]})
+    if how == "workflowTemplateRef":
+        made["spec"] = {"workflowTemplateRef": {"name": "kept"}}
+    assert said_of(home.run("run", home.file("w.yaml", made)).err) == BOTH[:1]
+    assert said_of(home.run("get", "w").err) == BOTH[:1]
+    home.ok("objects", "delete", "--workflow", "w")
+    until_nothing_is_left(home)
+
+
 def test_the_verb_and_what_is_said_through_a_server(home: Home) -> None:
     with serving(home, "--auth-mode", "server", "--no-secure") as server:
         there = Away(home, server)

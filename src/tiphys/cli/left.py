@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tiphys.ports import RunRow
 
 
+_RESOURCE: Final = b'"resource"'
 _LOOKS: Final = 4
 _LOOK_SECONDS: Final = 0.3
 
@@ -47,6 +48,8 @@ async def say_what_goes_on(home: Local, row: RunRow) -> None:
     from tiphys.cli.render.left import left_lines
     from tiphys.service.kept_objects import KeptObjects
 
+    if not any(_RESOURCE in part for part in (row.document, row.extras)):
+        return  # no template of it makes objects: looking through thousands of pods is spared
     found = await KeptObjects(home.objects).at_work(row.namespace, row.run)
     lines = left_lines(row.name, row.namespace, found)
     sys.stderr.write("".join(f"{line}\n" for line in lines))

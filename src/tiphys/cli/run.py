@@ -131,7 +131,7 @@ async def run(
         await _tidy(session, home)
         for row in rows:
             await say_what_stays(home, row)
-            await say_what_goes_on(home, row)
+            await say_what_goes_on(home, await home.fresh(row))
     return code
 
 
