@@ -177,8 +177,9 @@ def test_the_verb_and_what_is_said_through_a_server(home: Home) -> None:
         file = home.file("w.yaml", both())
         there.ok("submit", file)
         until_they_run(home)
-        result = there.run("wait", "w")
-        assert (result.code, said_of(result.err)) == (0, BOTH)
+        for verb in ("wait", "watch", "get"):
+            result = there.run(verb, "w")
+            assert (result.code, said_of(result.err)) == (0, BOTH)
         assert there.ok("objects", "ls", "-o", "name") == "job.batch/free\njob.batch/owned\n"
         shown = there.ok("objects", "get", "job/free")
         (pod,) = (name for name in stored(home, "Pod") if name.startswith("free-"))

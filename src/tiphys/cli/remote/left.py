@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
+from typing import Any
 
 from tiphys.cli.remote.connecting import Remote
 from tiphys.client.objects import Objects
 from tiphys.errors import TiphysError
+
+
+def say_what_is_left(remote: Remote, workflow: Mapping[str, Any]) -> None:
+    """Say it of a workflow that has ended, if a template of it makes objects."""
+    status = workflow.get("status") or {}
+    places = ("storedTemplates", "storedWorkflowTemplateSpec")
+    templates = str([workflow.get("spec"), *map(status.get, places)])
+    if status.get("finishedAt") and "'resource'" in templates:
+        metadata = workflow["metadata"]
+        say_what_goes_on(remote, metadata.get("namespace", ""), metadata["name"])
 
 
 def say_what_goes_on(remote: Remote, namespace: str, workflow: str) -> None:
