@@ -35,10 +35,10 @@ from tiphys.controller.objects import ObjectLoop
 from tiphys.controller.retention import Retention, Yard, claims_of
 from tiphys.controller.serving import drive, serve
 from tiphys.engine.cleanup import Kept
-from tiphys.errors import Permanent, UserError
+from tiphys.errors import NotFound, Permanent, UserError
 from tiphys.executor.volumes import Places
 from tiphys.model.codec import convert
-from tiphys.model.ids import NodeId
+from tiphys.model.ids import NodeId, RunId
 from tiphys.model.repositories import ArtifactRepository
 from tiphys.model.secret import SecretReader
 from tiphys.ports import Answerer, Objects, Observer, RunRow, Runtime, Update
@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     from tiphys.service.create import Creator
     from tiphys.service.logs import Logs
     from tiphys.service.moving import Moves
+    from tiphys.service.pod_logs import PodLogs
     from tiphys.service.sync_limits import SyncLimits
 
 
@@ -258,8 +259,9 @@ class Local:
             ObjectPorts(
                 objects=self.objects,
                 clock=self.clock,
-                runtime=lambda: _runtime(self, pods, drivers, Slots(_UNLIMITED)),
-                offer=Offer(pods, features(self.settings, pods)),
+                runtime=lambda where: _runtime(self, where, drivers, Slots(_UNLIMITED)),
+                offer=lambda where: Offer(where, features(self.settings, where)),
+                place=pods,
                 room=self.slots,
                 turn=self.store.database.turn("objects"),
                 children=Children(self.objects, self.store, self.submitter, self.forget, name),
@@ -274,11 +276,27 @@ class Local:
 
         return SyncLimits(self.objects, SqlLimitRows(self.store.database.write))
 
+    async def fresh(self, row: RunRow) -> RunRow:
+        """Return a run's row as it is now; as it was if the run is deleted."""
+        with contextlib.suppress(NotFound):
+            found = await self.store.find(row.namespace, row.name)
+            if found.run == row.run:
+                return found
+        return row
+
     async def has_objects_at_work(self) -> bool:
         """Tell whether objects wait for something that only an engine does."""
         from tiphys.service.faces import are_at_work
 
         return await are_at_work(self.objects)
+
+    async def objects_have_keeper(self) -> bool:
+        """Tell whether a process keeps the objects of this home at work."""
+        turn = self.store.database.turn("objects")
+        is_free = await turn.take()
+        if is_free:
+            await turn.give_up()
+        return not is_free
 
     async def has_work(self) -> bool:
         """Tell whether an engine has anything to do here, now or at some due time."""
@@ -375,18 +393,47 @@ class Local:
 
     def logs(self) -> Logs:
         """Return what reads the logs of this home's workflows."""
+        from tiphys.service.archived_logs import ArchivedLogs
         from tiphys.service.logs import Logs
+        from tiphys.service.outputs import Kept as Outputs
 
         store = self.store
-        return Logs(store, store, store.catalogue, self.clock, self._read_log, self.viewer)
+        archived = ArchivedLogs(Outputs(store, store.deletions))
+
+        def read_archived(row: RunRow, job: NodeId, container: str) -> AsyncIterator[bytes]:
+            return archived.pieces(row, job, container, self.drivers(row.namespace))
+
+        reading = store, store, store.catalogue, self.clock, self._read_log
+        return Logs(*reading, self.viewer, read_archived)
 
     async def _read_log(
         self, row: RunRow, job: NodeId, container: str, follow: bool
     ) -> AsyncIterator[bytes]:
-        """Yield what a container of a job wrote."""
-        runtime = self.runtime(row)
+        """Yield what a container of a job wrote. Raises NotFound if nothing is left of the job."""
+        runtime, is_silent = self.runtime(row), True
         try:
             async for piece in runtime.logs(row.run, job, follow, container):
+                is_silent = False
+                yield piece
+            if is_silent and job not in await runtime.kept(row.run):
+                raise NotFound(f"nothing is left of job {job}")
+        finally:
+            await runtime.close()
+
+    def pod_logs(self) -> PodLogs:
+        """Return what reads the logs of the pods of objects."""
+        from tiphys.service.pod_logs import PodLogs
+
+        return PodLogs(self.objects, self.clock, self._read_pod)
+
+    async def _read_pod(
+        self, run: RunId, job: NodeId, container: str, follow: bool
+    ) -> AsyncIterator[bytes]:
+        """Yield what a container of a pod wrote; in every local runtime it is a file."""
+        drivers = self.drivers(self.settings.namespace)
+        runtime = _runtime(self, "process", drivers, Slots(_UNLIMITED))
+        try:
+            async for piece in runtime.logs(run, job, follow, container):
                 yield piece
         finally:
             await runtime.close()
@@ -403,6 +450,7 @@ class Local:
         options: dict[str, Mapping[str, object]] = {
             "local": {"root": self.settings.home / "artifacts"},
             "s3": {"environ": self.settings.environ},
+            "plugin": _plugin_options(self.settings),
         }
         return Drivers(options, credentials)
 
@@ -474,10 +522,19 @@ def _routed(home: Local, name: str, namespace: str) -> Runtime:
             "HTTP": HttpRuntime(runs, clock, home.objects, _http_options(home.settings)),
             "Plugin": PluginRuntime(runs, clock, plugins),
             "Resource": ResourceRuntime(
-                runs, clock, FacedObjects(home.objects, home.store), drivers
+                runs, clock, FacedObjects(home.objects, home.store, name), drivers
             ),
         },
     )
+
+
+def _plugin_options(settings: Settings) -> Mapping[str, object]:
+    """Return which artifact plugins there are, and where they listen."""
+    known = settings.artifact_drivers
+    return {
+        "names": {item.name: item.connection_timeout_seconds for item in known},
+        "paths": {item.name: item.socket for item in known},
+    }
 
 
 def _http_options(settings: Settings) -> HttpOptions:
@@ -506,6 +563,9 @@ def features(settings: Settings, name: str) -> frozenset[str]:
     beside = {"data", "http", "resource", *(("plugin",) if settings.plugins else ())}
     beside |= {"repositories", "artifactGC", *(f"artifacts.{kind}" for kind in available())}
     lacks = set() if settings.host_paths else {"volumes.hostPath"}
+    if not settings.artifact_drivers:
+        beside.discard("artifacts.plugin")
+    beside |= {f"artifacts.plugin.{item.name}" for item in settings.artifact_drivers}
     return (FEATURES - lacks) | beside
 
 

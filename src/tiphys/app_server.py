@@ -97,6 +97,7 @@ def _services(home: Local, listening: Listening, health: Health) -> Services:
     from tiphys.service.downloads import Downloads
     from tiphys.service.events import Dispatcher
     from tiphys.service.feed import Feed
+    from tiphys.service.kept_objects import KeptObjects
     from tiphys.service.moving import TransfersNow
     from tiphys.service.templates import Templates
     from tiphys.service.workflows import Workflows
@@ -136,6 +137,8 @@ def _services(home: Local, listening: Listening, health: Health) -> Services:
         downloads=Downloads(home.drivers),
         sync_limits=home.sync_limits(),
         config=ConfigObjects(objects),
+        kept=KeptObjects(objects, serves=True),
+        pod_logs=home.pod_logs(),
         forget=home.forget,
         forget_archived=home.forget_archived,
         metrics=Metrics(store.catalogue, about.version, (partial(_custom, health.metrics),)),

@@ -67,6 +67,17 @@ class Plugin:
 
 
 @dataclass(frozen=True, slots=True)
+class ArtifactDriver:
+    """An artifact plugin that listens at `socket`; it has so long to answer. Source: Argo's
+    `artifactDrivers` of the controller's ConfigMap.
+    """
+
+    name: str
+    socket: Path
+    connection_timeout_seconds: int = 5
+
+
+@dataclass(frozen=True, slots=True)
 class LoginRule:
     """Who gets which role after a login: `rule` is an expression over the claims."""
 
@@ -169,6 +180,7 @@ class Settings:
     node_labels: Mapping[str, str] = field(default_factory=dict)
     http: Http = field(default_factory=Http)
     plugins: tuple[Plugin, ...] = ()
+    artifact_drivers: tuple[ArtifactDriver, ...] = ()
     server: Server = field(default_factory=Server)
     workflow_defaults: JsonObject = field(default_factory=dict)
     template_referencing: Literal["", "Strict", "Secure"] = ""
@@ -193,6 +205,7 @@ SETTINGS = (
     "node_labels",
     "http",
     "plugins",
+    "artifact_drivers",
     "server",
     "workflow_defaults",
     "template_referencing",
@@ -216,6 +229,9 @@ HTTP_SETTINGS = tuple(item.name for item in fields(Http))
 """What `http` may hold."""
 PLUGIN_SETTINGS = ("address", "token", "token_file")
 """What an entry of `plugins` may hold."""
+ARTIFACT_DRIVER_SETTINGS = tuple(item.name for item in fields(ArtifactDriver))
+"""What an entry of `artifact_drivers` may hold."""
+_SOCKETS = "/tmp/artifact-plugins"  # noqa: S108 - where Argo's plugins listen
 
 
 def load_settings(
@@ -252,6 +268,7 @@ def load_settings(
         node_labels=_labels(given),
         http=_http(given),
         plugins=tuple(_plugin(given, index, base) for index in range(len(given.items("plugins")))),
+        artifact_drivers=_artifact_drivers(given, base),
         server=_server(given, base),
         workflow_defaults=_checked(given, "workflow_defaults", _check_workflow),
         template_referencing=_referencing(given),
@@ -497,6 +514,23 @@ def _plugin(file: _File, index: int, base: Path) -> Plugin:
     if entry.text("token_file"):
         token = _secret(entry, base, "token_file", "token")
     return Plugin(address, token)
+
+
+def _artifact_drivers(file: _File, base: Path) -> tuple[ArtifactDriver, ...]:
+    """Return the entries of `artifact_drivers`; a socket is relative to the settings file."""
+    found: dict[str, ArtifactDriver] = {}
+    for index, given in enumerate(file.items("artifact_drivers")):
+        entry = _File(file.document, ("artifact_drivers", index))
+        if not isinstance(given, dict):
+            raise entry.wrong('every entry of "artifact_drivers" is a mapping with a name')
+        entry.check_names(given, ARTIFACT_DRIVER_SETTINGS, "an artifact driver")
+        name = entry.text("name")
+        if not name or "/" in name or name in found:
+            raise entry.wrong('every entry of "artifact_drivers" needs a name of its own')
+        socket = entry.text("socket") or f"{_SOCKETS}/{name}/socket"
+        seconds = int(entry.number("connection_timeout_seconds", 5, int))
+        found[name] = ArtifactDriver(name, base / socket, seconds)
+    return tuple(found.values())
 
 
 def _server(file: _File, base: Path) -> Server:

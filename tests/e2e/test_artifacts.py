@@ -293,3 +293,19 @@ def test_a_reference_to_no_repository_is_refused(home: Home) -> None:
     assert 'failed to find any artifact repository for artifact repository ref "none#k"' in (
         refused.err
     )
+
+
+@pytest.mark.parametrize("archives", [True, False])
+def test_logs_that_pod_gc_has_deleted_are_read_from_the_repository(
+    home: Home, store: Server, archives: bool
+) -> None:
+    document = workflow("w", shell("main", "echo first; echo second"))
+    document["spec"]["podGC"] = {"strategy": "OnPodCompletion", "deleteDelayDuration": "0s"}
+    beside = home.file("beside.yaml", repositories(store, "logs"))
+    more = (beside, home.file("s.yaml", credentials())) if archives else ()
+    home.ok("run", home.file("w.yaml", document), *more)
+    until(lambda: not [*home.home.glob("runs/*/w")], "the pod is deleted")
+    wanted = "w: first\nw: second\n" if archives else ""
+    assert home.ok("logs", "w") == wanted
+    assert home.ok("logs", "w", "--tail", "1") == wanted[-10:]
+    assert home.ok("logs", "w", "-f", "--grep", "first") == wanted[:9]

@@ -137,7 +137,8 @@ def problems(home: Home, name: str, waited: Result, fails: bool) -> list[str]:
     found = []
     verdict = "Failed" if fails else "Succeeded"
     if waited.code != int(fails) or f"{name} {verdict} at " not in waited.out:
-        found.append(f"verdict: {waited}")
+        said = {key: node["message"] for key, node in home.nodes(name).items() if "message" in node}
+        found.append(f"verdict: {waited}, {said}")
     nodes = home.nodes(name)
     jobs = sorted(node["id"] for node in nodes.values() if node["type"] == "Pod")
     if len(jobs) != 4 + 1 + 2 + 1 + 1:

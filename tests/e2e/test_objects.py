@@ -136,6 +136,35 @@ def test_a_gang_that_fails_fails_the_node_with_argo_s_text(home: Home) -> None:
     assert node["message"] == f"main: Error (exit code 64): {said}: {reason}"
 
 
+def test_only_the_partition_of_a_failed_pod_runs_again(home: Home) -> None:
+    # The last pod fails once, and the others last until it has.
+    last = "mkdir failed && exit 1 || exit 0"
+    command = f"cd {home.path}; if test $VC_TASK_INDEX = 3; then {last}; fi; "
+    command += "until test -e failed; do sleep 0.05; done"
+    container = {"name": "c", "image": "busybox", "command": ["sh", "-c", command]}
+    task = {
+        "name": "w",
+        "replicas": 4,
+        "partitionPolicy": {"totalPartitions": 2, "partitionSize": 2},
+        "policies": [{"event": "PodFailed", "action": "RestartPartition"}],
+        "template": {"spec": {"restartPolicy": "Never", "containers": [container]}},
+    }
+    document = {
+        "apiVersion": "batch.volcano.sh/v1alpha1",
+        "kind": "Job",
+        "metadata": {"name": "g"},
+        "spec": {"tasks": [task], "plugins": {"env": []}},
+    }
+    home.file("settings.yaml", {"idle_seconds": 0.3, "slots": 4})
+    leaf = create("main", document, "status.state.phase == Completed")
+    home.ok("run", home.file("w.yaml", workflow("w", leaf)))
+    (made,) = stored(home, "Job", "batch.volcano.sh").values()
+    assert (made["status"]["retryCount"], made["status"]["succeeded"]) == (1, 4)
+    label = "volcano.sh/job-retry-count"
+    rounds = {name: pod["metadata"]["labels"][label] for name, pod in stored(home, "Pod").items()}
+    assert rounds == {"g-w-0": "0", "g-w-1": "0", "g-w-2": "1", "g-w-3": "1"}
+
+
 def test_what_a_workflow_leaves_at_work_is_finished_in_the_background(home: Home) -> None:
     manifest = json.dumps(job("sleep 1; echo and it ended"))
     leaf = {"name": "main", "resource": {"action": "create", "manifest": manifest}}

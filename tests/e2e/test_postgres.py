@@ -9,6 +9,13 @@ from urllib.error import HTTPError
 
 import pytest
 from tests.e2e.driver import Home, until
+from tests.e2e.test_objects_verb import (
+    BOTH,
+    both,
+    said_of,
+    until_nothing_is_left,
+    until_they_run,
+)
 from tests.e2e.test_remote_moving import SENT, slow
 from tests.e2e.test_server import (
     Server,
@@ -172,3 +179,15 @@ def test_a_database_that_is_not_there_is_a_line(home: Home, address: str, said: 
         assert said in result.err
         assert result.err.startswith("Error: ")
         assert "hush" not in result.err + result.out
+
+
+def test_jobs_that_outlive_their_workflow_are_found_and_ended(place: Home) -> None:
+    result = place.run("run", place.file("w.yaml", both()))
+    assert (result.code, said_of(result.err)) == (0, BOTH)
+    until_they_run(place)
+    listed = place.run("objects", "ls", "-o", "name")
+    assert (listed.out, listed.err) == ("job.batch/free\njob.batch/owned\n", "")
+    assert "Nobody keeps" not in place.run("objects", "ls").err
+    assert said_of(place.run("delete", "w").err) == BOTH[:1]
+    place.ok("objects", "delete", "job/free")
+    until_nothing_is_left(place)

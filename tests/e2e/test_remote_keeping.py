@@ -140,8 +140,9 @@ def test_templates_and_schedules_of_files_are_kept_in_any_order(away: Away) -> N
 
 def test_what_a_server_cannot_keep_is_refused_before_anything_is_sent(away: Away) -> None:
     kept = away.home.file("kept.json", template("never"))
-    claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "m"}}
-    said = away.refused("apply", kept, away.home.file("claim.json", claim))
+    queue = {"apiVersion": "scheduling.volcano.sh/v1beta1", "kind": "Queue"}
+    file = away.home.file("queue.json", {**queue, "metadata": {"name": "q"}})
+    said = away.refused("apply", kept, file)
     assert "no way to keep this kind" in said
     assert "is run, not kept" in away.refused("apply", away.home.file("w.json", hello()))
     wrong = template("wrong", "WorkflowTemplate", calls("main", "nowhere"))
@@ -196,6 +197,23 @@ def test_config_maps_and_secrets_are_kept_and_used(away: Away) -> None:
     said = away.refused("apply", away.home.file("broken.json", broken))
     assert said == (
         'Error: Secret login: Secret "login": data: the value of "password" is not in base 64\n'
+    )
+
+
+def test_jobs_are_sent_and_run_after_the_checks_of_files(away: Away) -> None:
+    container = {"name": "c", "image": "busybox", "command": ["echo", "sent and run"]}
+    pods = {"spec": {"restartPolicy": "Never", "containers": [container]}}
+    document = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "sent"}}
+    file = away.home.file("job.json", {**document, "spec": {"template": pods}})
+    assert away.ok("apply", file) == "job.batch/sent created\n"
+    assert away.ok("objects", "logs", "job/sent", "-f").endswith(": sent and run\n")
+    assert away.ok("apply", file) == "job.batch/sent unchanged\n"
+    beside = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "m"}}
+    files = (away.home.file("by.json", hello("by")), away.home.file("claim.json", beside))
+    done = away.run("submit", *files, "-o", "name")
+    assert (done.out, done.err) == (
+        "by\n",
+        "PersistentVolumeClaim m created on the server\n",
     )
 
 

@@ -21,9 +21,11 @@ from tiphys.service.downloads import Downloads
 from tiphys.service.events import Dispatcher
 from tiphys.service.explain import Explainer
 from tiphys.service.feed import Feed
+from tiphys.service.kept_objects import KeptObjects
 from tiphys.service.logs import Logs
 from tiphys.service.moving import TransfersNow
 from tiphys.service.operations import Operator
+from tiphys.service.pod_logs import PodLogs
 from tiphys.service.sync_limits import SyncLimits
 from tiphys.service.templates import Templates
 from tiphys.service.workflows import Workflows
@@ -93,6 +95,8 @@ class Services:
     downloads: Downloads
     sync_limits: SyncLimits
     config: ConfigObjects
+    kept: KeptObjects
+    pod_logs: PodLogs
     forget: Callable[[RunRow, bool], Awaitable[None]]
     """Deletes a workflow; with the flag also if its artifacts cannot be deleted."""
     forget_archived: Callable[[Listed], Awaitable[None]]

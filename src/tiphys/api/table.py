@@ -12,6 +12,7 @@ from tiphys.api.routes import (
     crons,
     events,
     info,
+    objects,
     ours,
     pages,
     streams,
@@ -28,7 +29,7 @@ def every_route(open_metrics: bool = False) -> Routes:
     routes = Routes()
     for part in (
         *(workflows, submit, actions, again, streams, archive, templates, crons),
-        *(events, sync, artifacts, info, accounts, ours, config_objects),
+        *(events, sync, artifacts, info, accounts, ours, config_objects, objects),
     ):
         part.register(routes)
     pages.register(routes, open_metrics)

@@ -32,7 +32,7 @@ _TRANSIENT: Final = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEE
 class PluginDriver:
     """Talks to plugins; `names` are those that are configured, with their timeouts in seconds.
 
-    The socket of plugin `n` is `<sockets>/n/socket`.
+    The socket of plugin `n` is `paths["n"]`, else `<sockets>/n/socket`.
     """
 
     def __init__(
@@ -41,12 +41,14 @@ class PluginDriver:
         *,
         names: Mapping[str, int] = MappingProxyType({}),
         sockets: Path = Path(SOCKETS),
+        paths: Mapping[str, Path] = MappingProxyType({}),
         socket_seconds: float = 120.0,
         poll_seconds: float = 1.0,
     ) -> None:
         del credentials  # plugins have their own
         self._names = names
         self._sockets = sockets
+        self._paths = paths
         self._socket_seconds = socket_seconds
         self._poll_seconds = poll_seconds
 
@@ -100,8 +102,12 @@ class PluginDriver:
         """Yield a channel that is ready. Raises UserError, Transient and Permanent."""
         plugin = _plugin(where)
         if plugin.name not in self._names:
-            raise UserError(f"artifact driver {plugin.name} not found")
-        socket = self._sockets / plugin.name / "socket"
+            known = ", ".join(sorted(self._names)) or "none"
+            raise UserError(
+                f"artifact driver {plugin.name} not found; `artifact_drivers` of the settings "
+                f"has {known}"
+            )
+        socket = self._paths.get(plugin.name) or self._sockets / plugin.name / "socket"
         await self._wait_for_socket(plugin.name, socket)
         limit = plugin.connection_timeout_seconds or self._names[plugin.name]
         async with grpc.aio.insecure_channel(f"unix:{socket}", options=_OPTIONS) as channel:

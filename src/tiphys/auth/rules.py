@@ -12,15 +12,19 @@ _READ: Final = ("get", "list", "watch")
 _WRITE: Final = (*_READ, "create", "update", "delete")
 _SEEN: Final = (
     *("workflows", "workflowtemplates", "cronworkflows", "workfloweventbindings"),
-    *("events", "pods/log", "sensors", "eventsources", "synclimits", "configmaps"),
+    *("events", "pods/log", "sensors", "eventsources"),
+    *("synclimits", "configmaps", "objects"),
 )
-_MADE: Final = ("workflows", "workflowtemplates", "cronworkflows", "configmaps", "secrets")
+_MADE: Final = (
+    *("workflows", "workflowtemplates", "cronworkflows"),
+    *("configmaps", "secrets", "objects"),
+)
 _FOR_ALL: Final = Grant(("*",), _READ, ("clusterworkflowtemplates",))
 """What every role may read anywhere: it is there for all namespaces."""
 ROLES: Final = ("view", "edit", "admin")
-"""`view` reads; `edit` runs and changes workflows, templates, schedules, ConfigMaps and Secrets as
-well; `admin` may do everything in its namespaces, limits of semaphores included. Values of Secrets
-are shown to nobody."""
+"""`view` reads; `edit` runs and changes workflows, templates, schedules, ConfigMaps, Secrets and
+other objects as well; `admin` may do everything in its namespaces, limits of semaphores included.
+Values of Secrets are shown to nobody."""
 
 
 def grants_of(role: str, namespaces: Sequence[str] = ("*",)) -> tuple[Grant, ...]:

@@ -46,16 +46,16 @@ async def cp(session: Session, name: str, folder: Path, **values: str) -> None:
     @latest out --artifact-name report
     """
     from tiphys.app import local
-    from tiphys.service.outputs import PATH, Kept, Wanted, outputs_of
+    from tiphys.service.outputs import Kept, Wanted, outputs_of, placed
 
     with local(session.settings) as home:
         row = await home.store.find(session.namespace, name)
-        pattern = values.pop("path") or PATH
+        pattern = values.pop("path")
         kept = Kept(home.store, home.store.deletions)
-        for output in await outputs_of(kept, row, Wanted(**values)):
-            if is_skipped(output):
-                continue
-            await _copy(home, row, output, folder / output.place(row.namespace, row.name, pattern))
+        found = await outputs_of(kept, row, Wanted(**values))
+        for output, place in placed(found, row.namespace, row.name, pattern):
+            if not is_skipped(output):
+                await _copy(home, row, output, folder / place)
 
 
 def is_skipped(output: Output) -> bool:

@@ -21,6 +21,7 @@ async def get(session: Session, names: tuple[str, ...], **options: Any) -> None:
     from tiphys.cli import printing
     from tiphys.cli.background import say_if_nobody_drives
     from tiphys.cli.collected import say_what_stays
+    from tiphys.cli.left import say_what_goes_on
 
     style = tree_style(session.colour, **options)
     with local(session.settings) as home:
@@ -31,3 +32,5 @@ async def get(session: Session, names: tuple[str, ...], **options: Any) -> None:
             if output in {None, "short", "wide"}:
                 await say_if_nobody_drives(home, row)
                 await say_what_stays(home, row)
+                if row.done:
+                    await say_what_goes_on(home, row)

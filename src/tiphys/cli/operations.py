@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tiphys.cli.filtering import delete_options, is_filtered, test_of
+from tiphys.cli.left import say_what_goes_on
 from tiphys.cli.options import (
     failing,
     need,
@@ -40,6 +41,7 @@ async def _each(
         for row in await selected(session, home, names, **selectors):
             await act(home, row)
             write(f"workflow {row.name} {said}\n")
+            await say_what_goes_on(home, row)
         ensure_engine(session)
 
 
@@ -229,3 +231,4 @@ async def _delete(home: Local, row: RunRow, dry_run: bool, force: bool) -> None:
     except OSError as exc:
         raise UserError(f"workflow {row.name} cannot be deleted: {exc}") from exc
     write(f"Workflow '{row.name}' deleted\n")
+    await say_what_goes_on(home, row)

@@ -121,6 +121,7 @@ async def run(
     """
     from tiphys.app import local
     from tiphys.cli.collected import say_what_stays
+    from tiphys.cli.left import say_what_goes_on
 
     with local(session.settings, drives=True) as home:
         rows, choice = await submit_files(session, home, files, values)
@@ -130,6 +131,7 @@ async def run(
         await _tidy(session, home)
         for row in rows:
             await say_what_stays(home, row)
+            await say_what_goes_on(home, await home.fresh(row))
     return code
 
 
@@ -193,7 +195,10 @@ class _Interrupts:
     def _interrupted(self) -> None:
         self._count += 1
         if self._count > 2:
-            sys.stderr.write("leaving; `tiphys wait` goes on with the workflow\n")
+            sys.stderr.write(
+                "leaving; what runs goes on. `tiphys wait` goes on with the workflow, "
+                "`tiphys objects ls` shows its Jobs\n"
+            )
             raise KeyboardInterrupt
         word = "stopping" if self._count == 1 else "terminating"
         strategy: Strategy = "Stop" if self._count == 1 else "Terminate"

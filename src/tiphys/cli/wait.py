@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tiphys.cli.background import Keeper
+from tiphys.cli.left import say_what_goes_on
 from tiphys.cli.options import wait_options, watch_options
 from tiphys.cli.session import Session, is_asynchronous, settings_option, with_session, write
 from tiphys.cli.styling import shown_nodes
@@ -60,6 +61,7 @@ async def _wait_one(session: Session, home: Local, name: str, quiet: bool, lenie
     if not quiet:
         ended = instant(status.get("finishedAt")) or 0.0
         write(f"{name} {status['phase']} at {go_time(ended)}\n")
+        await say_what_goes_on(home, row)
     return 0 if status["phase"] == "Succeeded" else 1
 
 
@@ -99,12 +101,14 @@ async def watch_one(session: Session, home: Local, name: str, keep: Keep | None 
                 moves.see(_nodes(workflow))
                 for line in log.workflow(workflow, time.time()):
                     write(f"{line}\n")
+        await say_what_goes_on(home, row)
         return
     with LiveTree(time.time, style, notes=Notes(moves)) as tree:
         async for workflow in _changes(session, home, row):
             moves.see(_nodes(workflow))
             tree.update(workflow)
     printing.failures(await home.viewer.whole(await home.store.find(row.namespace, row.name)))
+    await say_what_goes_on(home, row)
 
 
 def _nodes(workflow: dict[str, Any]) -> Iterable[dict[str, Any]]:

@@ -63,10 +63,22 @@ _COMPLETE: Final = {
 }
 
 
+_ANY_PLUGIN: Final = "artifacts.plugin.*"
+"""The feature of a runtime that can do with any plugin; others name theirs in its place."""
+_UNHEEDED: Final = {
+    "s3": {"encryptionOptions.kmsEncryptionContext": "leave it out"},
+    "oss": {"useSDKCreds": "give accessKeySecret and secretKeySecret"},
+    "hdfs": dict.fromkeys(
+        ("krbCCacheSecret", "krbKeytabSecret", "dataTransferProtection"),
+        "WebHDFS is spoken; name a user (hdfsUser)",
+    ),
+}
+"""Fields of locations that no driver heeds, with what to do instead."""
 _LOOK_UP: Final = "sprig.getHostByName"
 _LOOK_UP_HINT: Final = "look the name up in a step, and use its output"
 _HINTS: Final = {
     "plugin": "name the plugins' addresses in the settings: `plugins`",
+    "artifacts.plugin": "name the plugins that listen in the settings: `artifact_drivers`",
     "volumes.hostPath": "name the paths that may be mounted in the settings: `host_paths`",
 }
 
@@ -214,10 +226,34 @@ class _Needs:
             if isinstance(location, dict) and any(location.get(name) for name in _COMPLETE[store]):
                 what, place = f"{store} artifacts", f"{path}.{store}"
                 for item in self.runtime.missing(f"artifacts.{store}", what, place):
-                    yield replace(item, hint=install_hint(store))
+                    yield replace(item, hint=item.hint or install_hint(store))
+            if isinstance(location, dict):
+                yield from self._unheeded(store, location, f"{path}.{store}")
+                if store == "plugin":
+                    yield from self._unknown_plugin(location, f"{path}.plugin.name")
         if "items" in artifact:  # a runtime never has it: it is Tiphys's own word
             for item in self.runtime.missing("artifacts.items", "items", f"{path}.items"):
                 yield replace(item, hint="it stands for the artifacts of a loop: use `from`")
+
+    def _unheeded(self, store: str, location: JsonObject, path: str) -> Iterator[Finding]:
+        """Nothing is stored other than as it is asked for: not without Kerberos, say."""
+        for field, hint in _UNHEEDED.get(store, {}).items():
+            value: Json = location
+            for name in field.split("."):
+                value = value.get(name) if isinstance(value, dict) else None
+            feature = f"artifacts.{store}.{field}"
+            if value and feature not in self.runtime.features:
+                said = f"{store}.{field} is not supported by this version ({path}.{field})"
+                yield Finding(said, path=f"{path}.{field}", hint=hint)
+
+    def _unknown_plugin(self, location: JsonObject, path: str) -> Iterator[Finding]:
+        """Where there are plugins, one that is not among them is refused in Argo's words."""
+        name, features = location.get("name"), self.runtime.features
+        if "artifacts.plugin" not in features or not isinstance(name, str) or "{{" in name:
+            return
+        if not features & {f"artifacts.plugin.{name}", _ANY_PLUGIN}:
+            said = f"artifact driver {name} not found ({path})"
+            yield Finding(said, path=path, hint=_HINTS["artifacts.plugin"])
 
 
 def _claims(spec: JsonObject) -> Iterator[str]:

@@ -64,10 +64,21 @@ class Collector:
         else:
             await self.gc.finish(row.run)
         if not may_go and not await self.gc.is_over(row.run):
-            found = await self.gc.condition(row.run)
-            said = found.message if found is not None else "somebody else is at it"
             raise Conflict(
-                f"workflow {row.name} stays, because its artifacts cannot be deleted: {said}; "
+                f"workflow {row.name} stays, because {await self._why(row)}; "
                 "`tiphys delete --force` deletes it without them"
             )
         await self.ledger.forget(row.run)
+
+    async def _why(self, row: RunRow) -> str:
+        """Return how many artifacts cannot be deleted, and of one why."""
+        rows = await self.ledger.of(row.run)
+        failed = [item for item in rows if item.state == "failed"]
+        if not failed:
+            return "its artifacts are being deleted by somebody else"
+        place = "" if row.namespace == "default" else f" -n {row.namespace}"
+        return (
+            f"{len(failed)} of {len(rows)} artifacts cannot be deleted: "
+            f"{failed[0].deletion.artifact.name}: {failed[0].error}; "
+            f"`tiphys artifacts ls {row.name}{place} -o wide` shows each"
+        )

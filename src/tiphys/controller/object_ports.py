@@ -85,14 +85,16 @@ class Children(Protocol):
 class ObjectPorts:
     """What the loop works with.
 
-    `runtime` makes the runtime that pods run in, which limits nothing by itself; `offer` says what
-    it can do. `drive` drives a child workflow to its end; None where an engine finds it by itself.
+    `runtime` makes a runtime that pods run in, which limits nothing by itself; `offer` says what
+    it can do. `place` is the name of the one for pods that do not say where they run. `drive`
+    drives a child workflow to its end; None where an engine finds it by itself.
     """
 
     objects: Objects
     clock: Clock
-    runtime: Callable[[], Runtime]
-    offer: Offer
+    runtime: Callable[[str], Runtime]
+    offer: Callable[[str], Offer]
+    place: str
     room: Room
     turn: Turn
     children: Children

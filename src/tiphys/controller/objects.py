@@ -40,6 +40,7 @@ from tiphys.errors import (
     WorldError,
 )
 from tiphys.model.base import API_VERSION, JsonObject
+from tiphys.model.makers import placed, runtime_of
 from tiphys.ports import ObjectRef
 
 _log = logging.getLogger(__name__)
@@ -132,14 +133,13 @@ class ObjectLoop:
         self._is_ours = True
 
     async def _serve(self) -> None:
-        runner = PodRunner(self._ports, self._ports.runtime())
-        try:
-            async with asyncio.TaskGroup() as group:
-                self._faces = Faces(self._ports, group)
-                group.create_task(runner.listen())
+        async with asyncio.TaskGroup() as group:
+            runner = PodRunner(self._ports, group)
+            self._faces = Faces(self._ports, group)
+            try:
                 await self._work(runner, self._faces)
-        finally:
-            await runner.close()
+            finally:
+                await runner.close()
 
     async def _work(self, runner: PodRunner, faces: Faces) -> None:
         self._seen = await self._ports.objects.changed(-1)
@@ -282,7 +282,7 @@ class ObjectLoop:
             await self._remove(ObjectRef(*_POD, ref.namespace, name))
         for document in step.create:
             try:
-                made = await self._ports.objects.create(document)
+                made = await self._ports.objects.create(self._placed(document, step.document))
             except Conflict:
                 await self._check_owner(document)
                 continue
@@ -291,6 +291,12 @@ class ObjectLoop:
                 pods[where] = None
         if step.wake_at is not None:
             self._wakes[ref] = step.wake_at
+
+    def _placed(self, document: JsonObject, job: JsonObject) -> JsonObject:
+        """Return a pod that says where it runs: where its Job does, else where pods run now."""
+        if _kind(ObjectRef.of(document)) != _POD:
+            return document
+        return placed(document, runtime_of(job) or self._ports.place)
 
     async def _check_owner(self, document: JsonObject) -> None:
         """Say it if an object that a Job needs has a name that somebody else's has."""

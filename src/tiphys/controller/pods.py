@@ -7,6 +7,7 @@ gang get room all at once. Deleted pods are kept by a finalizer until nothing ru
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import deque
 from typing import Final
@@ -34,14 +35,16 @@ from tiphys.compile.workloads.reading import (
 )
 from tiphys.compile.workloads.volcano_plugins import GROUP, PODGROUP_API
 from tiphys.controller.object_ports import ObjectPorts
-from tiphys.errors import Permanent
+from tiphys.errors import Permanent, WorldError
 from tiphys.messages import JobFinished, JobLost, JobReport, JobStarted
 from tiphys.model.base import JsonObject
 from tiphys.model.ids import NodeId, RunId
+from tiphys.model.makers import placed, runtime_of
 from tiphys.ports import ObjectRef, Runtime
 
 _log = logging.getLogger(__name__)
 _GRACE_SECONDS: Final = 30
+_AGAIN_SECONDS: Final = 10.0
 
 
 class _Gang:
@@ -70,12 +73,13 @@ class _Gang:
 
 
 class PodRunner:
-    """The pods that this process runs, in `runtime`."""
+    """The pods that this process runs, each in the runtime that it names."""
 
-    def __init__(self, ports: ObjectPorts, runtime: Runtime) -> None:
-        """Prepare; nothing runs yet."""
+    def __init__(self, ports: ObjectPorts, group: asyncio.TaskGroup) -> None:
+        """Prepare; nothing runs yet. What runtimes report is heard by tasks of `group`."""
         self._ports = ports
-        self._runtime = runtime
+        self._group = group
+        self._runtimes: dict[str, tuple[Runtime, asyncio.Task[None]]] = {}
         self._gangs: dict[str, _Gang] = {}
         self._jobs: dict[NodeId, ObjectRef] = {}
         self._has_room: set[ObjectRef] = set()
@@ -88,7 +92,17 @@ class PodRunner:
         self._ports.room.give(len(self._has_room))
         self._has_room.clear()
         self._ports.room.fill()
-        await self._runtime.close()
+        for runtime, listening in self._runtimes.values():
+            listening.cancel()
+            await runtime.close()
+
+    def _runtime(self, pod: JsonObject) -> Runtime:
+        """Return the runtime of a pod; it is listened to from when it is first needed."""
+        name = runtime_of(pod) or self._ports.place
+        if name not in self._runtimes:
+            made = self._ports.runtime(name)
+            self._runtimes[name] = made, self._group.create_task(self._listen(made))
+        return self._runtimes[name][0]
 
     def admit(self, ref: ObjectRef) -> None:
         """Give room to a pod; it begins when `begin` is called next."""
@@ -101,11 +115,11 @@ class PodRunner:
             self._leave(ref)
             self._give(ref)
         elif is_going(pod):
-            await self._end(ref, pod)
+            return await self._end(ref, pod)
         elif phase_of(pod) in ENDED:
             self._leave(ref)
         elif not held(pod):
-            await self._ports.change(ref, _kept)
+            await self._ports.change(ref, self._taken_over)
         elif phase_of(pod) == "Pending":
             await self._wait_for_room(ref, pod)
         else:
@@ -126,10 +140,14 @@ class PodRunner:
         for ref, pod in ready:
             await self._start(ref, pod)
 
-    async def listen(self) -> None:
-        """Write what the runtime reports, without end."""
-        async for report in self._runtime.watch():
+    async def _listen(self, runtime: Runtime) -> None:
+        """Write what a runtime reports, without end."""
+        async for report in runtime.watch():
             await self._report(report)
+
+    def _taken_over(self, pod: JsonObject) -> JsonObject:
+        """Return a pod that stays until nothing runs of it, and says where it runs."""
+        return placed(_kept(pod), runtime_of(pod) or self._ports.place)
 
     # ---------------------------------------------------------------------------- beginning
 
@@ -161,14 +179,17 @@ class PodRunner:
         due = begins_again_at(pod)
         if due is not None and due > self._ports.clock.now():
             return due
-        await self._start(ref, pod)
+        # It may have ended since it was looked at: a job that is over reports nothing more.
+        fresh = await self._ports.present(ref)
+        if fresh is not None and job_id(fresh) == job_id(pod) and phase_of(fresh) not in ENDED:
+            await self._start(ref, fresh)
         return None
 
     async def _start(self, ref: ObjectRef, pod: JsonObject) -> None:
         try:
-            job = job_of(pod, self._ports.offer)
+            job = job_of(pod, self._ports.offer(runtime_of(pod) or self._ports.place))
             self._jobs[job.id] = ref
-            await self._runtime.start(job)
+            await self._runtime(pod).start(job)
         except (PodFault, Permanent) as exc:
             self._jobs.pop(job_id(pod), None)
             why = str(exc)
@@ -177,19 +198,33 @@ class PodRunner:
 
     # ------------------------------------------------------------------------------- ending
 
-    async def _end(self, ref: ObjectRef, pod: JsonObject) -> None:
-        """Stop a deleted pod; let it go when nothing runs of it."""
+    async def _end(self, ref: ObjectRef, pod: JsonObject) -> float | None:
+        """Stop a deleted pod; let it go when nothing runs of it. Return when to look again.
+
+        It stays as long as its runtime cannot be asked: something may run of it.
+        """
         self._leave(ref)
         if not held(pod):
-            return
+            return None
+        try:
+            is_over = await self._stopped(pod)
+        except WorldError as exc:
+            _log.warning("pod %s/%s cannot be ended: %s", ref.namespace, ref.name, exc)
+            return self._ports.clock.now() + _AGAIN_SECONDS
+        if is_over:
+            self._give(ref)
+            await self._ports.change(ref, released)
+        return None
+
+    async def _stopped(self, pod: JsonObject) -> bool:
+        """Tell whether nothing remains of a pod in its runtime; what runs is told to end."""
         job = job_id(pod)
-        if job in self._jobs:
-            grace = count(part(pod, "spec"), "terminationGracePeriodSeconds", _GRACE_SECONDS)
-            await self._runtime.stop(job, float(grace))
-            return
-        await self._runtime.drop(RunId(uid_of(pod)))
-        self._give(ref)
-        await self._ports.change(ref, released)
+        if job not in self._jobs:
+            await self._runtime(pod).drop(RunId(uid_of(pod)))
+            return True
+        grace = count(part(pod, "spec"), "terminationGracePeriodSeconds", _GRACE_SECONDS)
+        await self._runtime(pod).stop(job, float(grace))
+        return False
 
     async def _report(self, report: JobReport) -> None:
         ref = self._jobs.get(report.job)

@@ -96,12 +96,15 @@ class Result:
     """A workflow as it is when it has ended, or when nothing more happens to it.
 
     `document` is the whole object, as `tiphys get -o json` shows it. `runtime` is where its jobs
-    ran. `notes` are fields of it that mean nothing on one machine.
+    ran. `notes` are fields of it that mean nothing on one machine. `left` are the objects that it
+    made and that are at work still (`job.batch/x`): the next engine of the home goes on with them,
+    and `tiphys objects` shows and ends them.
     """
 
     document: JsonObject
     runtime: str
     notes: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
     read_logs: ReadLogs = field(default=lambda _node, _container: "", repr=False, compare=False)
 
     @property

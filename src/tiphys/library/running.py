@@ -125,7 +125,16 @@ async def _run(
     document = await Viewer(home.store, home.store.deletions).get(row.namespace, row.name)
     await home.tidy()
     logs = _Logs(home.settings, row)
-    return Result(document, checked.choice.name, tuple(checked.notes), logs)
+    left = await _left(home, row)
+    return Result(document, checked.choice.name, tuple(checked.notes), left, logs)
+
+
+async def _left(home: Local, row: RunRow) -> tuple[str, ...]:
+    """Return which objects that a run made are at work still."""
+    from tiphys.service.kept_objects import KeptObjects, shown_name
+
+    found = await KeptObjects(home.objects).at_work(row.namespace, row.run)
+    return tuple(map(shown_name, found))
 
 
 def overrides(parameters: Mapping[str, object], namespace: str, options: Options) -> Overrides:

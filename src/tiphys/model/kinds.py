@@ -7,6 +7,7 @@ Source: Kubernetes API reference; apimachinery meta.UnsafeGuessKindToResource.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -119,14 +120,20 @@ def find_kind(word: str, more: tuple[KnownKind, ...] = ()) -> KnownKind | None:
     (and the version before it): `job`, `jobs.batch`, `jobs.v1.batch`. What is in the table goes
     before `more`.
     """
+    return next(iter(find_kinds(word, more)), None)
+
+
+def find_kinds(word: str, more: Sequence[KnownKind] = ()) -> list[KnownKind]:
+    """Return all kinds that a word may name, as `find_kind` reads it: `job` is one of two."""
     name, _, rest = word.lower().partition(".")
+    found: dict[tuple[str, str], KnownKind] = {}
     for item in (*KNOWN, *more):
         group, version = group_of(item.api_version), item.api_version.rpartition("/")[2]
         if rest not in ("", group, f"{version}.{group}", f"{version}."):
             continue
         if name in (item.kind.lower(), plural(item.kind), *item.short):
-            return item
-    return None
+            found.setdefault((item.api_version, item.kind), item)
+    return [*found.values()]
 
 
 def named_after(prefix: str, chance: bytes) -> str:

@@ -47,7 +47,10 @@ WORKLOADS: Final[dict[str, str]] = {
     "TaskSpec": (
         "name:text replicas:int32 minAvailable:int32 template:PodTemplateSpec "
         "policies:[]LifecyclePolicy topologyPolicy:text maxRetry:int32 dependsOn:TaskDependsOn "
-        "partitionPolicy:any"
+        "partitionPolicy:PartitionPolicySpec"
+    ),
+    "PartitionPolicySpec": (
+        "totalPartitions:int32 partitionSize:int32 minPartitions:int32 networkTopology:any"
     ),
     "TaskDependsOn": "name:[]text iteration:text",
     "LifecyclePolicy": "action:text event:text events:[]text exitCode:int32 timeout:text",

@@ -29,6 +29,7 @@ from tiphys.model.base import Json, JsonObject
 from tiphys.model.decode import argo_text, inspect_workload
 from tiphys.model.documents import Document, split_documents
 from tiphys.model.kinds import KnownKind, find_kind, group_of, is_namespaced, named_after
+from tiphys.model.makers import NOBODY, Maker, maker_of, marked
 from tiphys.model.yaml_reader import read_yaml
 from tiphys.ports import ObjectRef, Objects
 from tiphys.runtime.kubectl_flags import Flags
@@ -59,6 +60,8 @@ class Manifest:
     path: str = MANIFEST_PATH
     owner: JsonObject | None = None
     """The owner reference that every document gets."""
+    maker: Maker = NOBODY
+    """What is written in each object that is made."""
 
     def documents(self, namespace: str) -> list[JsonObject]:
         """Return the objects in it, each with its namespace; a List is what it holds.
@@ -180,7 +183,8 @@ class Kubectl:
                 case "create":
                     return await self._create(command, progress)
                 case "apply":
-                    return [await self._apply(item) for item in self._documents(command)]
+                    found = self._documents(command)
+                    return [await self._apply(item, command.manifest.maker) for item in found]
                 case "replace":
                     return [await self._replace(item, command) for item in self._documents(command)]
                 case "patch":
@@ -276,7 +280,8 @@ class Kubectl:
 
     async def _create(self, command: Command, progress: Progress) -> list[ObjectRef]:
         made = []
-        for index, document in enumerate(self._documents(command)):
+        for index, unmarked in enumerate(self._documents(command)):
+            document = marked(unmarked, command.manifest.maker)
             name, uid = progress.identities.get(index, ("", ""))
             named = {**document, "metadata": {**_metadata(document), "name": name}}
             try:
@@ -289,7 +294,7 @@ class Kubectl:
             made.append(ObjectRef.of(stored))
         return made
 
-    async def _apply(self, document: JsonObject) -> ObjectRef:
+    async def _apply(self, document: JsonObject, maker: Maker) -> ObjectRef:
         ref = ObjectRef.of(document)
         if not ref.name:
             prefix = _metadata(document).get("generateName", "")
@@ -299,7 +304,7 @@ class Kubectl:
                 try:
                     stored = await self._objects.get(ref)
                 except NotFound:
-                    await self._objects.create(with_last_applied(document))
+                    await self._objects.create(marked(with_last_applied(document), maker))
                 else:
                     await self._objects.replace(applied(stored, document))
                 return ref
@@ -311,7 +316,7 @@ class Kubectl:
             stored = await self._objects.get(ref)
             # A status is not replaced with its object: it belongs to who runs the object.
             status = {"status": stored["status"]} if "status" in stored else {}
-            await self._objects.replace({**status, **document})
+            await self._objects.replace({**status, **marked(document, maker_of(stored))})
         except NotFound as exc:
             raise _from_server("NotFound", exc, "replacing", command.manifest.path) from exc
         except Conflict as exc:

@@ -38,6 +38,7 @@ from tiphys.messages import JobSpec
 from tiphys.model.arguments import Outputs, Parameter
 from tiphys.model.base import API_VERSION, JsonObject
 from tiphys.model.ids import RunId
+from tiphys.model.makers import Maker
 from tiphys.model.templates import ResourceTemplate
 from tiphys.ports import Capabilities, Clock, ObjectRef, Objects
 from tiphys.runtime.inline import Desk, End, InlineRuntime, failed_as_main
@@ -134,7 +135,7 @@ class ResourceRuntime(InlineRuntime):
         owner = _owner(job) if resource.set_owner_reference else None
         return Command(
             action=resource.action,
-            manifest=Manifest(text, path, owner),
+            manifest=Manifest(text, path, owner, Maker(job.workflow, job.run)),
             flags=parse_flags(resource.flags, resource.action),
             namespace=job.namespace,
             strategy=resource.merge_strategy or "strategic",

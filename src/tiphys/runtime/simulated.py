@@ -43,7 +43,11 @@ _VOLUMES: Final = (
     "persistentVolumeClaim photonPersistentDisk portworxVolume projected quobyte rbd scaleIO "
     "secret storageos subPath vsphereVolume"
 )
-_STORES: Final = "s3 gcs azure oss hdfs http git artifactory plugin"
+_STORES: Final = (
+    "s3 gcs azure oss hdfs http git artifactory plugin plugin.* "
+    "s3.encryptionOptions.kmsEncryptionContext oss.useSDKCreds "
+    "hdfs.krbCCacheSecret hdfs.krbKeytabSecret hdfs.dataTransferProtection"
+)
 _PLAIN: Final = (
     "container script containerSet resource data http plugin daemon initContainers sidecars probes "
     "lifecycle restartPolicyRules envFrom artifacts logs repositories "

@@ -90,12 +90,15 @@ def _sort(loaded: Loaded, document: Document, strict: bool) -> None:
             wrong = mistyped(document)
             if wrong is not None:
                 raise InvalidDocument([wrong])
-            _check_workload(document, strict)
+            check_workload(document, strict)
             loaded.others.append((found, document))
 
 
-def _check_workload(document: Document, strict: bool) -> None:
-    """Refuse a Job or Pod that would never run. Raises InvalidDocument, Unsupported."""
+def check_workload(document: Document, strict: bool) -> None:
+    """Refuse a Job or Pod that would never run, wherever it comes from.
+
+    Raises InvalidDocument, Unsupported.
+    """
     findings = inspect_workload(document) if strict else ()
     if findings:
         raise InvalidDocument(in_document_order(findings))

@@ -13,10 +13,12 @@ from tiphys.compile.workloads import batch, volcano
 from tiphys.compile.workloads.admission import check
 from tiphys.compile.workloads.faces import KIND, face, held, is_step, pod_face, released
 from tiphys.compile.workloads.reading import ENDED, is_going, part, phase_of, text, uid_of
+from tiphys.compile.workloads.standing import WORKING
 from tiphys.errors import Conflict, NotFound, Permanent
 from tiphys.model.base import API_VERSION, JsonObject
 from tiphys.model.codec import convert
 from tiphys.model.ids import pod_name
+from tiphys.model.makers import placed, runtime_of
 from tiphys.model.workflow import Workflow
 from tiphys.ports import ObjectRef, Objects, Queries, RunRow
 from tiphys.service.stored import stored_documents
@@ -49,7 +51,9 @@ class Children:
         workflow = convert(document, Workflow)
         namespace = workflow.metadata.namespace
         documents = await stored_documents(self.objects, namespace)
-        options = Overrides(namespace=namespace, runtime=self.runtime, uid=uid_of(document))
+        options = Overrides(
+            namespace=namespace, runtime=runtime_of(document) or self.runtime, uid=uid_of(document)
+        )
         return await self.submitter.submit(workflow, documents, options)
 
     def shown(self, row: RunRow) -> JsonObject:
@@ -101,11 +105,13 @@ def _is_settled(document: JsonObject) -> bool:
 class FacedObjects:
     """Objects among which every run is a Workflow, and every step that is a pod a Pod.
 
-    One is made when somebody asks for it by its name.
+    One is made when somebody asks for it by its name. What runs is written with the runtime
+    `place`, and keeps the one it has.
     """
 
-    def __init__(self, objects: Objects, queries: Queries) -> None:
+    def __init__(self, objects: Objects, queries: Queries, place: str = "") -> None:
         self._objects = objects
+        self._place = place
         self._viewer = Viewer(queries)
         self._queries = queries
 
@@ -175,6 +181,8 @@ class FacedObjects:
                 if (await self._queries.find(ref.namespace, ref.name)).run != uid:
                     raise Conflict(f'workflows.argoproj.io "{ref.name}" already exists')
         check(document)
+        if (ref.api_version, ref.kind) in WORKING:
+            document = placed(document, self._place)
         return await self._objects.create(document, uid)
 
     async def replace(self, document: JsonObject) -> JsonObject:
@@ -183,6 +191,9 @@ class FacedObjects:
         Raises InvalidDocument and Unsupported as `create` does.
         """
         check(document)
+        ref = ObjectRef.of(document)
+        if (ref.api_version, ref.kind) in WORKING:
+            document = placed(document, runtime_of(await self._objects.get(ref)))
         return await self._objects.replace(document)
 
     async def delete(self, ref: ObjectRef) -> None:

@@ -31,7 +31,12 @@ _LOOK_SECONDS: Final = 0.2
 _LONGEST: Final = 1 << 20
 _QUEUE: Final = 1_000
 ReadLog = Callable[[RunRow, NodeId, str, bool], AsyncIterator[bytes]]
-"""Yields what a container of a job wrote; with the flag until the job has ended."""
+"""Yields what a container of a job wrote; with the flag until the job has ended.
+
+Raises NotFound if nothing is left of the job.
+"""
+ReadArchived = Callable[[RunRow, NodeId, str], AsyncIterator[bytes]]
+"""Yields what was archived of a container's log, nothing if there is nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,8 @@ class Logs:
     read: ReadLog
     viewer: Viewer | None = None
     """Knows which Secrets a workflow uses; their values do not show in a line."""
+    archived: ReadArchived | None = None
+    """Reads what `archiveLogs` has kept of pods of which nothing else is left (podGC)."""
 
     async def lines(self, row: RunRow, options: LogOptions) -> AsyncIterator[Line]:
         """Yield the lines of a workflow's pods; with `follow` until it has ended, or is gone.
@@ -205,8 +212,20 @@ class Logs:
         self, row: RunRow, pod: _Pod, options: LogOptions, follow: bool
     ) -> AsyncIterator[str]:
         """Yield the lines of a container, from the first one."""
-        pieces = self.read(row, pod.node, options.container or "main", follow)
-        return _lines(pieces, options.limit_bytes)
+        pieces = self._pieces(row, pod, options.container or "main", follow)
+        return lines_of(pieces, options.limit_bytes)
+
+    async def _pieces(
+        self, row: RunRow, pod: _Pod, container: str, follow: bool
+    ) -> AsyncIterator[bytes]:
+        """Yield what a container wrote, from where it is."""
+        try:
+            async for piece in self.read(row, pod.node, container, follow):
+                yield piece
+        except NotFound:
+            if self.archived is not None:
+                async for piece in self.archived(row, pod.node, container):
+                    yield piece
 
     async def pods(self, row: RunRow) -> Sequence[_Pod]:
         """Return the pods of a workflow that have begun, by their start."""
@@ -255,8 +274,11 @@ def _pattern(text: str) -> GoRegex | None:
         raise UserError(f"failed to compile {text!r}: {exc}") from exc
 
 
-async def _lines(pieces: AsyncIterator[bytes], most: int | None) -> AsyncIterator[str]:
-    """Yield the lines of a text that comes in pieces; a long one in pieces of its own."""
+async def lines_of(pieces: AsyncIterator[bytes], most: int | None = None) -> AsyncIterator[str]:
+    """Yield the lines of a text that comes in pieces; a long one in pieces of its own.
+
+    `most` is the number of bytes after which it is cut.
+    """
     rest = b""
     left = most
     async for given in pieces:

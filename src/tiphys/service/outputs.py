@@ -97,6 +97,11 @@ class Output:
         return f"{pattern}/{self.file}"
 
     @property
+    def label(self) -> str:
+        """Return what it is called in messages."""
+        return f"{self.artifact.name} of node {self.node.name}"
+
+    @property
     def file(self) -> str:
         """The last part of its key, if that names a file."""
         try:
@@ -104,6 +109,26 @@ class Output:
         except UserError:
             last = ""
         return self.artifact.name if last in {"", ".", ".."} else last
+
+
+def placed(
+    outputs: Sequence[Output], namespace: str, workflow: str, pattern: str
+) -> list[tuple[Output, str]]:
+    """Return artifacts that are there, each with the path of its download.
+
+    Raises UserError if one would be written over another.
+    Differs: Argo writes it over the other.
+    """
+    found: dict[str, Output] = {}
+    for output in outputs:
+        place = output.place(namespace, workflow, pattern or PATH)
+        other = found.setdefault(place, output)
+        if other is not output and not (output.is_gone or other.is_gone):
+            raise UserError(
+                f"{other.label} and {output.label} would both be {place}: "
+                "let --path name {nodeId} or {artifactName}, or choose among them"
+            )
+    return [(output, output.place(namespace, workflow, pattern or PATH)) for output in outputs]
 
 
 def template_of(node: NodeStatus) -> str:

@@ -38,7 +38,7 @@ def path_of(endpoint, uid: str = "none") -> str:
     values = {
         **{"namespace": "team", "name": "demo", "uid": uid, "podName": "demo"},
         **{"nodeId": "demo", "artifact": "main-logs", "discriminator": "d", "key": "k"},
-        **{"place": "workflows", "id": "demo", "side": "outputs"},
+        **{"place": "workflows", "id": "demo", "side": "outputs", "kind": "job"},
     }
     return endpoint.path.format(**values)
 

@@ -142,6 +142,7 @@ OURS: Final[dict[str, str]] = {
 OUR_VERBS: Final = {
     *("apply", "artifacts ls", "artifacts get", "artifacts open", "auth list", "auth revoke"),
     *("engine", "explain", "expr", "render", "run"),
+    *("objects ls", "objects get", "objects logs", "objects delete"),
 }
 ROOT: Final = Path(__file__).parents[3]
 

@@ -15,6 +15,7 @@ from tiphys.settings import (
     PLUGIN_SETTINGS,
     RUNTIMES,
     SETTINGS,
+    ArtifactDriver,
     Http,
     Image,
     Plugin,
@@ -65,6 +66,15 @@ WRONG = {
     ),
     "plugins: [{address: 'http://x', token_file: nil.txt}]\n": (
         "s.yaml:1:45: the token in nil.txt cannot be read"
+    ),
+    "artifact_drivers: [x]\n": (
+        's.yaml:1:20: every entry of "artifact_drivers" is a mapping with a name'
+    ),
+    "artifact_drivers: [{name: a}, {name: a}]\n": (
+        's.yaml:1:31: every entry of "artifact_drivers" needs a name of its own'
+    ),
+    "artifact_drivers: [{name: a, image: i}]\n": (
+        's.yaml:1:37: unknown setting "image" of an artifact driver; known are name, socket,'
     ),
     "workflow_defaults: 3\n": 's.yaml:1:20: setting "workflow_defaults" is not a mapping',
     "workflow_defaults: {spec: {sped: 1}}\n": (
@@ -130,6 +140,10 @@ def test_the_example_of_the_page_is_a_settings_file(tmp_path: Path) -> None:
     )
     assert settings.plugins == (Plugin("http://127.0.0.1:4355", "opensesame"),)
     assert "opensesame" not in repr(settings)
+    assert settings.artifact_drivers == (
+        ArtifactDriver("mine", Path("/tmp/artifact-plugins/mine/socket")),
+        ArtifactDriver("far", tmp_path / "far.sock", 30),
+    )
 
 
 def test_a_field_that_no_spec_has_cannot_be_allowed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,3 +66,41 @@ def test_a_look_up_in_the_network_is_refused_wherever_it_stands():
     (found,) = unsupported(spec, Runtime("all", ALL))
     assert found.path == "spec.templates[0].container.args[1]"
     assert "sprig.getHostByName is not supported" in found.reason
+
+
+def test_a_plugin_that_the_settings_do_not_name_is_refused_by_its_name():
+    def found(name, *features):
+        plugin = {"name": name, "configuration": "c", "key": "k"}
+        artifact = {"name": "a", "path": "/a", "plugin": plugin}
+        spec = {"templates": [{**MAIN, "outputs": {"artifacts": [artifact]}}]}
+        able = Runtime("able", frozenset({"artifacts.plugin", *features}))
+        return [item.reason for item in unsupported(convert(spec, WorkflowSpec), able)]
+
+    said = "artifact driver x not found (spec.templates[0].outputs.artifacts[0].plugin.name)"
+    assert found("x", "artifacts.plugin.y") == [said]
+    assert found("x", "artifacts.plugin.x") == found("x", "artifacts.plugin.*") == []
+    assert found("{{inputs.parameters.p}}") == []
+
+
+@pytest.mark.parametrize(
+    ("store", "field", "value"),
+    [
+        ("hdfs", "krbKeytabSecret", {"name": "s", "key": "k"}),
+        ("hdfs", "krbCCacheSecret", {"name": "s", "key": "k"}),
+        ("hdfs", "dataTransferProtection", "privacy"),
+        ("oss", "useSDKCreds", True),
+        ("s3", "encryptionOptions.kmsEncryptionContext", "c"),
+    ],
+)
+def test_what_no_driver_heeds_is_refused_at_its_field_before_anything_runs(store, field, value):
+    outer, _, inner = field.partition(".")
+    location = {outer: {inner: value} if inner else value}
+    artifact = {"name": "a", "path": "/a", store: location}
+    spec = {"templates": [{**MAIN, "outputs": {"artifacts": [artifact]}}]}
+    (found,) = unsupported(
+        convert(spec, WorkflowSpec), Runtime("able", ALL - {f"artifacts.{store}.{field}"})
+    )
+    assert found.path == f"spec.templates[0].outputs.artifacts[0].{store}.{field}"
+    assert f"{store}.{field} is not supported by this version" in found.reason
+    assert found.hint
+    assert not unsupported(convert(spec, WorkflowSpec), Runtime("all", ALL))

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
 from tiphys.compile.needs import Runtime as Offer
 from tiphys.controller.object_ports import ObjectPorts
 from tiphys.controller.objects import ObjectLoop
-from tiphys.errors import InvalidDocument, NotFound
+from tiphys.controller.pods import PodRunner
+from tiphys.errors import InvalidDocument, NotFound, Transient
 from tiphys.model.base import API_VERSION
+from tiphys.model.makers import placed, runtime_of
 from tiphys.ports import ObjectRef
 from tiphys.runtime.simulated import ALL, Outcome, SimulatedRuntime
 from tiphys.runtime.slots import Slots
@@ -52,13 +54,15 @@ class World:
         self.store = MemoryStore()
         self.room = Slots(self.slots)
         self.began = []
+        self.runtimes = []
         self.submitter = Submitter(self.store, self.clock, lambda _: ALL)
         self.loop = ObjectLoop(
             ObjectPorts(
                 objects=self.objects,
                 clock=self.clock,
-                runtime=lambda: SimulatedRuntime(self.clock, self._begin),
-                offer=Offer("simulated", ALL),
+                runtime=self._runtime,
+                offer=lambda where: Offer(where, ALL),
+                place="simulated",
                 room=self.room,
                 turn=self.turn,
                 children=Children(
@@ -66,6 +70,10 @@ class World:
                 ),
             )
         )
+
+    def _runtime(self, name):
+        self.runtimes.append(name)
+        return SimulatedRuntime(self.clock, self._begin)
 
     def _begin(self, job):
         self.began.append((self.clock.now(), job.pod_name))
@@ -286,7 +294,7 @@ def test_what_the_runtime_cannot_do_is_a_condition_of_the_job():
         world = World()
         plain = ALL - {"volumes.nfs"}
         ports = world.loop._ports
-        world.loop = ObjectLoop(_with(ports, Offer("process", plain)))
+        world.loop = ObjectLoop(replace(ports, offer=lambda where: Offer(where, plain)))
         async with world.at_work():
             pods = template()
             pods["spec"]["volumes"] = [{"name": "n", "nfs": {"server": "s", "path": "/"}}]
@@ -299,16 +307,104 @@ def test_what_the_runtime_cannot_do_is_a_condition_of_the_job():
     run(play())
 
 
-def _with(ports, offer):
-    return ObjectPorts(
-        ports.objects,
-        ports.clock,
-        ports.runtime,
-        offer,
-        ports.room,
-        ports.turn,
-        ports.children,
-    )
+def test_pods_run_where_their_job_says_whoever_keeps_them_at_work():
+    async def play():
+        world = World(lasting(10))
+        other = placed(thing(BATCH, "Job", "other", template=template()), "sandbox")
+        forged = placed(template(), "container")
+        for job in (other, thing(BATCH, "Job", "plain", template=forged)):
+            await world.objects.create(job)
+        bare = thing("v1", "Pod", "bare", containers=[container()], restartPolicy="Never")
+        await world.objects.create(bare)
+        async with world.at_work():
+            await world.clock.sleep_until(world.clock.now() + 5)
+        assert sorted(world.runtimes) == ["sandbox", "simulated"]
+        found = await world.objects.list("v1", "Pod", None)
+        places = {pod["metadata"]["name"][:4]: runtime_of(pod) for pod in found}
+        assert places == {"othe": "sandbox", "plai": "simulated", "bare": "simulated"}
+        # Another process, whose pods usually run elsewhere, goes on with each where it is.
+        ports = world.loop._ports
+        world.loop = ObjectLoop(replace(ports, place="process"))
+        async with world.at_work():
+            await world.clock.idle()
+            for name in ("other", "plain"):
+                assert (await world.status(BATCH, "Job", name))["succeeded"] == 1
+        assert sorted(world.runtimes) == ["sandbox", "sandbox", "simulated", "simulated"]
+
+    run(play())
+
+
+def test_a_pod_whose_runtime_is_gone_stays_until_it_is_back_and_is_in_nobodys_way():
+    async def play():
+        world = World()
+        away = Away(world.clock)
+        ports = world.loop._ports
+        found = {"simulated": SimulatedRuntime(world.clock, world._begin), "container": away}
+        world.loop = ObjectLoop(replace(ports, runtime=found.__getitem__))
+        pod = thing("v1", "Pod", "p", containers=[container()], restartPolicy="Never")
+        await world.objects.create(placed(pod, "container"))
+        ref = ObjectRef("v1", "Pod", "default", "p")
+        async with world.at_work():
+            await world.clock.sleep_until(world.clock.now() + 5)
+            await world.objects.delete(ref)
+            await world.objects.create(thing(BATCH, "Job", "j", template=template()))
+            await world.clock.sleep_until(world.clock.now() + 60)
+            assert (await world.status(BATCH, "Job", "j"))["succeeded"] == 1
+            assert (await world.objects.get(ref))["metadata"]["deletionTimestamp"]
+            assert 3 < away.asked < 12
+            away.is_gone = False
+            await world.clock.sleep_until(world.clock.now() + 30)
+            with pytest.raises(NotFound):
+                await world.objects.get(ref)
+            assert not world.loop.has_work
+
+    run(play())
+
+
+class Away(SimulatedRuntime):
+    """A runtime whose engine does not answer for a while."""
+
+    is_gone = True
+    asked = 0
+
+    async def drop(self, run):
+        self.asked += 1
+        if self.is_gone:
+            raise Transient("nothing answers")
+        await super().drop(run)
+
+
+def test_a_pod_that_is_over_is_not_begun_by_old_news_and_can_be_deleted():
+    async def play():
+        world = World()
+        await world.objects.create(
+            thing("v1", "Pod", "p", containers=[container()], restartPolicy="Never")
+        )
+        ref = ObjectRef("v1", "Pod", "default", "p")
+        async with asyncio.TaskGroup() as group:
+            runner = PodRunner(world.loop._ports, group)
+
+            async def look():
+                pod = await world.objects.get(ref)
+                await runner.look(ref, pod)
+                await runner.begin()
+                await world.clock.idle()
+                return pod
+
+            await look()  # it is kept from now on
+            await look()  # and has room
+            over = await world.objects.get(ref)
+            assert over["status"]["phase"] == "Succeeded"
+            # What the loop read before the end is looked at after it.
+            await runner.look(ref, {**over, "status": {"phase": "Running"}})
+            await world.objects.delete(ref)
+            await look()
+            with pytest.raises(NotFound):
+                await world.objects.get(ref)
+            await runner.close()
+        assert len(world.began) == 1
+
+    run(play())
 
 
 def test_nothing_is_done_while_another_process_does_it():

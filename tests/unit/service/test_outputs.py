@@ -6,13 +6,13 @@ from typing import Literal
 
 import pytest
 
-from tiphys.errors import NotFound
+from tiphys.errors import NotFound, UserError
 from tiphys.model.artifact_gc import Deletion
 from tiphys.model.artifacts import Artifact, ItemsArtifact, LocalArtifact
 from tiphys.model.ids import RunId
 from tiphys.model.status import NodeStatus
 from tiphys.ports import DeletionRow
-from tiphys.service.outputs import Output, with_deletions
+from tiphys.service.outputs import Output, placed, with_deletions
 
 _NODE = NodeStatus(id="n", name="w.a", display_name="a")
 
@@ -50,3 +50,15 @@ def test_of_a_loops_items_those_that_are_gone_are_left_out() -> None:
 def test_what_a_server_marks_as_deleted_is_gone() -> None:
     gone = Artifact(name="x", local=LocalArtifact(key="k"), deleted=True)
     assert Output(_NODE, gone).is_gone
+
+
+def test_no_artifact_is_written_over_another() -> None:
+    other = NodeStatus(id="m", name="w.b", display_name="b")
+    made = [Output(_NODE, at("k/a/x.tgz")), Output(other, at("k/b/x.tgz"))]
+    places = [place for _, place in placed(made, "ns", "w", "")]
+    assert places == ["ns/w/n/outputs/x/x.tgz", "ns/w/m/outputs/x/x.tgz"]
+    assert [place for _, place in placed(made, "ns", "w", "{nodeId}")] == ["n/x.tgz", "m/x.tgz"]
+    with pytest.raises(UserError, match=r"x of node w\.a and x of node w\.b would both be all/x\."):
+        placed(made, "ns", "w", "all")
+    gone = with_deletions(made, [row("k/b/x.tgz", "deleted")])
+    assert len(placed(gone, "ns", "w", "all")) == 2

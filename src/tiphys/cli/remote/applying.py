@@ -8,7 +8,13 @@ import click
 
 from tiphys.cli.options import strict_option
 from tiphys.cli.remote.connecting import Remote, with_server
-from tiphys.cli.remote.things import config_things, cron_things, is_config, sent, template_things
+from tiphys.cli.remote.things import (
+    can_be_sent,
+    cron_things,
+    object_things,
+    sent,
+    template_things,
+)
 from tiphys.cli.writing import write
 from tiphys.errors import InvalidDocument
 
@@ -22,11 +28,11 @@ if TYPE_CHECKING:
 @strict_option
 @with_server
 def apply(remote: Remote, files: tuple[str, ...], more: tuple[str, ...], strict: bool) -> None:
-    """Keep the templates, CronWorkflows, ConfigMaps and Secrets of files on the server.
+    """Keep the objects of files on the server: templates, CronWorkflows, ConfigMaps, Jobs.
 
     What is kept already is brought up to date. The server checks them one after another. It has
-    no way to keep other kinds: they are refused before anything is sent. ConfigMaps and Secrets
-    want a server of Tiphys.
+    no way to keep what is in no namespace: that is refused before anything is sent. All but
+    templates and CronWorkflows want a server of Tiphys.
     """
     from tiphys.cli.apply import check_no_workflows
     from tiphys.library.files import read_sources
@@ -39,7 +45,7 @@ def apply(remote: Remote, files: tuple[str, ...], more: tuple[str, ...], strict:
     check_no_workflows(loaded)
     _check_can_be_sent(loaded)
     every = [
-        *config_things(remote, loaded),
+        *object_things(remote, loaded),
         *template_things(remote, loaded),
         *cron_things(remote, loaded),
     ]
@@ -50,6 +56,7 @@ def apply(remote: Remote, files: tuple[str, ...], more: tuple[str, ...], strict:
 def _check_can_be_sent(loaded: Loaded) -> None:
     reason = "a server has no way to keep this kind"
     hint = "apply it in the server's home, or with kubectl in a cluster"
-    lost = [item for _, item in [*loaded.others, *loaded.bindings] if not is_config(item)]
+    lost = [item for _, item in loaded.others if not can_be_sent(item)]
+    lost += [item for _, item in loaded.bindings]
     if lost:
         raise InvalidDocument([item.finding(reason, ("kind",), hint=hint) for item in lost])

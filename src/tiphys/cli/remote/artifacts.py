@@ -128,15 +128,15 @@ def cp(remote: Remote, name: str, folder: Path, **values: str) -> None:
 
     What artifactGC has deleted is skipped. @latest is the newest workflow.
     """
-    from tiphys.service.outputs import PATH, Wanted
+    from tiphys.service.outputs import Wanted, placed
 
-    pattern = values.pop("path") or PATH
+    pattern = values.pop("path")
     shelf = _shelf(remote, name, False)
     wanted = Wanted(**values)
-    for output in filter(wanted.fits, shelf.outputs):
+    found = [*filter(wanted.fits, shelf.outputs)]
+    for output, place in placed(found, remote.namespace, shelf.workflow, pattern):
         if is_skipped(output):
             continue
-        place = output.place(remote.namespace, shelf.workflow, pattern)
         _fetch(remote, shelf, output, folder / place)
         sys.stderr.write(f'Created "{output.file}"\n')
 

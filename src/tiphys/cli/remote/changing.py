@@ -20,6 +20,7 @@ from tiphys.cli.options import (
     terminate_options,
 )
 from tiphys.cli.remote.connecting import Remote, with_server
+from tiphys.cli.remote.left import say_what_goes_on
 from tiphys.cli.writing import write
 from tiphys.client.workflows import Workflows
 from tiphys.errors import NotFound
@@ -62,6 +63,8 @@ def _end(
     for name in names:
         shown = name if dry_run else str(_metadata(remote.workflows.act(name, verb, body))["name"])
         write(f"workflow {shown} {said}{' (dry-run)' if dry_run else ''}\n")
+        if not dry_run:
+            say_what_goes_on(remote, remote.namespace, shown)
 
 
 @click.command()
@@ -155,6 +158,8 @@ def delete(
                 found.append((str(own.get("namespace") or place), str(own.get("name"))))
     for namespace, name in dict.fromkeys(found):
         _delete(Workflows(remote.client, namespace), name, dry_run, force)
+        if not dry_run and not name.startswith("@"):  # whose name nobody knows any more
+            say_what_goes_on(remote, namespace, name)
     if not found:
         write("No resources found\n")
 

@@ -18,6 +18,7 @@ from tiphys.cli.options import (
     watch_options,
 )
 from tiphys.cli.remote.connecting import Remote, with_server
+from tiphys.cli.remote.left import say_what_is_left
 from tiphys.cli.styling import shown_nodes, tree_style
 from tiphys.cli.version import documents, own_fields, own_lines, version_options
 from tiphys.cli.writing import write
@@ -61,7 +62,10 @@ def get(remote: Remote, names: tuple[str, ...], **options: Any) -> None:
 
     style = tree_style(remote.colour, **options)
     for name in names:
-        write(printing.one(remote.workflows.get(name), options["output"], style))
+        found = remote.workflows.get(name)
+        write(printing.one(found, options["output"], style))
+        if options["output"] in {None, "short", "wide"}:
+            say_what_is_left(remote, found)
 
 
 @click.command()
@@ -156,6 +160,7 @@ def wait_for(remote: Remote, name: str, quiet: bool = False, lenient: bool = Fal
     status = workflow["status"]
     if not quiet:
         write(f"{name} {status['phase']} at {go_time(instant(status['finishedAt']) or 0.0)}\n")
+        say_what_is_left(remote, workflow)
     return 0 if status["phase"] == "Succeeded" else 1
 
 
@@ -182,7 +187,7 @@ def watch_one(remote: Remote, name: str, keep: Keep | None = None) -> None:
     workflow: dict[str, Any] = {}
     moves = Asked(remote.workflows)
     if not sys.stdout.isatty():
-        _write_lines(remote, name, moves, keep or keep_all)
+        say_what_is_left(remote, _write_lines(remote, name, moves, keep or keep_all))
         return
     style = Style(colour=remote.colour, keep=keep or keep_all)
     with asked_every(TREE_SECONDS, moves), LiveTree(time.time, style, notes=moves.notes) as tree:
@@ -190,10 +195,14 @@ def watch_one(remote: Remote, name: str, keep: Keep | None = None) -> None:
             moves.see(workflow)
             tree.update(workflow)
     printing.failures(workflow)
+    say_what_is_left(remote, workflow)
 
 
-def _write_lines(remote: Remote, name: str, moves: Asked, keep: Keep) -> None:
-    """Write a line for each change of a node, and now and then one for each long transfer."""
+def _write_lines(remote: Remote, name: str, moves: Asked, keep: Keep) -> dict[str, Any]:
+    """Write a line for each change of a node, and now and then one for each long transfer.
+
+    Return the workflow as it was last.
+    """
     from tiphys.cli.moving import LINE_SECONDS
     from tiphys.cli.remote.moving import asked_every
     from tiphys.cli.render.plain import PlainLog
@@ -203,11 +212,12 @@ def _write_lines(remote: Remote, name: str, moves: Asked, keep: Keep) -> None:
         now = clock(time.time())
         write("".join(f"{now}  {line}\n" for line in moves.lines()))
 
-    log = PlainLog(keep=keep)
+    log, workflow = PlainLog(keep=keep), dict[str, Any]()
     with asked_every(LINE_SECONDS, moves, tell):
         for workflow in remote.workflows.changes(name):
             moves.see(workflow)
             write("".join(f"{line}\n" for line in log.workflow(workflow, time.time())))
+    return workflow
 
 
 @click.command()

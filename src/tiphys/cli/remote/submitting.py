@@ -14,8 +14,8 @@ from tiphys.cli.remote.connecting import Remote, with_server
 from tiphys.cli.remote.reading import follow_logs, wait_for, watch_one
 from tiphys.cli.remote.things import (
     Thing,
-    config_things,
-    is_config,
+    can_be_sent,
+    object_things,
     sent,
     template_things,
 )
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 def submit(remote: Remote, files: tuple[str, ...], output: str | None, **values: Any) -> int:
     """Run the workflows of FILES on the server.
 
-    FILES are paths, URLs or "-" for standard input. ConfigMaps, Secrets and templates beside a
+    FILES are paths, URLs or "-" for standard input. Templates and other objects beside a
     workflow are kept on the server first, templates unless others of their names are there. What
     else it refers to must be there.
     Without FILES, --from names what is stored: cronwf/NAME, wftmpl/NAME, cwftmpl/NAME.
@@ -79,12 +79,13 @@ def _submit_files(
 
 def _send_beside(remote: Remote, loaded: Loaded) -> None:
     """Send what stands beside workflows; say what cannot be sent, and go on without it."""
-    left = [item for _, item in [*loaded.crons, *loaded.others] if not is_config(item)]
-    things = config_things(remote, loaded)
+    left = [item for _, item in loaded.crons]
+    left += [item for _, item in loaded.others if not can_be_sent(item)]
+    things = object_things(remote, loaded)
     try:
         _send(things)
     except Impossible:  # Argo's server; what it needs may be in its cluster
-        left += [item for _, item in loaded.others if is_config(item)]
+        left += [item for _, item in loaded.others if can_be_sent(item)]
     if left:
         names = ", ".join(f"{item.kind} {item.label}" for item in left)
         sys.stderr.write(f"not sent, since this server has no way to keep them: {names}\n")

@@ -1,6 +1,6 @@
 """What a command line sends to a server to be kept: each with its place there, in a safe order.
 
-Argo's REST API keeps templates and CronWorkflows, a server of ours ConfigMaps and Secrets as well.
+Argo's REST API keeps templates and CronWorkflows, a server of ours all that is in a namespace.
 """
 
 from __future__ import annotations
@@ -88,8 +88,8 @@ class _Template:
 
 
 @dataclass(frozen=True, slots=True)
-class _Config:
-    """A ConfigMap or Secret: the server merges it into what it has, as a home does."""
+class _Object:
+    """A ConfigMap, a Job: the server merges it into what it has, as a home does."""
 
     kind: str
     name: str
@@ -98,13 +98,21 @@ class _Config:
     namespace: str
 
     @property
+    def _type(self) -> str:
+        """Return its type as kubectl names it: `job.batch`."""
+        group = str(self.document.get("apiVersion") or "").rpartition("/")[0]
+        return f"{self.kind.lower()}{'.' if group else ''}{group}"
+
+    @property
     def label(self) -> str:
         """Return what kubectl calls it."""
-        return f"{self.kind.lower()}/{self.name}"
+        return f"{self._type}/{self.name}"
 
     def send(self, replaces: bool) -> _Verb:  # noqa: ARG002 - nothing is lost by a merge
         """Keep it. Raises Impossible if the server is not one of ours."""
-        path = f"{_CONFIG[self.kind]}/{part(self.namespace)}/{part(self.name)}"
+        path = f"objects/{part(self.namespace)}/{part(self._type)}/{part(self.name)}"
+        if self.kind in _CONFIG:
+            path = f"{_CONFIG[self.kind]}/{part(self.namespace)}/{part(self.name)}"
         match ours.ask(self.client, "PUT", path, body={"object": self.document}).get("verb"):
             case "created" | "unchanged" as verb:
                 return verb
@@ -112,21 +120,26 @@ class _Config:
                 return "configured"
 
 
-def is_config(document: Document) -> bool:
-    """Tell whether a document is a ConfigMap or a Secret."""
-    return document.kind in _CONFIG
+def can_be_sent(document: Document) -> bool:
+    """Tell whether a server of ours keeps a document: one that is in a namespace."""
+    from tiphys.model.kinds import is_namespaced
+
+    return is_namespaced(str(document.value.get("apiVersion") or ""), document.kind)
 
 
-def config_things(remote: Remote, loaded: Loaded) -> list[Thing]:
-    """Return the ConfigMaps and Secrets of files, each with its place. Raises UserError."""
+def object_things(remote: Remote, loaded: Loaded) -> list[Thing]:
+    """Return ConfigMaps, Secrets, Jobs and others of files, each with its place.
+
+    Raises UserError.
+    """
     found: list[Thing] = []
     for document, origin in loaded.others:
-        if is_config(origin):
+        if can_be_sent(origin):
             metadata = document.get("metadata")
             own = metadata if isinstance(metadata, dict) else {}
             place = str(own.get("namespace") or "") or remote.namespace
             named = _named(document)
-            found.append(_Config(origin.kind, named, {**document}, remote.client, place))
+            found.append(_Object(origin.kind, named, {**document}, remote.client, place))
     return found
 
 

@@ -145,6 +145,13 @@ def needed(task: JsonObject) -> list[str]:
     return [str(name) for name in names] if isinstance(names, list) else []
 
 
+def least_of(task: JsonObject) -> int:
+    """Return how many pods of a task are enough. Source: Volcano webhook, mutateSpec."""
+    policy = part(task, "partitionPolicy")
+    of_partitions = count(policy, "minPartitions") * count(policy, "partitionSize")
+    return count(task, "minAvailable", of_partitions or count(task, "replicas"))
+
+
 def new_pods(gang: Gang) -> Iterator[JsonObject]:
     """Yield the pods that are missing, of the tasks that may begin."""
     present = {name_of(pod) for pod in gang.pods}
@@ -152,7 +159,7 @@ def new_pods(gang: Gang) -> Iterator[JsonObject]:
         if not _may_begin(gang, task):
             continue
         for index in range(count(task, "replicas")):
-            stamp = stamp_of(gang.job, text(task, "name"), index)
+            stamp = stamp_of(gang.job, task, index)
             if stamp.name not in present:
                 yield pod_of(gang.job, with_volumes(gang.job, part(task, "template")), stamp)
 
@@ -162,7 +169,7 @@ def _may_begin(gang: Gang, task: JsonObject) -> bool:
     ready = []
     for name in needed(task):
         other = next((item for item in gang.tasks if item.get("name") == name), {})
-        least = count(other, "minAvailable", count(other, "replicas"))
+        least = least_of(other)
         begun = sum(phase_of(pod) != "Pending" for pod in gang.of_task(name))
         ready.append(begun >= least)
     if not ready:

@@ -134,6 +134,11 @@ def job_id(pod: JsonObject) -> NodeId:
     return NodeId(f"{uid_of(pod)}-{restarts(pod)}")
 
 
+def job_ids(pod: JsonObject) -> list[NodeId]:
+    """Return the ids of the jobs of all attempts of a pod, the first one first."""
+    return [NodeId(f"{uid_of(pod)}-{index}") for index in range(restarts(pod) + 1)]
+
+
 def _template(spec: JsonObject, name: str) -> Template:
     """Return a pod's spec as a template. Raises PodFault, ValidationError."""
     mains = items(spec, "containers")

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from tiphys.compile.workloads.gang import Gang, new_pods, with_defaults
+from tiphys.compile.workloads.gang import Gang, least_of, new_pods, with_defaults
 from tiphys.compile.workloads.reading import (
     ENDED,
     Step,
@@ -44,6 +44,7 @@ _BEGINS: Final = {
     "TerminateJob": "Terminating",
     "CompleteJob": "Completing",
 }
+_RESTARTS: Final = ("RestartJob", "RestartTask", "RestartPartition", "RestartPod", "ResumeJob")
 _MAX_RETRY: Final = 3
 
 
@@ -102,7 +103,7 @@ def _next(gang: Gang) -> tuple[str, str]:
 
 def _is_success(gang: Gang, wanted: int | None) -> bool:
     """Judge a Job all of whose pods have ended."""
-    least = sum(count(task, "minAvailable", count(task, "replicas")) for task in gang.tasks)
+    least = sum(map(least_of, gang.tasks))
     if gang.min_available >= least:
         for task in gang.tasks:
             explicit = number(task, "minAvailable")
@@ -114,7 +115,7 @@ def _is_success(gang: Gang, wanted: int | None) -> bool:
 def _acting(gang: Gang, action: Action) -> Step:
     if action.name in _BEGINS:
         return Step(_moved(gang, _BEGINS[action.name]))
-    if action.name not in ("RestartJob", "RestartTask", "RestartPod", "ResumeJob"):
+    if action.name not in _RESTARTS:
         return Step(_moved(gang, "Failed", f"action {action.name} is not supported"))
     removed = [pod for pod in gang.pods if action.meets(pod)]
     status = part(_moved(gang, "Restarting"), "status")

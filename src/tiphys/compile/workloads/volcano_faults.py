@@ -68,6 +68,10 @@ def _of_task(job: JsonObject, index: int, task: JsonObject) -> Iterator[str]:
         owner = text(part(job, "metadata"), "name")
         yield f"'minAvailable' is greater than 'replicas' in task: {name}, job: {owner}"
     yield from _of_policies(items(task, "policies"), "spec.tasks.policies")
+    size = part(task, "partitionPolicy").get("partitionSize")
+    if task.get("partitionPolicy") is not None and not (isinstance(size, int) and size > 0):
+        place = f"spec.tasks[{index}].partitionPolicy.partitionSize"
+        yield f"{place}: Invalid value: {json_text(size)}: should be greater than or equal to 1"
     if missing := missing_of_containers(part(task, "template", "spec")):
         yield f"spec.task[{index}].template.spec.{missing}: Required value"
 

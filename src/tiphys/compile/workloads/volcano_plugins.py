@@ -20,6 +20,7 @@ from tiphys.compile.workloads.reading import (
     text,
     uid_of,
 )
+from tiphys.compile.workloads.volcano_policies import PARTITION
 from tiphys.model.base import Json, JsonObject
 
 if TYPE_CHECKING:
@@ -38,9 +39,12 @@ def group_name(job: JsonObject) -> str:
     return f"{name_of(job)}-{uid_of(job)}"
 
 
-def stamp_of(job: JsonObject, task: str, index: int) -> Stamp:
+def stamp_of(job: JsonObject, of_task: JsonObject, index: int) -> Stamp:
     """Return what pod `index` of a task gets besides its template."""
-    name, spec = name_of(job), part(job, "spec")
+    name, spec, task = name_of(job), part(job, "spec"), text(of_task, "name")
+    near: JsonObject = {}
+    if policy := part(of_task, "partitionPolicy"):
+        near[PARTITION] = str(index // max(1, count(policy, "partitionSize")))
     known: JsonObject = {
         "volcano.sh/task-spec": task,
         "volcano.sh/task-index": str(index),
@@ -55,7 +59,7 @@ def stamp_of(job: JsonObject, task: str, index: int) -> Stamp:
     networked = _is_networked(job)
     return Stamp(
         name=pod,
-        labels=known,
+        labels={**known, **near},
         annotations={**known, GROUP: group_name(job)},
         env=tuple(_env(job, index)),
         hostname=pod if networked else "",

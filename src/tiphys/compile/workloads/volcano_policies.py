@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 _MAX_RETRY: Final = 3
 _TASK: Final = "volcano.sh/task-spec"
+PARTITION: Final = "volcano.sh/partition-id"
+"""The label of a pod whose task is in partitions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +50,30 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What a policy, or a person, wants; about a task or a pod if it is named."""
+    """What a policy, or a person, wants; about a task, a partition of it or a pod if it is named.
+
+    Differs: a task without `partitionPolicy` is one partition. Volcano ends no pod of it, and
+    counts restarts until there were too many.
+    """
 
     name: str
     task: str = ""
     pod: str = ""
+    partition: str = ""
 
     def meets(self, pod: JsonObject) -> bool:
         """Tell whether a pod is to be begun again."""
         if self.name == "RestartPod" and self.pod:
             return name_of(pod) == self.pod
-        if self.name in ("RestartTask", "RestartPod") and self.task:
-            return text(part(pod, "metadata", "annotations"), _TASK) == self.task
-        return True
+        if not self.task or self.name not in ("RestartTask", "RestartPod", "RestartPartition"):
+            return True
+        is_near = self.name != "RestartPartition" or self.partition in ("", partition_of(pod))
+        return is_near and text(part(pod, "metadata", "annotations"), _TASK) == self.task
+
+
+def partition_of(pod: JsonObject) -> str:
+    """Return the number of a pod's partition, "" if its task has none."""
+    return text(part(pod, "metadata", "labels"), PARTITION)
 
 
 def action_for(gang: Gang) -> tuple[Action | None, float | None]:
@@ -72,7 +85,8 @@ def action_for(gang: Gang) -> tuple[Action | None, float | None]:
             continue
         at = event.at + _timeout(policy)
         if at <= gang.now:
-            return Action(text(policy, "action"), event.task, event.pod), None
+            near = next((partition_of(it) for it in gang.pods if name_of(it) == event.pod), "")
+            return Action(text(policy, "action"), event.task, event.pod, near), None
         waits.append(at)
     return None, min(waits, default=None)
 

@@ -187,6 +187,14 @@ def test_policies_that_contradict_each_other_are_refused(policies, said):
     assert denied(gang(policies=policies)) == said
 
 
+@pytest.mark.parametrize("size", [None, 0, -1, "2"])
+def test_partitions_without_a_size_are_refused(size):
+    given = {"totalPartitions": 2, **({} if size is None else {"partitionSize": size})}
+    said = denied(gang(task(partitionPolicy=given)))
+    assert said.startswith("spec.tasks[0].partitionPolicy.partitionSize: Invalid value: ")
+    check(gang(task(partitionPolicy={"partitionSize": 1})))
+
+
 def test_policies_that_differ_pass():
     check(gang(policies=[on(events=["PodFailed", "PodEvicted"]), on(exitCode=3), on("*")][:2]))
     check(gang(policies=[on("*"), on(exitCode=3)]))

@@ -30,6 +30,10 @@ def phases(made):
     return [item["status"] for item in made.status["conditions"]]
 
 
+def pods(made):
+    return made.pods.items()
+
+
 def env(made, name):
     return {
         item["name"]: item["value"]
@@ -160,6 +164,43 @@ def test_only_the_pods_meant_are_restarted():
     assert sorted(first.live) == ["j-a-0", "j-a-1", "j-b-0"]
     made.end("j-a-0", 1).settle().collect().settle()
     assert made.made == ["j-a-0", "j-a-0"]
+
+
+def test_only_the_partition_of_the_pod_is_restarted():
+    policy = {"totalPartitions": 2, "partitionSize": 2}
+    several = task("a", 4, partitionPolicy=policy), task("b", 2, partitionPolicy=policy)
+    made = job(*several, **on("PodFailed", "RestartPartition")).begin().settle()
+    near = {name: pod["metadata"]["labels"]["volcano.sh/partition-id"] for name, pod in pods(made)}
+    assert list(near.values()) == ["0", "0", "1", "1", "0", "0"]
+    made.end("j-a-3", 1).settle()
+    assert (phase(made), made.live) == ("Restarting", ["j-a-0", "j-a-1", "j-b-0", "j-b-1"])
+    made.collect().settle().begin().settle()
+    assert made.made[6:] == ["j-a-2", "j-a-3"]
+    for name, _ in pods(made):
+        made.end(name)
+    assert (phase(made.settle()), made.status["retryCount"]) == ("Completed", 1)
+
+
+def test_a_task_without_partitions_is_one():
+    made = job(task("a"), task("b"), **on("PodFailed", "RestartPartition")).begin().settle()
+    assert not any("volcano.sh/partition-id" in pod["metadata"]["labels"] for _, pod in pods(made))
+    made.end("j-a-0", 1).settle()
+    assert made.live == ["j-b-0", "j-b-1"]
+
+
+def test_a_command_restarts_every_partition():
+    made = job(task(replicas=4, partitionPolicy={"partitionSize": 2})).begin().settle()
+    assert made.settle(command="RestartPartition").live == []
+
+
+def test_a_task_in_partitions_may_be_followed_when_enough_of_them_run():
+    policy = {"totalPartitions": 2, "partitionSize": 2, "minPartitions": 1}
+    first = task("a", 4, partitionPolicy=policy)
+    made = job(first, task("b", 1, dependsOn={"name": ["a"]}), minAvailable=1)
+    made.begin("j-a-0").settle()
+    assert "j-b-0" not in made.pods
+    made.begin("j-a-1").settle()
+    assert "j-b-0" in made.pods
 
 
 @pytest.mark.parametrize(
