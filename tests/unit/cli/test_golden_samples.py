@@ -145,6 +145,8 @@ def test_templates() -> None:
     )
     later = START + 2 * 3600
     assert render_template(ETL, later, STYLE) == page
+    sent = {key: part for key, part in ETL.items() if key not in {"kind", "apiVersion"}}
+    assert render_template(sent, later, STYLE) == page  # a server gives no kind
     cluster = {**ETL, "kind": "ClusterWorkflowTemplate"}
     without = page.replace("Namespace:           team\n", "")
     assert render_template(cluster, later, STYLE) == without
