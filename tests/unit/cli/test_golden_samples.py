@@ -243,6 +243,12 @@ def test_a_file_of_argo_3(monkeypatch) -> None:
     assert (done.exit_code, done.output) == (0, CONVERTED)
 
 
+def test_what_cannot_be_converted_names_its_file_once() -> None:
+    done = CliRunner().invoke(convert, ["-"], input=GIVEN.replace("0 2 * * *", "[1]"))
+    (finding,) = done.exception.findings
+    assert str(finding).startswith("error converting stdin: json: cannot unmarshal array into ")
+
+
 VERSION = ["argo", "BuildDate", "GitCommit", "GitTreeState", "GitTag", "GoVersion", "Compiler"]
 """Section 18, without the platform: the keys stay, whatever stands behind them."""
 
