@@ -42,6 +42,30 @@ def test_bash_completes_verbs_flags_and_workflows(home: Home) -> None:
     assert completed(home, "tiphys", "cron", "get", "gre") == []
 
 
+def test_bash_completes_behind_flags_that_stand_before_the_verb(home: Home) -> None:
+    home.ok("run", home.file("greet.yaml", hello("greet-me")))
+    assert completed(home, "tiphys", "-n", "default", "get", "gre") == ["greet-me"]
+    assert completed(home, "tiphys", "-n", "team", "get", "gre") == []
+    assert completed(home, "tiphys", "--namespace=default", "cron", "back") == ["backfill"]
+    assert completed(home, "tiphys", "-n", "default", "li") == ["lint", "list"]
+    assert completed(home, "tiphys", "-v", "list", "--status") == ["--status"]
+
+
+def test_bash_completes_what_is_stored(home: Home) -> None:
+    stored = hello("greet")
+    for kind, name in (("WorkflowTemplate", "etl"), ("ClusterWorkflowTemplate", "base")):
+        document = {**stored, "kind": kind, "metadata": {"name": name}}
+        home.ok("apply", home.file(f"{name}.yaml", document))
+    nightly = {"schedules": ["0 2 * * *"], "workflowSpec": stored["spec"]}
+    cron = {**stored, "kind": "CronWorkflow", "metadata": {"name": "nightly"}, "spec": nightly}
+    home.ok("cron", "create", home.file("cron.yaml", cron))
+    assert completed(home, "tiphys", "template", "get", "") == ["etl"]
+    assert completed(home, "tiphys", "template", "get", "-n", "team", "") == []
+    assert completed(home, "tiphys", "cluster-template", "delete", "b") == ["base"]
+    assert completed(home, "tiphys", "cron", "suspend", "ni") == ["nightly"]
+    assert completed(home, "tiphys", "cron", "list", "ni") == []
+
+
 def test_nothing_is_offered_where_the_home_cannot_be_read(home: Home) -> None:
     home.path.joinpath("home").write_text("a file")
     assert completed(home, "tiphys", "get", "") == ["@latest"]

@@ -283,10 +283,14 @@ def test_what_runs_is_stopped_and_terminated_and_archived(port: Port) -> None:
         assert asked.spec.shutdown == named
         ended = port.ended(made.name, "Failed")
         service.delete_workflow(made.name, namespace="default")
+        for kept in (
+            service.get_workflow(made.name, namespace="default"),  # the archive has it now
+            service.get_archived_workflow(ended.metadata.uid),
+        ):
+            assert kept.metadata.uid == ended.metadata.uid
+            assert kept.metadata.labels[ARCHIVING] == "Persisted"
         with pytest.raises(NotFound, match="not found"):
-            service.get_workflow(made.name, namespace="default")
-        kept = service.get_archived_workflow(ended.metadata.uid)
-        assert kept.metadata.name == made.name
+            service.delete_workflow(made.name, namespace="default")
     listed = service.list_archived_workflows(namespace="default", name_prefix="endless-")
     assert len(listed.items) == 2
     for item in listed.items:
@@ -310,6 +314,7 @@ def test_the_server_tells_of_itself_and_lint_of_mistakes(port: Port) -> None:
 # ------------------------------------------------------------------------------------ asynchronous
 
 
+ARCHIVING = "workflows.argoproj.io/workflow-archiving-status"
 ASYNCHRONOUS = pytest.mark.skipif(
     find_spec("httpx") is None, reason="Hera's asynchronous client needs httpx: `make setup`"
 )
@@ -361,8 +366,10 @@ async def _stopped_while_it_runs(port: Port) -> Any:
         assert version.version.startswith("v4.1.")
         ended = await made.async_wait(poll_interval=0)
         await service.delete_workflow(made.name)
+        kept = await service.get_workflow(made.name)  # the archive has it now
+        assert kept.metadata.labels[ARCHIVING] == "Persisted"
         with pytest.raises(NotFound, match="not found"):
-            await service.get_workflow(made.name)
+            await service.delete_workflow(made.name)
         return ended
 
 

@@ -107,3 +107,29 @@ def test_what_was_deleted_is_listed_as_that_and_skipped(away: Away) -> None:
     assert 'Skipped "gone.tgz" of gone: deleted by artifactGC\n' in copied.err
     assert 'Created "kept.tgz"\n' in copied.err
     assert "is no more" in away.refused("artifacts", "get", "gone", "make", "gone")
+
+
+def test_what_only_the_archive_has_is_shown_and_copied(away: Away) -> None:
+    archived = "workflows.argoproj.io/workflow-archiving-status"
+    away.ok("resubmit", "w", "--wait", "-o", "name")
+    name = away.ok("list", "--no-headers", "-o", "name").split()[0]
+    assert name != "w"
+
+    def is_kept() -> bool:
+        labels = json.loads(away.ok("get", name, "-o", "json"))["metadata"]["labels"]
+        return archived in labels
+
+    until(is_kept, "it is archived")
+    away.ok("delete", name)
+    assert f"Name:                {name}\n" in away.ok("get", name)
+    assert away.ok("wait", name).startswith(f"{name} Succeeded at ")
+    assert "take" in away.ok("artifacts", "ls", name, "take", "--inputs")
+    folder = away.home.path / "gone"
+    away.ok("cp", name, str(folder))
+    (plain,) = folder.rglob("far-plain")
+    assert plain.stat().st_size == BYTES
+    assert away.ok("delete", name) == f"Workflow '{name}' not found\n"
+    assert away.ok("delete", name, "--dry-run") == f"Workflow '{name}' not found\n"
+    for verb in ("stop", "retry", "logs"):
+        said = away.refused(verb, name)
+        assert "only the archive has it: `tiphys archive` has verbs for that" in said

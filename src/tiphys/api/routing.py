@@ -27,11 +27,12 @@ class Stream:
     """Frames to be sent as they come. What goes wrong before the first sets the status.
 
     Frames that are bytes are JSON with the wanted fields already; those of a list are sent
-    together.
+    together. After `seconds`, if they are given, the stream ends as one that Kubernetes closes.
     """
 
     frames: AsyncIterator[JsonObject] | AsyncIterator[list[bytes]]
     fields: str = ""
+    seconds: int = 0
 
 
 async def in_path(call: Call) -> str:

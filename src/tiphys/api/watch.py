@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from typing import Final, TypeAlias
@@ -16,6 +17,7 @@ from tiphys.api import errors
 from tiphys.api.documents import to_bytes
 from tiphys.api.fields import Fields, parse_fields
 from tiphys.api.routing import Stream
+from tiphys.errors import TooMuch
 from tiphys.model.base import JsonObject
 
 Frame: TypeAlias = JsonObject | list[bytes]
@@ -49,6 +51,7 @@ class Opened:
     frames: AsyncGenerator[Frame, None]
     first: asyncio.Task[Frame | None]
     fields: Fields | None
+    seconds: int = 0
 
 
 _PATIENCE_SECONDS: Final = 0.05
@@ -62,7 +65,7 @@ async def open_stream(stream: Stream) -> Opened:
     if first.done() and (error := first.exception()) is not None:
         await frames.aclose()
         raise error
-    return Opened(frames, first, parse_fields(stream.fields))
+    return Opened(frames, first, parse_fields(stream.fields), stream.seconds)
 
 
 async def _next(frames: AsyncGenerator[Frame, None]) -> Frame | None:
@@ -82,16 +85,22 @@ async def frames_of(
 ) -> AsyncGenerator[bytes, None]:
     """Yield the bytes of a stream, with signs of life, until it is over or the server ends.
 
-    What goes wrong is its last frame.
+    What goes wrong is its last frame, and so is that its time is up.
     """
+    now = asyncio.get_running_loop().time
+    until = now() + opened.seconds if opened.seconds > 0 else math.inf
     waiting: asyncio.Task[Frame | None] = opened.first
     ended = asyncio.ensure_future(ending.wait())
     either = asyncio.FIRST_COMPLETED
     try:
         while not ending.is_set():
-            await asyncio.wait({waiting, ended}, timeout=_ALIVE_SECONDS, return_when=either)
+            left = min(until - now(), _ALIVE_SECONDS)
+            if left <= 0:
+                yield framing.frame(errors.stream_body_of(TooMuch("EOF")))
+                return
+            await asyncio.wait({waiting, ended}, timeout=left, return_when=either)
             if not waiting.done():
-                if framing.events:
+                if framing.events and left == _ALIVE_SECONDS:
                     yield _ALIVE
                 continue
             frame, last = _settled(waiting)

@@ -1,26 +1,37 @@
 """`tiphys completion`: what the shell asks when Tab is pressed.
 
-The script asks the command itself, by a variable in its environment. Names of workflows come from
-the home.
+The script asks the command itself, by a variable in its environment. Names of workflows,
+templates and CronWorkflows come from the home.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import PurePath
-from typing import Any, Final, TypeGuard
+from typing import Any, Final, TypeAlias
 
 import click
 from click.shell_completion import CompletionItem, get_completion_class
 
 from tiphys.client.settings import is_remote
 
+_Offer: TypeAlias = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 _ASKED: Final = "_TIPHYS_COMPLETE"
 """The variable by which a shell's script asks; click makes it of the program's name."""
 _MOST: Final = 500
 _VERBS: Final = "cp delete explain get logs resubmit resume retry set stop suspend terminate"
 _NAMES: Final = frozenset([*_VERBS.split(), "wait", "watch"])
 """Verbs whose first argument is a workflow that there is."""
+_KINDS: Final = {
+    "template": "WorkflowTemplate",
+    "cluster-template": "ClusterWorkflowTemplate",
+    "cron": "CronWorkflow",
+}
+"""Groups of verbs about things of a kind."""
+_OF_STORED: Final = frozenset(("backfill", "delete", "get", "resume", "suspend"))
+"""Verbs of these groups whose first argument is one that is stored."""
 
 
 @click.command()
@@ -40,16 +51,23 @@ def completion(shell: str) -> None:
 
 
 def with_names(command: click.Command) -> click.Command:
-    """Let a verb's first argument be completed if it is a workflow that there is."""
-    verb = command.commands["set"] if _is_node(command) else command
-    first = next((item for item in verb.params if isinstance(item, click.Argument)), None)
-    if verb.name in _NAMES and first is not None:
-        first._custom_shell_complete = _workflows
+    """Let the first argument of verbs be completed if it names what there is in the home."""
+    if isinstance(command, click.Group):
+        kind = _KINDS.get(command.name or "")
+        for verb in command.commands.values():
+            if kind and verb.name in _OF_STORED:
+                _complete_first(verb, partial(_stored, kind))
+            elif command.name == "node":
+                _complete_first(verb, _workflows)
+    elif command.name in _NAMES:
+        _complete_first(command, _workflows)
     return command
 
 
-def _is_node(command: click.Command) -> TypeGuard[click.Group]:
-    return isinstance(command, click.Group) and command.name == "node"
+def _complete_first(verb: click.Command, offer: _Offer) -> None:
+    first = next((item for item in verb.params if isinstance(item, click.Argument)), None)
+    if first is not None:
+        first._custom_shell_complete = offer
 
 
 def _workflows(context: click.Context, _: click.Parameter, begun: str) -> list[CompletionItem]:
@@ -61,9 +79,39 @@ def _workflows(context: click.Context, _: click.Parameter, begun: str) -> list[C
 
     if is_remote([]):
         return []
-    found = {"@latest": "the newest", **asyncio.run(_phases(context.params))}
-    wanted = [(name, phase) for name, phase in found.items() if name.startswith(begun)]
-    return [CompletionItem(name, help=phase) for name, phase in wanted[:_MOST]]
+    return _items({"@latest": "the newest", **asyncio.run(_phases(context.params))}, begun)
+
+
+def _stored(
+    kind: str, context: click.Context, _: click.Parameter, begun: str
+) -> list[CompletionItem]:
+    """Return what is stored of a kind and whose name begins so; of a server nothing, as above."""
+    import asyncio
+
+    if is_remote([]):
+        return []
+    return _items(dict.fromkeys(asyncio.run(_stored_names(kind, context.params)), ""), begun)
+
+
+def _items(found: dict[str, str], begun: str) -> list[CompletionItem]:
+    wanted = [(name, said) for name, said in found.items() if name.startswith(begun)]
+    return [CompletionItem(name, help=said) for name, said in wanted[:_MOST]]
+
+
+async def _stored_names(kind: str, given: dict[str, Any]) -> list[str]:
+    from tiphys.app import local
+    from tiphys.errors import TiphysError
+    from tiphys.model.base import API_VERSION
+    from tiphys.service.metadata import name_of
+    from tiphys.settings import load_settings
+
+    try:
+        settings = load_settings(given.get("home"), None, None, given.get("namespace"))
+        place = None if kind.startswith("Cluster") else settings.namespace
+        with local(settings) as home:
+            return sorted(map(name_of, await home.objects.list(API_VERSION, kind, place)))
+    except (TiphysError, OSError):
+        return []  # a shell that completes has no place for an error
 
 
 async def _phases(given: dict[str, Any]) -> dict[str, str]:

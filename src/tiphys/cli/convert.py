@@ -42,7 +42,7 @@ def convert(files: tuple[str, ...], output: str) -> None:
 def _said(finding: Finding, file: str) -> Finding:
     return Finding(
         f"error converting {file}: {finding.reason}",
-        finding.file or file,
+        (finding.file or file) if finding.line else "",  # the words name it already
         finding.line,
         finding.column,
         hint=finding.hint,

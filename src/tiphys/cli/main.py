@@ -154,8 +154,6 @@ class Verbs(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read a command line as Argo's flags are written; what is said of logs is done first."""
-        if ctx.resilient_parsing:
-            return super().parse_args(ctx, args)
         from tiphys.cli.words import arranged
 
         def verb(path: Sequence[str]) -> click.Command | None:
@@ -166,6 +164,10 @@ class Verbs(click.Group):
                 command = command.get_command(ctx, name)
             return command
 
+        if ctx.resilient_parsing:  # a shell asks; what is wrong with the line is not for it
+            with suppress(click.UsageError):
+                args = arranged(args, verb, is_remote(args)).words
+            return super().parse_args(ctx, args)
         line = arranged(args, verb, is_remote(args))
         if line.words[:1] != ["server"]:  # which has flags of its own about logs
             _set_up_logs(line.logging)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from tiphys.errors import UserError
 
 if TYPE_CHECKING:
     from tiphys.cli.render import Style
     from tiphys.cli.render.style import Keep
+
+
+_PHASES: Final = ("Pending", "Running", "Succeeded", "Skipped", "Failed", "Error", "Omitted")
 
 
 def tree_style(
@@ -27,9 +30,14 @@ def tree_style(
 
 
 def shown_nodes(status: str, selector: str) -> Keep:
-    """Return which nodes are shown for `--status` and `--node-field-selector`. Raises UserError."""
+    """Return which nodes are shown for `--status` and `--node-field-selector`.
+
+    Differs: a phase that there is not is refused; Argo shows no node. Raises UserError.
+    """
     if status and selector:
         raise UserError("cannot use both --status and --node-field-selector")
+    if status and status not in _PHASES:
+        raise UserError(f"--status {status}: the phases of nodes are {', '.join(_PHASES)}")
     wanted = f"phase={status}" if status else selector
     if not wanted:
         from tiphys.cli.render.style import keep_all

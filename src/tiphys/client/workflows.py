@@ -10,11 +10,12 @@ from typing import BinaryIO
 
 from tiphys.client.http import Client, JsonObject, Query, part
 from tiphys.client.ours import ask
-from tiphys.errors import NotFound, Transient
+from tiphys.errors import NotFound, TiphysError, Transient
 
 _PAGE = 500
 _AGAIN_SECONDS = 0.5
 _MOST_LOSSES = 20
+_ARCHIVING = "workflows.argoproj.io/workflow-archiving-status"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,13 @@ class Workflows:
         parts = (self.namespace, name, node, artifact)
         self.client.download(f"/{kind}/{'/'.join(map(part, parts))}", sink)
 
+    def download_archived(
+        self, uid: str, side: str, node: str, artifact: str, sink: BinaryIO
+    ) -> None:
+        """Write an artifact of a workflow that only the archive has; else as `download`."""
+        kind = "artifacts-by-uid" if side == "outputs" else "input-artifacts-by-uid"
+        self.client.download(f"/{kind}/{'/'.join(map(part, (uid, node, artifact)))}", sink)
+
     def changes(self, name: str) -> Iterator[JsonObject]:
         """Yield a workflow as it is and at each change, until it has ended.
 
@@ -170,10 +178,18 @@ class Workflows:
             said = str(exc)
             if not said.endswith((f'"{name}" not found', "no workflows found")):
                 raise  # a node, or what the workflow refers to
-            raise NotFound(
-                f"{said} in namespace {self.namespace} of {self.client.place.address}; "
-                "`tiphys list -A` lists what is there"
-            ) from exc
+            hint = "`tiphys list -A` lists what is there"
+            if self._is_archived(name):
+                hint = "only the archive has it: `tiphys archive` has verbs for that"
+            where = f"in namespace {self.namespace} of {self.client.place.address}"
+            raise NotFound(f"{said} {where}; {hint}") from exc
+
+    def _is_archived(self, name: str) -> bool:
+        """Tell whether a workflow is gone and the archive has a copy of it."""
+        try:
+            return not is_live(self.client.ask("GET", self._path(name), {"fields": "metadata"}))
+        except TiphysError:
+            return False
 
     def _path(self, name: str) -> str:
         return f"workflows/{part(self.namespace)}/{part(name)}"
@@ -183,6 +199,13 @@ def has_ended(workflow: JsonObject) -> bool:
     """Tell whether a workflow has ended."""
     status = workflow.get("status")
     return isinstance(status, dict) and bool(status.get("finishedAt"))
+
+
+def is_live(workflow: JsonObject) -> bool:
+    """Tell whether a workflow is more than a copy in the archive, which nothing is asked of."""
+    metadata = workflow.get("metadata")
+    labels = metadata.get("labels") if isinstance(metadata, dict) else None
+    return not isinstance(labels, dict) or labels.get(_ARCHIVING) != "Persisted"
 
 
 def _meta(workflow: JsonObject, name: str) -> str:

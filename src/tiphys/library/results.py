@@ -28,11 +28,15 @@ class Outputs:
     exit_code: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Node:
     """One node of a workflow: a step, a task, an attempt. `document` is it in `status.nodes`."""
 
     document: JsonObject
+
+    def __repr__(self) -> str:
+        """Return what tells it from others; its document may be long."""
+        return f"<Node {self.display_name} ({self.type}): {_verdict(self.phase, self.message)}>"
 
     @property
     def id(self) -> str:
@@ -91,7 +95,7 @@ class Node:
         return _time(self.document, "finishedAt")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Result:
     """A workflow as it is when it has ended, or when nothing more happens to it.
 
@@ -105,7 +109,11 @@ class Result:
     runtime: str
     notes: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
-    read_logs: ReadLogs = field(default=lambda _node, _container: "", repr=False, compare=False)
+    read_logs: ReadLogs = field(default=lambda _node, _container: "", compare=False)
+
+    def __repr__(self) -> str:
+        """Return what became of it; its document may be megabytes."""
+        return f"<Result {self.namespace}/{self.name}: {_verdict(self.phase, self.message)}>"
 
     @property
     def name(self) -> str:
@@ -197,6 +205,10 @@ class Result:
     @property
     def _status(self) -> JsonObject:
         return _object(self.document, "status")
+
+
+def _verdict(phase: str, message: str) -> str:
+    return f"{phase}, {message}" if message else phase
 
 
 def _object(document: JsonObject, key: str) -> JsonObject:

@@ -16,7 +16,7 @@ from tiphys.model.ids import RunId
 from tiphys.ports import Clock, RunRow
 from tiphys.ports_server import Catalogue, Listed, Page
 from tiphys.service.selection import Asked, requirements, selection
-from tiphys.service.workflows import PageOfWorkflows, Workflows
+from tiphys.service.workflows import PageOfWorkflows, Workflows, as_persisted, in_part
 
 _log = logging.getLogger(__name__)
 _BATCH: Final = 100
@@ -69,7 +69,8 @@ class Archive:
         """Return a page of archived workflows; none if there is no archive."""
         if not self.on:
             return PageOfWorkflows([], {})
-        return await self.workflows.page(selection(asked, "archived"), False, versioned=False)
+        page = await self.workflows.page(selection(asked, "archived"), False, versioned=False)
+        return PageOfWorkflows([in_part(as_persisted(item)) for item in page.items], page.metadata)
 
     async def find(self, uid: str, namespace: str, name: str) -> Listed:
         """Return an archived workflow by its uid, or the newest of a name.
@@ -94,14 +95,7 @@ class Archive:
     async def document(self, item: Listed) -> JsonObject:
         """Return the copy of an archived workflow. Raises NotFound."""
         found = await self.catalogue.archived(item.row.run)
-        metadata = found.get("metadata")
-        own: JsonObject = {**metadata} if isinstance(metadata, dict) else {}
-        labels = own.get("labels")
-        own["labels"] = {
-            **(labels if isinstance(labels, dict) else {}),
-            "workflows.argoproj.io/workflow-archiving-status": "Persisted",
-        }
-        return {**found, "metadata": own}
+        return as_persisted(found)
 
     async def label_names(self, namespace: str) -> Sequence[str]:
         """Return the names of all labels."""

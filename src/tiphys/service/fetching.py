@@ -28,12 +28,16 @@ _MOST_NAMED = 8
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """The artifacts of a run: `nodes` are all its nodes, `side` says "inputs" or "outputs"."""
+    """The artifacts of a run: `nodes` are all its nodes, `side` says "inputs" or "outputs".
+
+    `archived` is the uid of a run that only the archive has, "" of one that lives.
+    """
 
     workflow: str
     side: str
     nodes: Sequence[NodeStatus]
     outputs: Sequence[Output]
+    archived: str = ""
 
     def of(self, word: str) -> list[Output]:
         """Return the artifacts of the nodes that a word means, of all nodes if it is empty.

@@ -24,9 +24,10 @@ from tiphys.model.workflow import ClusterWorkflowTemplate, WorkflowTemplate
 from tiphys.ports import ObjectRef, Objects
 from tiphys.service import documents
 from tiphys.service.actors import Person, acted, creator_labels
+from tiphys.service.chosen import chosen
 from tiphys.service.create import forged_removed
-from tiphys.service.metadata import labels_of, name_of, namespace_of, version_of
-from tiphys.service.selection import checked_limit, requirements, token_number
+from tiphys.service.metadata import name_of, namespace_of, version_of
+from tiphys.service.selection import checked_limit, token_number
 from tiphys.service.stored import find_template, stored_documents
 
 Template: TypeAlias = WorkflowTemplate | ClusterWorkflowTemplate
@@ -48,11 +49,12 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class TemplatesAsked:
-    """Which templates are wanted: a part of the name, labels, at most `limit` after `token`."""
+    """Which templates are wanted: a part of the name, selectors, at most `limit` after `token`."""
 
     namespace: str = ""
     pattern: str = ""
     labels: str = ""
+    fields: str = ""
     limit: int = 0
     token: str = ""
 
@@ -76,11 +78,11 @@ class Templates:
 
         Without a limit they are sorted by name; pages are cut by version, so that nothing is lost.
         """
-        terms = requirements(asked.labels)
+        is_wanted = chosen(asked.labels, asked.fields)
         found = [
             item
             for item in await self.list(kind, asked.namespace or None)
-            if asked.pattern in name_of(item) and all(t.matches(labels_of(item)) for t in terms)
+            if asked.pattern in name_of(item) and is_wanted(item)
         ]
         if not checked_limit(asked.limit):
             return sorted(found, key=name_of), {}

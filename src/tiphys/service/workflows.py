@@ -13,11 +13,16 @@ from tiphys.errors import NotFound
 from tiphys.model.base import Json, JsonObject
 from tiphys.model.ids import RunId
 from tiphys.ports import Queries, RunRow
-from tiphys.ports_server import Catalogue, Listed
+from tiphys.ports_server import Catalogue, Filter, Listed, NameTest, Page
 from tiphys.service.selection import Selection
 from tiphys.service.view import Viewer
 
 STATUS_LABEL: Final = "workflows.argoproj.io/workflow-archiving-status"
+_SPEC_IN_LISTS: Final = ("suspend", "arguments")
+_STATUS_IN_LISTS: Final = (
+    *("phase", "startedAt", "finishedAt", "progress", "message"),
+    *("estimatedDuration", "resourcesDuration"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +53,26 @@ class Workflows:
     async def get(self, namespace: str, name: str, uid: str, nodes: bool = True) -> JsonObject:
         """Return a workflow; one that is gone, or is not the one of that uid, from the archive.
 
-        Raises NotFound.
+        Of those of a name that are gone it is the newest. Raises NotFound.
         """
         try:
             row = await self.row(namespace, name)
         except NotFound:
-            if not uid:
+            if uid:
+                return await self.of_uid(namespace, uid, name)
+            gone = await self._newest_gone(namespace, name)
+            if gone is None:
                 raise
-            return await self.of_uid(namespace, uid, name)
+            return await self.document(gone, True)
         if uid and row.run != uid:
             return await self.of_uid(namespace, uid, name)
         return await self.document(await self.catalogue.listed(row.run), nodes)
+
+    async def _newest_gone(self, namespace: str, name: str) -> Listed | None:
+        """Return the newest archived workflow of a name, None if there is none."""
+        exact = [NameTest("Exact", name)]
+        wanted = Filter(namespace=namespace, names=exact, place="archived")
+        return next(iter((await self.catalogue.page(wanted, Page(1))).items), None)
 
     async def of_uid(self, namespace: str, uid: str, name: str) -> JsonObject:
         """Return a workflow of a namespace from the archive. Raises NotFound."""
@@ -111,6 +125,25 @@ def stamped(document: JsonObject, item: Listed) -> JsonObject:
     own["resourceVersion"] = str(item.version)
     own.setdefault("generation", 1)
     return {**document, "metadata": own}
+
+
+def as_persisted(document: JsonObject) -> JsonObject:
+    """Return a workflow as the archive shows it, whether it still lives or not."""
+    metadata = document.get("metadata")
+    own: JsonObject = {**metadata} if isinstance(metadata, dict) else {}
+    labels = own.get("labels")
+    own["labels"] = {**(labels if isinstance(labels, dict) else {}), STATUS_LABEL: "Persisted"}
+    return {**document, "metadata": own}
+
+
+def in_part(document: JsonObject) -> JsonObject:
+    """Return what lists of the archive show of a workflow."""
+    shown: JsonObject = {**document}
+    for key, wanted in (("spec", _SPEC_IN_LISTS), ("status", _STATUS_IN_LISTS)):
+        part = document.get(key)
+        if isinstance(part, dict):
+            shown[key] = {name: part[name] for name in wanted if name in part}
+    return shown
 
 
 def in_order(documents: Sequence[JsonObject]) -> list[JsonObject]:

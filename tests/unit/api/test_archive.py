@@ -36,8 +36,8 @@ async def test_an_ended_workflow_is_archived_and_outlives_its_deletion(place):
     live = (await place.client.get(f"{BASE}/say")).json
     assert live["metadata"]["labels"][STATUS] == "Archived"
     assert (await place.client.delete(f"{BASE}/say")).status == 200
-    assert (await place.client.get(f"{BASE}/say")).status == 404
     for answer in (
+        await place.client.get(f"{BASE}/say"),
         await place.client.get(f"{BASE}/say", uid=uid),
         await place.client.get(f"{ARCHIVE}/{uid}"),
         await place.client.get(f"{ARCHIVE}/", namespace=NAMESPACE, name="say"),
@@ -56,6 +56,36 @@ async def test_an_ended_workflow_is_archived_and_outlives_its_deletion(place):
     assert (await place.client.delete(f"{ARCHIVE}/{uid}")).json == {}
     assert (await place.client.get(f"{ARCHIVE}/{uid}")).status == 404
     assert (await place.client.get(BASE)).json["items"] is None
+
+
+async def test_of_a_name_the_live_one_is_read_then_the_newest_that_is_gone(place):
+    first = await archived(place)
+    await place.client.delete(f"{BASE}/say")
+    second = await archived(place)
+    for uid in (second, first):
+        found = (await place.client.get(f"{BASE}/say", fields="metadata")).json
+        assert found["metadata"]["uid"] == second
+        if uid == second:
+            assert found["metadata"]["labels"][STATUS] == "Archived"
+            await place.client.delete(f"{BASE}/say")
+    assert found["metadata"]["labels"][STATUS] == "Persisted"
+    for path in ("/api/v1/workflows/other/say", f"{BASE}/sa", f"{BASE}/@latest"):
+        assert (await place.client.get(path)).status == 404
+    for method, path in (("DELETE", ""), ("PUT", "/retry"), ("PUT", "/stop"), ("GET", "/log")):
+        answer = await place.client.send(method, f"{BASE}/say{path}", b"")
+        assert answer.status == 404, (method, path)
+
+
+async def test_lists_of_the_archive_show_the_same_part_of_those_that_live(place):
+    uid = await archived(place)
+    (live,) = (await place.client.get(ARCHIVE, namespace=NAMESPACE)).json["items"]
+    assert live["metadata"]["uid"] == uid
+    await place.client.delete(f"{BASE}/say")
+    (gone,) = (await place.client.get(ARCHIVE, namespace=NAMESPACE)).json["items"]
+    assert live["metadata"]["labels"] == gone["metadata"]["labels"]
+    assert live["metadata"]["labels"][STATUS] == "Persisted"
+    assert set(live["spec"]) == set(gone["spec"]) == {"arguments"}
+    assert live["status"] == gone["status"]
 
 
 async def test_labels_of_the_archive_are_listed(place):
@@ -101,6 +131,8 @@ async def test_the_archive_of_another_namespace_is_closed(place):
         ("DELETE", f"{ARCHIVE}/{uid}", "namespace=other"),
         ("PUT", f"{ARCHIVE}/{uid}/resubmit", ""),
         ("GET", "/api/v1/workflows/other/say", f"uid={uid}"),
+        ("GET", "/api/v1/workflows/other/say", ""),
+        ("GET", f"{BASE}/say", ""),
         ("GET", f"{ARCHIVE}", ""),
         ("GET", f"{ARCHIVE}-label-keys", ""),
         ("GET", f"/artifacts-by-uid/{uid}/say/main-logs", ""),

@@ -353,3 +353,13 @@ async def test_no_more_is_sent_together_than_is_bounded(place, monkeypatch):
                 if len(sizes) == 3:
                     break
     assert sizes == [1, 1, 1]
+
+
+@pytest.mark.parametrize("path", [WATCH, f"/api/v1/stream/events/{NAMESPACE}"])
+async def test_a_watch_ends_when_its_time_is_up_as_one_that_kubernetes_closes(place, path):
+    query = "listOptions.timeoutSeconds=1"
+    async with place.client.open("GET", path, query=query) as (start, pieces):
+        assert start["status"] == 200
+        (frame,) = await frames(pieces, 2)
+    assert frame["error"]["http_code"] == 429
+    assert (frame["error"]["grpc_code"], frame["error"]["message"]) == (8, "EOF")

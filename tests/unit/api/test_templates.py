@@ -211,3 +211,28 @@ async def test_who_may_not_read_a_template_cannot_submit_it(place):
     place.client.token = await book.create("runner", [grant], 60.0)
     body = {"resourceKind": "wftmpl", "resourceName": "etl"}
     assert (await place.client.post(SUBMIT, body)).status == 403
+
+
+@pytest.mark.parametrize("base", [*KINDS.values(), CRONS], ids=[*KINDS, "crons"])
+async def test_lists_are_of_what_a_field_selector_names(place, base):
+    cron = {"schedules": ["0 2 * * *"], "workflowSpec": SPEC}
+    for name in ("a", "b"):
+        body = template(name)
+        if base == CRONS:
+            body = {"cronWorkflow": {"metadata": {"name": name}, "spec": cron}}
+        assert (await place.client.post(base, body)).status == 200
+
+    async def listed(selector):
+        answer = await place.client.get(base, listOptions__fieldSelector=selector)
+        assert answer.status == 200, answer.body
+        return sorted(item["metadata"]["name"] for item in answer.json["items"] or [])
+
+    assert await listed("metadata.name=a") == ["a"]
+    assert await listed("metadata.name==a,metadata.name==b") == []
+    assert await listed("metadata.name!=a") == ["b"]
+    where = "" if "cluster" in base else NAMESPACE
+    assert await listed(f"metadata.namespace={where}") == ["a", "b"]
+    assert await listed("metadata.namespace=elsewhere") == []
+    answer = await place.client.get(base, listOptions__fieldSelector="spec.suspend=true")
+    message = "field label not supported: spec.suspend=true"
+    assert (answer.status, answer.json["message"]) == (400, message)

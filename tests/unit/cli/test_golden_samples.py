@@ -145,6 +145,8 @@ def test_templates() -> None:
     )
     later = START + 2 * 3600
     assert render_template(ETL, later, STYLE) == page
+    sent = {key: part for key, part in ETL.items() if key not in {"kind", "apiVersion"}}
+    assert render_template(sent, later, STYLE) == page  # a server gives no kind
     cluster = {**ETL, "kind": "ClusterWorkflowTemplate"}
     without = page.replace("Namespace:           team\n", "")
     assert render_template(cluster, later, STYLE) == without
@@ -239,6 +241,12 @@ status:
 def test_a_file_of_argo_3(monkeypatch) -> None:
     done = CliRunner().invoke(convert, ["-"], input=GIVEN)
     assert (done.exit_code, done.output) == (0, CONVERTED)
+
+
+def test_what_cannot_be_converted_names_its_file_once() -> None:
+    done = CliRunner().invoke(convert, ["-"], input=GIVEN.replace("0 2 * * *", "[1]"))
+    (finding,) = done.exception.findings
+    assert str(finding).startswith("error converting stdin: json: cannot unmarshal array into ")
 
 
 VERSION = ["argo", "BuildDate", "GitCommit", "GitTreeState", "GitTag", "GoVersion", "Compiler"]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from tiphys.api.call import Call
+from tiphys.model.base import JsonObject
 from tiphys.ports_server import Principal
 from tiphys.service.actors import Person
+from tiphys.service.chosen import chosen
 from tiphys.service.create import DryRun
 from tiphys.service.selection import Asked
 
@@ -52,6 +55,13 @@ def asked_of(call: Call, namespace: str) -> Asked:
         limit=query.number("listOptions.limit"),
         token=query.text("listOptions.continue"),
     )
+
+
+def chosen_by(call: Call) -> Callable[[JsonObject], bool]:
+    """Return what tells whether a request wants a stored object in its list. Raises UserError."""
+    query = call.query
+    labels = query.text("listOptions.labelSelector")
+    return chosen(labels, query.text("listOptions.fieldSelector"))
 
 
 def person_of(who: Principal) -> Person | None:

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from tiphys.api import documents
 from tiphys.api.call import Call
-from tiphys.api.routes.asking import DELETE, GET, LIST, person_of
+from tiphys.api.routes.asking import DELETE, GET, LIST, chosen_by, person_of
 from tiphys.api.routing import Answer, Routes, Says, all_of, needs
 from tiphys.errors import Finding, InvalidDocument, NotFound, UserError
 from tiphys.model.base import JsonObject
@@ -14,8 +14,6 @@ from tiphys.model.codec import encode
 from tiphys.model.cron import CronWorkflow
 from tiphys.service.actors import acted, creator_labels
 from tiphys.service.create import forged_removed
-from tiphys.service.metadata import labels_of
-from tiphys.service.selection import requirements
 
 BASE = "/api/v1/cron-workflows/{namespace}"
 _ONE = f"{BASE}/{{name}}"
@@ -48,11 +46,10 @@ def _shown(cron: CronWorkflow) -> JsonObject:
 
 
 async def list_crons(call: Call) -> Answer:
-    """Return all CronWorkflows, or those with some labels."""
-    terms = requirements(call.query.text("listOptions.labelSelector"))
+    """Return all CronWorkflows, or those that selectors match."""
+    is_wanted = chosen_by(call)
     found = [encode(cron) for cron in await call.services.crons.list(call.namespace or None)]
-    wanted = [item for item in found if all(term.matches(labels_of(item)) for term in terms)]
-    return documents.listing(wanted)
+    return documents.listing([*filter(is_wanted, found)])
 
 
 def _given(call: Call, missing: Exception) -> CronWorkflow:

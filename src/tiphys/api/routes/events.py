@@ -8,13 +8,11 @@ from typing import Final
 
 from tiphys.api import documents
 from tiphys.api.call import Call
-from tiphys.api.routes.asking import DELETE, GET, LIST, log_options, person_of
+from tiphys.api.routes.asking import DELETE, GET, LIST, chosen_by, log_options, person_of
 from tiphys.api.routing import Answer, Routes, Says, Stream, all_of, needs
 from tiphys.errors import Impossible, NotFound
 from tiphys.model.base import API_VERSION, JsonObject
 from tiphys.service.events import Event
-from tiphys.service.metadata import labels_of
-from tiphys.service.selection import requirements
 
 _BINDINGS: Final = "workfloweventbindings"
 
@@ -61,17 +59,15 @@ async def receive(call: Call) -> Answer:
 
 async def list_bindings(call: Call) -> Answer:
     """Return the event bindings of a namespace, or of all."""
-    terms = requirements(call.query.text("listOptions.labelSelector"))
+    is_wanted = chosen_by(call)
     place = call.namespace or None
     found = await call.services.objects.list(API_VERSION, "WorkflowEventBinding", place)
-    return documents.listing(
-        [item for item in found if all(term.matches(labels_of(item)) for term in terms)]
-    )
+    return documents.listing([*filter(is_wanted, found)])
 
 
 async def watch_events(call: Call) -> Answer:
     """Return the events about objects of a namespace: those that are stored, and those to come."""
-    return Stream(_events(call))
+    return Stream(_events(call), seconds=call.query.number("listOptions.timeoutSeconds"))
 
 
 async def _events(call: Call) -> AsyncIterator[JsonObject]:

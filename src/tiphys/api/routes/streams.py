@@ -68,7 +68,8 @@ async def watch_workflows(call: Call) -> Answer:
         nodes=fields is None or fields.wants("result.object.status.nodes"),
     )
     version = query.text("listOptions.resourceVersion")
-    return Stream(_frames(call, wanted, version))
+    seconds = query.number("listOptions.timeoutSeconds")
+    return Stream(_frames(call, wanted, version), seconds=seconds)
 
 
 async def _frames(call: Call, wanted: Wanted, version: str) -> AsyncIterator[list[bytes]]:

@@ -69,6 +69,7 @@ class _Kind:
             call.namespace,
             query.text("namePattern"),
             query.text("listOptions.labelSelector"),
+            query.text("listOptions.fieldSelector"),
             query.number("listOptions.limit"),
             query.text("listOptions.continue"),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
@@ -14,6 +14,7 @@ from tiphys.cli.cp import cp_options, is_skipped
 from tiphys.cli.options import output_option
 from tiphys.cli.remote.connecting import Remote, with_server
 from tiphys.cli.writing import write
+from tiphys.client.workflows import is_live
 from tiphys.errors import Permanent, UserError
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ def _shelf(remote: Remote, name: str, inputs: bool) -> Shelf:
     for item in found:
         for text in (item.node.id, item.artifact.name, _template(item)):
             _check_name(text)
-    return Shelf(_name(workflow), side, nodes, found)
+    archived = "" if is_live(workflow) else _meta(workflow, "uid")
+    return Shelf(_meta(workflow, "name"), side, nodes, found, archived)
 
 
 def _template(item: Output) -> str:
@@ -53,9 +55,18 @@ def _check_name(text: str) -> None:
         raise Permanent(f"the server gives a name that is none: {text!r}")
 
 
-def _name(workflow: JsonObject) -> str:
+def _meta(workflow: JsonObject, key: str) -> str:
     metadata = workflow.get("metadata")
-    return str(metadata.get("name") or "") if isinstance(metadata, dict) else ""
+    return str(metadata.get(key) or "") if isinstance(metadata, dict) else ""
+
+
+def _download(remote: Remote, shelf: Shelf, found: Output, sink: BinaryIO) -> None:
+    """Write the bytes of an artifact to `sink`; the archive's are asked for by uid."""
+    where = (shelf.side, found.node.id, found.artifact.name)
+    if shelf.archived:
+        remote.workflows.download_archived(shelf.archived, *where, sink)
+    else:
+        remote.workflows.download(shelf.workflow, *where, sink)
 
 
 @artifacts.command("ls")
@@ -92,8 +103,7 @@ def get(
     found.check_is_there()
     if to == "-":
         _check_is_file(found)
-        where = (shelf.workflow, shelf.side, found.node.id, found.artifact.name)
-        remote.workflows.download(*where, sys.stdout.buffer)
+        _download(remote, shelf, found, sys.stdout.buffer)
         sys.stdout.buffer.flush()
         return
     target = target_of(found, to, how["unpack"], how["force"])
@@ -156,11 +166,10 @@ def _fetch(remote: Remote, shelf: Shelf, found: Output, to: Path, unpacks: bool 
     found.check_is_there()
     _check_is_file(found)
     arrived = to.with_name(f".{to.name}.tiphys-part")
-    where = (shelf.workflow, shelf.side, found.node.id, found.artifact.name)
     try:
         to.parent.mkdir(parents=True, exist_ok=True)
         with arrived.open("wb") as sink:
-            remote.workflows.download(*where, sink)
+            _download(remote, shelf, found, sink)
         put_in_place(arrived, to, found.artifact, unpacks)
     except OSError as exc:
         raise Permanent(f"artifact {found.artifact.name}: {exc}") from exc

@@ -22,7 +22,7 @@ from tiphys.cli.options import (
 from tiphys.cli.remote.connecting import Remote, with_server
 from tiphys.cli.remote.left import say_what_goes_on
 from tiphys.cli.writing import write
-from tiphys.client.workflows import Workflows
+from tiphys.client.workflows import Workflows, is_live
 from tiphys.errors import NotFound
 
 if TYPE_CHECKING:
@@ -33,22 +33,15 @@ _HEADS: Final = (
     "items.metadata.creationTimestamp,items.status.phase,items.status.finishedAt"
 )
 """What of a listed workflow filters look at."""
-_ARCHIVING: Final = "workflows.argoproj.io/workflow-archiving-status"
 
 
 def named(remote: Remote, names: tuple[str, ...], labels: str, fields: str) -> list[str]:
     """Return the workflows that selectors match, then those named; each once."""
     found = []
     if labels or fields:
-        found = [*filter(_is_live, remote.workflows.list(labels, _HEADS, fields))]
+        found = [*filter(is_live, remote.workflows.list(labels, _HEADS, fields))]
     every = [str(_metadata(item).get("name")) for item in found]
     return list(dict.fromkeys([*every, *names]))
-
-
-def _is_live(workflow: JsonObject) -> bool:
-    """Tell whether a workflow is more than a copy in the archive, which nothing is asked of."""
-    labels = _metadata(workflow).get("labels")
-    return not isinstance(labels, dict) or labels.get(_ARCHIVING) != "Persisted"
 
 
 def _metadata(workflow: JsonObject) -> JsonObject:
@@ -153,7 +146,7 @@ def delete(
         place = "" if filters["everywhere"] else remote.namespace
         asked = filters["labels"], _HEADS, filters["fields"], filters["chunk"]
         for item in Workflows(remote.client, place).list(*asked):
-            if is_wanted(item) and _is_live(item):
+            if is_wanted(item) and is_live(item):
                 own = _metadata(item)
                 found.append((str(own.get("namespace") or place), str(own.get("name"))))
     for namespace, name in dict.fromkeys(found):
@@ -167,7 +160,8 @@ def delete(
 def _delete(workflows: Workflows, name: str, dry_run: bool, force: bool) -> None:
     try:
         if dry_run:
-            workflows.get(name)
+            if not is_live(workflows.get(name)):
+                raise NotFound(name)
         else:
             workflows.delete(name, force)
     except NotFound:

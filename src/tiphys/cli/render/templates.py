@@ -19,8 +19,9 @@ def render_template(document: JsonObject, now: float, style: Style) -> str:
     metadata = document["metadata"]
     created = instant(metadata.get("creationTimestamp"))
     lines = [("Name:", metadata.get("name", ""))]
-    if document.get("kind") == "WorkflowTemplate":
-        lines.append(("Namespace:", metadata.get("namespace", "")))
+    namespace = metadata.get("namespace", "")  # what a server sends has no kind
+    if namespace and document.get("kind") != "ClusterWorkflowTemplate":
+        lines.append(("Namespace:", namespace))
     lines.append(("Created:", "" if created is None else timestamp(created, now, style.zone)))
     return "".join(f"{key:<20} {value}\n" for key, value in lines)
 
