@@ -14,7 +14,7 @@ import secrets
 import shutil
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -63,6 +63,7 @@ from tiphys.store.sql_store import SqlStore
 from tiphys.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
+    from tiphys.controller.engine_metrics import EngineMetrics
     from tiphys.locks.rooms import RoomLimits
     from tiphys.runtime.exchange import HttpOptions
     from tiphys.service.archive import Archive
@@ -153,7 +154,7 @@ class Local:
     archive: Archive | None = None
     """Where workflows that have ended are kept when they are deleted, if they are."""
 
-    def engine(self, observers: Sequence[Observer] = ()) -> Engine:
+    def engine(self, metrics: EngineMetrics | None = None, also: Sequence[Observer] = ()) -> Engine:
         """Return what drives runs in this process, and sees to those that have ended."""
         if self.owner is None:
             raise Permanent("this home was opened to read only")
@@ -169,8 +170,11 @@ class Local:
             owner=self.owner.name,
             limited=bool(room.engine or room.per_namespace),
             bugs=self.settings.home / "bugs",
-            observers=(Heap(), *observers, *_traces(self.settings.environ)),
+            observers=(Heap(), *also, *_traces(self.settings.environ)),
         )
+        if metrics is not None:
+            observers = (*ports.observers, metrics)
+            ports = replace(ports, observers=observers, turned=metrics.turned)
         return Engine(ports, self.runtime, self.retention())
 
     def retention(self) -> Retention:
@@ -202,19 +206,18 @@ class Local:
         ledger = self.store.deletions
         return Collector(self.store, ledger, ArtifactGC(ledger, self.drivers, self.clock))
 
-    def schedules(self) -> CronLoop:
+    def schedules(self, metrics: EngineMetrics | None = None) -> CronLoop:
         """Return what keeps the CronWorkflows of this home in step, in this process."""
         if self.owner is None:
             raise Permanent("this home was opened to read only")
-        return CronLoop(
-            CronPorts(
-                objects=self.objects,
-                ledger=self.store.ledger,
-                workflows=self.children(),
-                clock=self.clock,
-                owner=self.owner.name,
-            )
+        ports = CronPorts(
+            objects=self.objects,
+            ledger=self.store.ledger,
+            workflows=self.children(),
+            clock=self.clock,
+            owner=self.owner.name,
         )
+        return CronLoop(ports if metrics is None else replace(ports, decided=metrics.decided))
 
     def children(self) -> CronChildren:
         """Return what makes and keeps the workflows of CronWorkflows; it chooses the runtime."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import math
 import secrets
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from tiphys.auth.gate import Gate
     from tiphys.auth.sso import Sso
     from tiphys.auth.token import Tokens
+    from tiphys.controller.engine_metrics import EngineMetrics
     from tiphys.controller.observers import CustomMetrics
     from tiphys.model.base import JsonObject
 
@@ -35,6 +37,7 @@ class Health:
     """What runs beside the API: what is wrong with it ("" for nothing), what it counts."""
 
     metrics: CustomMetrics
+    engine: EngineMetrics
     wrong: str = "the engine has not begun"
 
 
@@ -52,9 +55,10 @@ class Serving:
         self.health.wrong = ""
         try:
             async with asyncio.TaskGroup() as group:
-                engine = self.home.engine((self.health.metrics,))
+                counted = self.health.engine
+                engine = self.home.engine(counted, (self.health.metrics,))
                 objects = self.home.workloads(choose_runtime(self.home.settings).name)
-                group.create_task(serve(engine, self.home.schedules(), objects, math.inf))
+                group.create_task(serve(engine, self.home.schedules(counted), objects, math.inf))
                 group.create_task(self.services.archive.keep_up())
         finally:
             self.health.wrong = "the engine has ended"
@@ -65,14 +69,20 @@ def server(settings: Settings, listening: Listening) -> Iterator[Serving]:
     """Open the home of `settings` to be served. Raises UserError if that would not be safe."""
     from tiphys.api.application import asgi
     from tiphys.api.table import every_route
+    from tiphys.controller.engine_metrics import EngineMetrics, LogCount
     from tiphys.controller.observers import CustomMetrics
 
     check_listening(listening)
     with local(settings, drives=True, archives=settings.server.archive) as home:
-        health = Health(CustomMetrics(home.clock))
+        health = Health(CustomMetrics(home.clock), EngineMetrics())
+        counts = LogCount(health.engine)
+        logging.getLogger().addHandler(counts)
         services = _services(home, listening, health)
         routes = every_route(listening.open_metrics)
-        yield Serving(home, asgi(routes, services, listening.allow_origin), services, health)
+        try:
+            yield Serving(home, asgi(routes, services, listening.allow_origin), services, health)
+        finally:
+            logging.getLogger().removeHandler(counts)
 
 
 def check_listening(listening: Listening) -> None:
@@ -141,17 +151,17 @@ def _services(home: Local, listening: Listening, health: Health) -> Services:
         pod_logs=home.pod_logs(),
         forget=home.forget,
         forget_archived=home.forget_archived,
-        metrics=Metrics(store.catalogue, about.version, (partial(_custom, health.metrics),)),
+        metrics=Metrics(store.catalogue, about.version, (partial(_shown, health),)),
         healthy=healthy,
         limits=Limits(requests_per_second=listening.requests_per_second),
     )
 
 
-def _custom(metrics: CustomMetrics) -> str:
-    """Return the metrics that workflows define, as text."""
+def _shown(health: Health) -> str:
+    """Return the metrics of the engine and those that workflows define, as text."""
     from tiphys.controller.observers import exposition
 
-    return exposition(metrics.collect())
+    return exposition([*health.engine.collect(), *health.metrics.collect()])
 
 
 def _about(settings: Settings, listening: Listening) -> About:

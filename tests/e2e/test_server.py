@@ -95,6 +95,24 @@ def test_what_would_be_open_to_others_is_refused(home: Home) -> None:
         assert "loopback" in result.err
 
 
+def test_what_the_engine_does_is_counted_under_argos_names(home: Home) -> None:
+    with serving(home, "--auth-mode", "server", "--no-secure") as server:
+        body = {"workflow": workflow("counted", shell("main", "true"))}
+        server.ask("POST", "/api/v1/workflows/default", body)
+
+        def shown() -> set[str]:
+            with server.open("GET", "/metrics") as answer:
+                return {*answer.read().decode().splitlines()}
+
+        ended = 'argo_workflows_total_count{phase="Succeeded",namespace="default"} 1'
+        until(lambda: ended in shown(), "the end is counted")
+        pods = 'argo_workflows_pods_total_count{phase="Succeeded",namespace="default"} 1'
+        assert pods in shown()
+        assert any(
+            line.startswith("argo_workflows_operation_duration_seconds_count") for line in shown()
+        )
+
+
 class Load:
     """Submits from several threads and watches, through a server that comes and goes."""
 

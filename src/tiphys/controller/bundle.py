@@ -16,7 +16,15 @@ from tiphys.compile.admit import recompile
 from tiphys.engine import reviving
 from tiphys.engine.run import Run
 from tiphys.engine.state import State
-from tiphys.messages import Event, Input, NodeAdded, RunStarted, Step
+from tiphys.messages import (
+    Event,
+    Input,
+    NodeAdded,
+    QuestionAsked,
+    QuestionSettled,
+    RunStarted,
+    Step,
+)
 from tiphys.model.ids import RunId
 
 
@@ -50,7 +58,12 @@ def present(state: State, first: Event) -> Iterator[Event]:
             owner=node.owner,
             template=node.template,
             display_name=node.display_name,
+            stage=node.stage,
         )
+    for name, asked in state.questions.items():
+        yield QuestionAsked(asked.question, asked.node)
+        if asked.held:
+            yield QuestionSettled(name, held=True)
     yield from state.gauges.values()
 
 

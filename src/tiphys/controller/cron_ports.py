@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Final, Protocol
 
 from tiphys.compile.triggers.history import Child
+from tiphys.compile.triggers.outcome import Outcome
 from tiphys.errors import Conflict, NotFound
 from tiphys.expr.values import UTC as UTC_ZONE
 from tiphys.expr.values import Context, Zone
@@ -48,9 +49,16 @@ class Workflows(Protocol):
         ...
 
 
+def _nobody(_cron: CronWorkflow, _outcome: Outcome) -> None:
+    """Nobody is told."""
+
+
 @dataclass(frozen=True, slots=True)
 class CronPorts:
-    """What the loop works with; `owner` is this process, `local` the zone of plain schedules."""
+    """What the loop works with; `owner` is this process, `local` the zone of plain schedules.
+
+    `decided` is told of every decision about a due time.
+    """
 
     objects: Objects
     ledger: Ledger
@@ -58,6 +66,7 @@ class CronPorts:
     clock: Clock
     owner: str
     local: Zone = UTC_ZONE
+    decided: Callable[[CronWorkflow, Outcome], None] = _nobody
     sync_seconds: float = _SYNC_SECONDS
 
     def context(self, cron: CronWorkflow, at: float) -> Context:

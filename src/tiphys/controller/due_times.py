@@ -13,7 +13,7 @@ Source: Argo workflow/cron/operator.go, run; reference/engine-operations.md 11.1
 from __future__ import annotations
 
 import logging
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -62,7 +62,9 @@ class DueTimes:
             await ports.ledger.close(row)
             return
         if not was_decided:
-            row = await self._decide(reference, row, await self._outcome(cron, row.at))
+            found = await self._outcome(cron, row.at)
+            row = await self._decide(reference, row, found)
+            ports.decided(cron, found)
         outcome = _OUTCOME.decode(row.outcome)
         if not (was_decided and is_noted(cron, row.at, outcome)):
             await ports.change(reference, lambda present: noted(present, row.at, outcome))
@@ -100,7 +102,8 @@ class DueTimes:
             return Outcome(kind="Skipped", reason=f"a workflow {name} exists already")
         except TiphysError as exc:
             return submission_error(cron, f"Failed to submit Workflow: {exc}")
-        return Outcome(kind="Submitted", reason=name, child=child.reference)
+        policy: Literal["", "Replace"] = "Replace" if decision.replaces else ""
+        return Outcome(kind="Submitted", reason=name, child=child.reference, policy=policy)
 
     async def _make_room(self, decision: Submit) -> str:
         """Terminate what a new workflow replaces and return what went wrong."""

@@ -63,13 +63,17 @@ _GRACE_SECONDS = 30.0
 _OTHERS_SEE = (Ask, Release)
 
 
+def _nobody(_seconds: float) -> None:
+    """Nobody wants to know."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """What the loops of all runs share.
 
     `answers` answers what runs ask. `limited`: the number of runs at work is limited, so each asks
     for room. `bugs` is a folder for bundles of runs on which the engine broke, None to keep none.
-    `observers` are told of every commit.
+    `observers` are told of every commit, `turned` of how many seconds each operation took.
     """
 
     journal: Journal
@@ -80,6 +84,7 @@ class Ports:
     limited: bool = False
     bugs: Path | None = None
     observers: Sequence[Observer] = ()
+    turned: Callable[[float], None] = _nobody
 
 
 class RunLoop:
@@ -200,6 +205,11 @@ class RunLoop:
         return await self._mailbox.batch()
 
     async def _turn(self, run: Run, batch: Sequence[tuple[Input, int]]) -> None:
+        began = self._ports.clock.now()
+        await self._operate(run, batch)
+        self._ports.turned(max(0.0, self._ports.clock.now() - began))
+
+    async def _operate(self, run: Run, batch: Sequence[tuple[Input, int]]) -> None:
         step = await self._handle(run, [item for item, _ in batch])
         self._commits.add(step.events, max((number for _, number in batch), default=0))
         if not self._may_run_ahead(run, step.commands):

@@ -52,5 +52,6 @@ def _policy(cron: CronWorkflow) -> Submit | Outcome:
     active = cron.status.active or ()
     if cron.spec.concurrency_policy == "Forbid" and active:
         names = ", ".join(str(item.get("name", "")) for item in active)
-        return Outcome(kind="Skipped", reason=f"concurrencyPolicy is Forbid and {names} is active")
+        reason = f"concurrencyPolicy is Forbid and {names} is active"
+        return Outcome(kind="Skipped", reason=reason, policy="Forbid")
     return Submit(active if cron.spec.concurrency_policy == "Replace" else ())

@@ -30,6 +30,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     `reason` is for people. `condition` is the type of the condition that shows it, with the text
     `message`. `stops`: the CronWorkflow has come to its end. `child` is the reference to what was
     submitted. `failed` is what `status.failed` is at least once the outcome has been noted.
+    `policy` is the concurrencyPolicy if it made a difference.
     """
 
     kind: Kind
@@ -39,6 +40,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     stops: bool = False
     child: JsonObject | None = None
     failed: int = 0
+    policy: Literal["", "Forbid", "Replace"] = ""
 
 
 def submission_error(cron: CronWorkflow, message: str) -> Outcome:
