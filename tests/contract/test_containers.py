@@ -17,6 +17,7 @@ from tests.contract.test_runtimes import WHY_NO_SANDBOX, ContainerWorld, RealWor
 from tiphys.app import choose_runtime
 from tiphys.errors import UserError
 from tiphys.executor import contract
+from tiphys.executor.volumes import Places
 from tiphys.messages import JobFinished, JobLost, JobReady, JobWaiting
 from tiphys.model.arguments import Inputs, Outputs
 from tiphys.model.artifacts import Artifact, RawArtifact
@@ -187,6 +188,23 @@ async def test_a_security_context_is_the_users_groups_and_rights(world):
     assert lines[:3] == ["kept", "1000", "2000"]
     assert "3000" in lines
     assert lines[-4:] == ["CapBnd:", "0000000000000000", "NoNewPrivs:", "1"]
+
+
+async def test_a_claim_can_be_written_by_the_user_that_a_pod_has(world, tmp_path):
+    claim = {"name": "c", "persistentVolumeClaim": {"claimName": "wf-shared"}}
+    container = main(
+        "id -u > /work-c/who; cat /work-c/who",
+        security_context={"runAsUser": 1500},
+        volume_mounts=({"name": "c", "mountPath": "/work-c"},),
+    )
+    template = template_of("t", container=container, volumes=(claim,))
+    job = pod_job(world, template, capture_result=True)
+    claims = tmp_path / "claims"
+    setup = Setup(places=Places(str(claims)))
+    async with Session(world, world.open(setup=setup)) as here:
+        done = await here.run(job)
+    assert (done.phase, done.outputs.result, done.message) == ("Succeeded", "1500", "")
+    assert claims.stat().st_mode & 0o077 == 0, "nobody else on the machine gets there"
 
 
 async def test_a_container_that_must_not_be_root_is_refused_if_it_would_be(world):

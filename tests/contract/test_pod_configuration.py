@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import os
 from pathlib import Path
 
 import msgspec
@@ -434,3 +435,20 @@ async def test_secret_values_cannot_be_printed_or_written_down():
     assert mask("a hunter2 b line-two", [secret]) == "a *** b ***"
     assert mask("1234567", [SecretBytes(b"123")]) == "1234567"
     await asyncio.sleep(0)
+
+
+async def test_files_of_a_secret_can_be_read_by_the_group_of_the_pod(tmp_path):
+    engine = need_engine()
+    if os.geteuid() != 0:
+        pytest.skip("only root may give a file to a group")
+    world = SetUpWorld(ContainerRuntime, tmp_path)
+    volume = {"name": "s", "secret": {"secretName": "cred", "defaultMode": 0o400}}
+    mount = {"name": "s", "mountPath": "/work-s"}
+    context = {"runAsUser": 1500, "runAsGroup": 1501, "fsGroup": 1600}
+    text = "cat /work-s/user; stat -c ' %g %a' /work-s/user"
+    read = mounting(text, volume, mounts=(mount,), security_context=context)
+    done = await run(world, read)
+    assert (done.outputs.result, done.message) == ("ann 1600 440", "")
+    without = msgspec.structs.replace(read, name="u", security_context={"runAsUser": 1500})
+    assert "ann" not in ((await run(world, without)).outputs.result or "")
+    assert not containers_of_test(tmp_path, engine)

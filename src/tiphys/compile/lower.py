@@ -156,8 +156,7 @@ class Lowering:
         calls = self.calls(scope, key, captured_results(model))
         groups = tuple(tuple(calls.step(step) for step in group) for group in model.steps or ())
         whole: JsonObject = encode(model)
-        if self.spec.node_selector and not model.node_selector:
-            whole["nodeSelector"] = dict(self.spec.node_selector)
+        _inherit(whole, self.spec, model)
         body = compile_json({k: v for k, v in whole.items() if k not in _NOT_THE_JOBS})
         return Template(
             key=key,
@@ -334,3 +333,22 @@ def _exit_hook(hooks: tuple[Hook, ...], calls: CallLowering, spec: WorkflowSpec)
         return hook.call if hook else None
     inherited = calls.entry("onExit", "", spec.arguments)
     return replace(inherited, target=hook.call.target)
+
+
+def _inherit(whole: JsonObject, spec: WorkflowSpec, model: TemplateModel) -> None:
+    """Write into a template what its pods have of the workflow's.
+
+    Labels and annotations are merged, the template's over the workflow's; of the others the
+    template's counts, if it has one. Source: reference/kubernetes.md 3.8, 3.9.
+    """
+    if spec.node_selector and not model.node_selector:
+        whole["nodeSelector"] = dict(spec.node_selector)
+    if spec.security_context is not None and model.security_context is None:
+        whole["securityContext"] = spec.security_context
+    if spec.service_account_name and not model.service_account_name:
+        whole["serviceAccountName"] = spec.service_account_name
+    if shared := spec.pod_metadata:
+        whole["metadata"] = {
+            "labels": {**shared.labels, **model.metadata.labels},
+            "annotations": {**shared.annotations, **model.metadata.annotations},
+        }

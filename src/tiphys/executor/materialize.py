@@ -38,6 +38,7 @@ def make_volumes(job: JobSpec, directory: str, places: Places, values: Values) -
 
     A claim's directory must be there already.
     """
+    group = (job.template.security_context or {}).get("fsGroup")
     for volume in used_volumes(job):
         name = str(volume.get("name", ""))
         folder = f"{directory}/{contract.VOLUMES}/{name}"
@@ -50,7 +51,7 @@ def make_volumes(job: JobSpec, directory: str, places: Places, values: Values) -
         except Permanent as exc:
             raise Permanent(f'MountVolume.SetUp failed for volume "{name}" : {exc}') from exc
         for file in files:
-            _write(folder, file)
+            _write(folder, file, group if isinstance(group, int) else None)
         if not any(kind in volume for kind in ("configMap", "secret", "projected", "downwardAPI")):
             os.chmod(folder, 0o777)  # noqa: S103 - as an emptyDir is
     for container in containers_of(job):
@@ -149,8 +150,11 @@ def _mode(value: Json, otherwise: int) -> int:
     return value & 0o777 if isinstance(value, int) and not isinstance(value, bool) else otherwise
 
 
-def _write(folder: str, file: _File) -> None:
-    """Write one file of a volume; its path stays inside."""
+def _write(folder: str, file: _File, group: int | None) -> None:
+    """Write one file of a volume; its path stays inside. A `group` (the pod's fsGroup) may read it.
+
+    Only root can give a file to any group. Source: Kubernetes pkg/volume/volume_linux.go.
+    """
     path = file.path
     if not path or path.startswith("/") or ".." in path.split("/"):
         raise Permanent(f"{path!r} cannot be a path in a volume")
@@ -159,7 +163,11 @@ def _write(folder: str, file: _File) -> None:
     if os.path.lexists(target):
         os.unlink(target)  # of an earlier try, perhaps read-only
     contract.write_file(target, file.content, 0o600)
-    os.chmod(target, file.mode)
+    mode = file.mode
+    if group is not None and os.geteuid() == 0:
+        os.chown(target, -1, group)
+        mode |= 0o440
+    os.chmod(target, mode)
 
 
 def forget_secrets(job: JobSpec, directory: str) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from typing import Final
 
 from tiphys.errors import NotFound, Permanent
 from tiphys.executor.members import object_of, used_volumes
@@ -17,6 +18,10 @@ from tiphys.executor.volumes import Places
 from tiphys.messages import JobSpec
 from tiphys.ports import ObjectRef, Objects
 from tiphys.runtime.files import remove_tree
+
+_MODE: Final = 0o777
+"""As provisioners of local volumes make them: a pod's user need not be the one of the engine. What
+keeps the machine's other users out is the directory of all claims."""
 
 
 def claims_of(job: JobSpec) -> list[str]:
@@ -33,7 +38,10 @@ async def ensure_claims(job: JobSpec, places: Places, objects: Objects | None) -
             continue
         if not name.startswith(f"{job.workflow}-") and not await _exists(job, name, objects):
             raise Permanent(f'persistentvolumeclaim "{name}" not found')
-        os.makedirs(directory, mode=0o755, exist_ok=True)
+        os.makedirs(places.claims, exist_ok=True)
+        os.chmod(places.claims, 0o700)
+        os.makedirs(directory, exist_ok=True)
+        os.chmod(directory, _MODE)
 
 
 async def _exists(job: JobSpec, name: str, objects: Objects | None) -> bool:
