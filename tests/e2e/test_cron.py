@@ -116,6 +116,9 @@ def test_a_cron_says_where_its_workflows_run(home: Home) -> None:
     again = ("-n", "default", "submit", "--from", "cronwf/often", "-w", "-o", "name")
     query = "SELECT runtime FROM runs WHERE name = '{}'"
     assert home.rows(query.format(home.ok(*again).splitlines()[0])) == [("simulated",)]
+    past = ("--start=Mon, 02 Nov 2026 00:00:00 UTC", "--end=Mon, 02 Nov 2026 00:00:02 UTC")
+    home.ok("-n", "default", "cron", "backfill", "often", *past)
+    assert home.rows(query.replace("=", "LIKE").format("backfill-wf-%")) == [("simulated",)]
     home.ok("cron", "update", home.file("d.yaml", cron("often", "@every 1s")), "--runtime=process")
     until(lambda: "process" in runtimes(), "the next due time comes")
     home.ok("cron", "update", home.file("d.yaml", cron("often", "0 2 29 2 *")))

@@ -58,9 +58,13 @@ class Keeper:
         self._home = home
         self._next = 0.0
         self._left = _MOST_STARTS
+        self._started = 0
 
     async def look(self, row: RunRow) -> None:
         """Start an engine if nobody drives the run. To be called often; it seldom does anything.
+
+        One that was started and has not got as far as its lock is waited for, not doubled: on a
+        busy machine many at once would be what keeps each of them from starting.
 
         Raises Permanent if engines come and go and none of them drives it.
         """
@@ -70,11 +74,25 @@ class Keeper:
         self._next = now + _LOOK_SECONDS
         if await self._home.store.is_driven(row):
             self._left = _MOST_STARTS
-        elif ensure_engine(self._session):
-            self._left -= 1
-            if self._left < 0:
-                log = self._session.settings.home / "engine.log"
-                raise Permanent(f"no engine drives workflow {row.name}; the reason is in {log}")
+        elif not _is_alive(self._started):
+            self._start(row)
+
+    def _start(self, row: RunRow) -> None:
+        self._started = ensure_engine(self._session)
+        if not self._started:
+            return
+        self._left -= 1
+        if self._left < 0:
+            log = self._session.settings.home / "engine.log"
+            raise Permanent(f"no engine drives workflow {row.name}; the reason is in {log}")
+
+
+def _is_alive(child: int) -> bool:
+    """Say whether a process that this one started still runs; 0 is none."""
+    try:
+        return child > 0 and os.waitpid(child, os.WNOHANG) == (0, 0)
+    except ChildProcessError:
+        return False
 
 
 async def say_if_nobody_drives(home: Local, row: RunRow) -> None:
@@ -94,8 +112,8 @@ async def say_if_nobody_drives(home: Local, row: RunRow) -> None:
         )
 
 
-def ensure_engine(session: Session) -> bool:
-    """Start a background engine if none serves the session's home; tell whether one was started.
+def ensure_engine(session: Session) -> int:
+    """Start a background engine if none serves the session's home; return its process id, or 0.
 
     Called after a run was stored: an engine about to end looks once more after it has let its
     lock go, so that either it or the new one sees the run.
@@ -103,14 +121,14 @@ def ensure_engine(session: Session) -> bool:
     home = session.settings.home
     with only_engine(home) as free:
         if not free:
-            return False
+            return 0
     command = [sys.executable, "-m", "tiphys.cli.main", "engine", "--home", str(home)]
     if session.settings_file:
         command += ["--settings", os.path.abspath(session.settings_file)]
     log = os.open(home / "engine.log", os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
     null = os.open(os.devnull, os.O_RDONLY)
     try:
-        os.posix_spawn(
+        return os.posix_spawn(
             command[0],
             command,
             {**session.settings.environ, "TIPHYS_DATABASE": session.settings.database},
@@ -124,7 +142,6 @@ def ensure_engine(session: Session) -> bool:
     finally:
         os.close(log)
         os.close(null)
-    return True
 
 
 @click.command(hidden=True)

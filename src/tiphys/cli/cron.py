@@ -290,8 +290,10 @@ async def backfill(session: Session, name: str, **values: Any) -> None:
     from tiphys.cli.background import ensure_engine
     from tiphys.service.backfill import backfill
 
-    asked = backfill_asked(name, values, choose_runtime(session.settings).name)
     with local(session.settings) as home:
+        present = await home.crons.get(session.namespace, name)
+        own = "" if session.runtime else await home.store.ledger.runtime(present.metadata.uid)
+        asked = backfill_asked(name, values, own or choose_runtime(session.settings).name)
         done, names = await backfill(home.crons, home.submitter, session.namespace, asked)
         write(backfilled(name, session.namespace, done, names))
         if names:

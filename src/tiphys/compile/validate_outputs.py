@@ -75,7 +75,9 @@ def _check_source(
         count = _source_count(source)
         if count != 1:
             rule, reason = ("O10", _SEVERAL) if count else ("O9", _SOURCELESS)
-            checker.fail(rule, reason, here)
+            supplied = rule == "O9" and template.plugin is not None
+            hint = "what a plugin answers is `supplied: {}`" if supplied else ""
+            checker.fail(rule, reason, here, hint)
         rule, reason = _source_fault(template, source, name)
         if reason:
             checker.fail(rule, reason, here)

@@ -31,6 +31,7 @@ _ACCEPTED: Final = (
     "steps.name",
     "node.name",
 )
+_ARGUMENTS: Final = "workflow.parameters."
 _MOST_COMPARED: Final = 500
 
 
@@ -164,6 +165,8 @@ def _hint(name: str, known: Iterable[str]) -> str:
 
 def _similar(name: str, known: Iterable[str]) -> Iterator[str]:
     """The names worth comparing: a large DAG has a hundred thousand."""
+    if name.startswith(_ARGUMENTS):
+        known = (item for item in known if item.startswith(_ARGUMENTS))
     for item in known:
         if abs(len(item) - len(name)) <= 4 and item[:5] == name[:5]:
             yield item

@@ -82,10 +82,26 @@ CASES = [
      "template: echo, depends: l, when: '{{tasks.l.outputs.result}} == x'}]}\n"),
     ("TIP101", "- name: main\n  dag: {tasks: [{name: a, template: echo, when: '{{workflow.name}} "
      "== x'}, {name: b, template: echo, depends: a, when: '{{tasks.a.outputs.result}} == x'}]}\n"),
+    ("TIP103", "- name: main\n  steps: [[{name: a, template: echo}, {name: b, template: echo, "
+     "when: '{{steps.a.status}} == Failed'}]]\n"),
+    ("TIP103", "- name: main\n  steps: [[{name: a, template: echo}, {name: b, template: echo, "
+     "when: \"{{=steps.a.outputs.result == 'x'}}\"}]]\n"),
+    ("TIP104", "- name: main\n  dag: {tasks: [{name: a, template: echo}, {name: b, template: echo, "
+     "when: '{{tasks.a.status}} == Failed'}]}\n"),
     ("TIP104", "- name: main\n  dag: {tasks: [{name: a, template: echo}, {name: b, template: echo, "
      "when: '{{ tasks.a.outputs.result }} == x'}]}\n"),
     ("TIP105", "- name: main\n  steps: [[{name: a, template: echo, withItems: [[1]], when: "
      "'{{item[0]}} == 1'}]]\n"),
+    ("TIP105", "- name: main\n  container: {image: x}\n  metrics: {prometheus: [{name: m, help: m, "
+     "gauge: {value: '{{duratin}}'}}]}\n"),
+    ("TIP108", "- name: main\n  http: {url: x, timeoutSeconds: 1, successCondition: "
+     "'response.statuscode == 200'}\n"),
+    ("TIP108", "- name: main\n  http: {url: x, timeoutSeconds: 1, successCondition: "
+     "'inputs.parameters.a == response.body'}\n"),
+    ("TIP108", "- name: main\n  data: {source: {artifactPaths: {name: a, s3: {key: k}}}, "
+     "transformation: [{expression: 'filter(dta, {true})'}]}\n"),
+    ("TIP108", "- name: main\n  container: {image: x}\n  retryStrategy: {limit: 1, expression: "
+     "lastRetry.exitcode == '1'}\n"),
     ("TIP108", "- name: main\n  container: {image: '{{=inputs.parameters.x}}'}\n"),
     ("TIP108", "- name: main\n  container: {image: '{{=workflow.parameters.x}}'}\n"),
     ("TIP202", "- name: main\n  containerSet: {retryStrategy: {retries: 0}, containers: "
@@ -133,6 +149,20 @@ FINE = [
     "'!a.Failed || a.Succeeded'}]}\n",
     "- name: main\n  container: {image: x}\n  retryStrategy: {limit: '{{workflow.labels.a}}'}\n",
     '- name: main\n  container: {image: "{{=let x = 1; string(x)}}"}\n',
+    "- name: main\n  steps: [[{name: a, template: echo}, {name: b, template: echo, when: "
+    "\"{{=(steps.a?.status ?? 'none') == 'none'}}\"}]]\n",
+    "- name: main\n  steps: [[{name: a, template: echo, hooks: {h: {template: echo, expression: "
+    "steps.b.status == 'Failed'}}}, {name: b, template: echo}]]\n",
+    '- name: main\n  http: {url: x, timeoutSeconds: 1, successCondition: "response.statusCode == '
+    "200 && response.headers['X-A'][0] == '1' && request.method != 'POST'\"}\n",
+    "- name: main\n  data: {source: {artifactPaths: {name: a, s3: {key: k}}}, transformation: "
+    "[{expression: \"map(data, {let n = #; n + 'x'})\"}, "
+    "{expression: 'data | filter(len(#) > 1)'}]}\n",
+    "- name: main\n  container: {image: x}\n  retryStrategy: {limit: 1, expression: "
+    "\"asInt(lastRetry.exitCode) > 1 && workflow.name != '' && lastRetry.message != 'x'\"}\n",
+    "- name: main\n  container: {image: x}\n  metrics: {prometheus: [{name: m, help: m, when: "
+    "'{{status}} == Failed', labels: [{key: a, value: '{{exitCode}} {{retries}}'}], gauge: {value: "
+    "'{{duration}}'}}]}\n",
 ]
 
 HOOKED = """- name: main
@@ -361,3 +391,42 @@ def test_a_long_dag_gets_its_warnings_in_little_time():
     document = split_documents(whole(head + tasks + ECHO))[0]
     found = warn(decode(document), template_store([]), document)
     assert {item.rule for item in found} == {"TIP601"}  # 3000 tasks are too many for a cluster
+
+
+def test_the_function_that_was_meant_is_named_whatever_its_letters():
+    text = whole("templates:\n- name: main\n  container: {image: \"{{=fromJson('1')}}\"}\n")
+    found = findings(text)
+    assert [(item.rule, item.hint) for item in found] == [("TIP505", "did you mean `fromJSON`?")]
+
+
+def test_no_template_is_called_dead_when_it_is_the_entrypoint_that_is_misspelt():
+    text = whole("templates:\n- name: mian\n  steps: [[{name: a, template: echo}]]\n" + ECHO)
+    assert [(item.rule, item.hint) for item in findings(text)] == [("H5", "did you mean `mian`?")]
+
+
+@pytest.mark.parametrize(
+    ("field", "said"),
+    [
+        (
+            "metrics: {prometheus: [{name: m, help: m, when: '{{stats}} == x', "
+            "counter: {value: '1'}}]}",
+            ("TIP105", "did you mean `status`?"),
+        ),
+        (
+            "retryStrategy: {limit: 1, expression: lastRetry.statu == 'Failed'}",
+            ("TIP108", "did you mean `lastRetry.status`?"),
+        ),
+    ],
+)
+def test_what_holds_for_a_template_holds_for_the_whole_workflow(field, said):
+    text = whole(f"{field}\ntemplates:\n- name: main\n  container: {{image: x}}\n")
+    assert said in [(item.rule, item.hint) for item in findings(text)]
+
+
+def test_what_a_plugin_answers_is_declared_as_supplied():
+    text = whole("templates:\n- name: main\n  plugin: {p: {}}\n  outputs: {parameters: [%s]}\n")
+    found = findings(text % "{name: o, valueFrom: {default: x}}")
+    assert [(item.rule, item.hint) for item in found] == [
+        ("O9", "what a plugin answers is `supplied: {}`")
+    ]
+    assert findings(text % "{name: o, valueFrom: {supplied: {}, default: x}}") == []

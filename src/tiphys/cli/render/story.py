@@ -40,6 +40,8 @@ def _cron_page(found: JsonObject) -> str:
     if found.get("suspended"):
         state = "suspended"
     after = f", due next at {found['next']}" if found.get("next") else ""
+    if state == "Stopped":
+        after = ", for its stopStrategy was met"
     runs = f"; its workflows run on {found['runtime']}" if found.get("runtime") else ""
     rows = [(item["at"], _outcome(item)) for item in found.get("due") or []]
     if len(rows) > _MOST_DUE:

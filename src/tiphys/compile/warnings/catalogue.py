@@ -37,7 +37,7 @@ WARNINGS: Final = (
     Rule("TIP011", "endless-recursion", "Templates call each other without end"),
     Rule("TIP101", "waits-for-ever", "A result that a skipped or failed step does not have"),
     Rule("TIP102", "absent-output", "An output parameter without a default may be absent"),
-    Rule("TIP103", "same-group", "A step uses an output of a step that runs beside it"),
+    Rule("TIP103", "same-group", "A step uses the end of a step that runs beside it"),
     Rule("TIP104", "no-dependency", "A task uses an output of a task it does not wait for"),
     Rule("TIP105", "unknown-variable", "A tag that is no variable stays as it is"),
     Rule("TIP106", "dag-global-output", "The global outputs of a dag are not exported"),

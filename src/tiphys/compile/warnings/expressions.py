@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from tiphys.compile.warnings.closed_names import DATA, HTTP, RETRY, Names, unknown_names
 from tiphys.compile.warnings.survey import Body, Call, Survey
 from tiphys.expr.errors import ExprError
+from tiphys.expr.names import BUILTINS
 from tiphys.expr.parse import parse_expression
 from tiphys.expr.tree import (
     Binary,
@@ -29,17 +31,22 @@ from tiphys.model.workflow import Workflow
 
 _FUNCTIONS: Final = ("asFloat", "asInt", "jsonpath", "toJson")
 _ROOTS: Final = ("inputs.", "steps.", "tasks.", "workflow.", "outputs.", "lastRetry.")
+_GUARDS: Final = ("??", "nil", "?.", " in ")
 _TAG: Final = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """An expression; `is_bare` when Argo's functions are not known in it."""
+    """An expression; `is_bare` when Argo's functions are not known in it.
+
+    `names` are all that its environment holds, if nothing of a workflow can add to them.
+    """
 
     text: str
     path: Path
     owner: Body | Call | None = None
     is_bare: bool = False
+    names: Names | None = None
 
 
 def warn_of_expressions(survey: Survey) -> None:
@@ -83,7 +90,7 @@ def _of_body(body: Body) -> Iterator[_Source]:
     template, path = body.template, body.path
     if template.retry_strategy is not None:
         place = (*path, "retryStrategy", "expression")
-        yield _Source(template.retry_strategy.expression, place, body)
+        yield _Source(template.retry_strategy.expression, place, body, names=RETRY)
     for index, item in enumerate(template.outputs.parameters):
         if item.value_from is not None:
             place = (*path, "outputs", "parameters", index, "valueFrom", "expression")
@@ -91,10 +98,10 @@ def _of_body(body: Body) -> Iterator[_Source]:
     yield from _of_artifacts(template.outputs.artifacts, (*path, "outputs", "artifacts"), body)
     if template.http is not None:
         text, place = template.http.success_condition, (*path, "http", "successCondition")
-        yield _Source(text, place, is_bare=True)
+        yield _Source(text, place, is_bare=True, names=HTTP)
     for index, step in enumerate(template.data.transformation if template.data else ()):
         place = (*path, "data", "transformation", index, "expression")
-        yield _Source(step.expression, place, is_bare=True)
+        yield _Source(step.expression, place, is_bare=True, names=DATA)
 
 
 def _of_artifacts(
@@ -109,7 +116,8 @@ def _of_spec(survey: Survey) -> Iterator[_Source]:
     for name, hook in spec.hooks.items():
         yield _Source(hook.expression, (*root, "hooks", name, "expression"))
     if spec.retry_strategy is not None:
-        yield _Source(spec.retry_strategy.expression, (*root, "retryStrategy", "expression"))
+        place = (*root, "retryStrategy", "expression")
+        yield _Source(spec.retry_strategy.expression, place, names=RETRY)
     metadata = spec.workflow_metadata
     for name, label in metadata.labels_from.items() if metadata is not None else ():
         place = (*root, "workflowMetadata", "labelsFrom", name, "expression")
@@ -135,7 +143,7 @@ def _warn_of_functions(survey: Survey, source: _Source, root: Node) -> None:
             continue
         known = () if source.is_bare else _FUNCTIONS
         if name and "." not in name and name not in bound and name not in known:
-            hint = suggestion(name, known)
+            hint = suggestion(name, (*BUILTINS, *known))
             survey.note("TIP505", f"there is no function `{name}` here", source.path, hint)
 
 
@@ -157,6 +165,9 @@ def _warn_of_names(survey: Survey, source: _Source, root: Node) -> None:
     for path in consumed_paths(root):
         if path not in cut:
             _warn_of_name(survey, source, path)
+    if source.names is not None:
+        for path, hint in unknown_names(root, source.names):
+            survey.note("TIP108", f"`{path}` has no value here", source.path, hint)
 
 
 def _subtractions(root: Node) -> Iterator[tuple[str, str]]:
@@ -181,7 +192,7 @@ def _subtractions(root: Node) -> Iterator[tuple[str, str]]:
 def _warn_of_name(survey: Survey, source: _Source, path: str) -> None:
     """A step, task, input or parameter that does not exist."""
     owner, parts = source.owner, path.split(".")
-    if owner is None or len(parts) < 2:
+    if owner is None or len(parts) < 2 or _is_beside(survey, source, parts):
         return
     body = owner.body if isinstance(owner, Call) else owner
     known = _known(survey, body, parts)
@@ -189,6 +200,21 @@ def _warn_of_name(survey: Survey, source: _Source, path: str) -> None:
     if known is None or not name or name in known:
         return
     survey.note("TIP108", f"`{path}` has no value here", source.path, suggestion(name, known))
+
+
+def _is_beside(survey: Survey, source: _Source, parts: list[str]) -> bool:
+    """Note a step of the same group; an expression that says what to do without it may ask."""
+    call = source.owner
+    if not isinstance(call, Call) or parts[0] != "steps" or "hooks" in source.path:
+        return False
+    other = survey.siblings(call.body).get(parts[1])
+    if other is None or other is call or other.kind != "steps" or other.group != call.group:
+        return False
+    if not any(word in source.text for word in _GUARDS):
+        name = ".".join(parts)
+        reason = f"`{other.name}` runs beside `{call.name}`, in the same group: `{name}` has"
+        survey.note("TIP103", f"{reason} no value yet", source.path, "put it into a later group")
+    return True
 
 
 def _known(survey: Survey, body: Body, parts: list[str]) -> list[str] | None:

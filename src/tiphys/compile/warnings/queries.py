@@ -6,11 +6,13 @@ import re
 from typing import Final
 
 from tiphys.compile.validate_outputs import metric_faults
-from tiphys.compile.warnings.survey import Body, Survey
+from tiphys.compile.warnings.survey import Body, Survey, find_tags
 from tiphys.errors import InvalidDocument
 from tiphys.expr.errors import ConditionError, JsonPathError
+from tiphys.model.codec import encode, suggestion
 from tiphys.model.policies import Metrics
 from tiphys.model.shapes import Path
+from tiphys.model.variables import VARIABLES, find_variable
 from tiphys.model.yaml_reader import read_yaml
 
 _DISPLAY_NAME: Final = "workflows.argoproj.io/display-name"
@@ -24,11 +26,13 @@ def warn_of_queries(survey: Survey) -> None:
     for body in survey.bodies:
         _warn_of_display_name(survey, body)
         _warn_of_gauges(survey, body.template.metrics, body.path)
+        _warn_of_metric_tags(survey, body.template.metrics, body.path)
         _warn_of_queries(survey, body)
         _warn_of_patch(survey, body.template.pod_spec_patch, body.path)
     _warn_of_patch(survey, survey.spec.pod_spec_patch, survey.root)
     _warn_of_metrics(survey)
     _warn_of_gauges(survey, survey.spec.metrics, survey.root)
+    _warn_of_metric_tags(survey, survey.spec.metrics, survey.root)
 
 
 def _warn_of_queries(survey: Survey, body: Body) -> None:
@@ -85,6 +89,18 @@ def _warn_of_gauges(survey: Survey, metrics: Metrics | None, path: Path) -> None
             reason = f"the real-time gauge `{metric.name}` can only be a duration"
             place = (*path, "metrics", "prometheus", index, "gauge")
             survey.note("TIP515", reason, place, f"one of {', '.join(_REALTIME)}")
+
+
+def _warn_of_metric_tags(survey: Survey, metrics: Metrics | None, path: Path) -> None:
+    """A word that is none of a metric's own: of a pod's text it might be another language's tag."""
+    if metrics is None:
+        return
+    for tag in find_tags(encode(metrics), (*path, "metrics")):
+        if tag.is_expression or "." in tag.text or find_variable(tag.text) is not None:
+            continue
+        reason = f"{{{{{tag.text}}}}} has no value in a metric: none is made"
+        known = [item.name for item in VARIABLES if item.scope == "metric"]
+        survey.note("TIP105", reason, tag.path, suggestion(tag.text, known))
 
 
 def _warn_of_metrics(survey: Survey) -> None:

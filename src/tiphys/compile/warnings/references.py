@@ -52,7 +52,7 @@ def _warn_of_reference(
     other = siblings.get(parts[1])
     if other is None or other is call:
         return
-    if call.kind == "steps" and other.group == call.group and parts[2] != "status":
+    if call.kind == "steps" and other.group == call.group:
         reason = (
             f"`{other.name}` runs beside `{call.name}`, in the same group: {{{{{tag.text}}}}} has "
             "no value yet"
@@ -60,7 +60,7 @@ def _warn_of_reference(
         survey.note("TIP103", reason, tag.path, "put it into a later group")
         return
     if call.kind == "tasks" and not waits_for(direct, call.name, other.name):
-        if parts[2] != "status" and not _is_caught(call, tag):
+        if not _is_caught(call, tag):
             reason = (
                 f"`{call.name}` does not wait for `{other.name}`, so {{{{{tag.text}}}}} may have "
                 "no value"

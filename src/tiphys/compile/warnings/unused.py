@@ -22,7 +22,8 @@ def warn_of_unused(survey: Survey) -> None:
     for body in survey.bodies:
         _warn_of_inputs(survey, body)
     is_library = isinstance(survey.resource, WorkflowTemplate | ClusterWorkflowTemplate)
-    if not is_library and survey.spec.workflow_template_ref is None and survey.spec.entrypoint:
+    is_whole = not is_library and survey.spec.workflow_template_ref is None
+    if is_whole and survey.spec.entrypoint in survey.templates:
         _warn_of_dead_templates(survey)
         _warn_of_parameters(survey)
 
