@@ -207,6 +207,21 @@ async def test_a_claim_can_be_written_by_the_user_that_a_pod_has(world, tmp_path
     assert claims.stat().st_mode & 0o077 == 0, "nobody else on the machine gets there"
 
 
+async def test_input_artifacts_belong_to_the_user_of_the_pod(world):
+    if os.geteuid() != 0:
+        pytest.skip("only root may give files to others")
+    given = Artifact(name="i", path="/data/in", raw=RawArtifact(data="a "))
+    text = "printf b >> /data/in; cat /data/in; stat -c ' %u %g' /data/in"
+    template = template_of(
+        "t",
+        container=main(text),
+        security_context={"runAsUser": 1500, "runAsGroup": 1501},
+        inputs=Inputs(artifacts=(given,)),
+    )
+    done = await run(world, template)
+    assert (done.outputs.result, done.message) == ("a b 1500 1501", "")
+
+
 async def test_a_container_that_must_not_be_root_is_refused_if_it_would_be(world):
     context = {"runAsNonRoot": True}
     done = await run(world, template_of("t", container=main("true", security_context=context)))

@@ -62,7 +62,10 @@ class Layout:
     """The common part: the job directory and the root of one container, `root/` for main.
 
     `mounts` are what lies in volumes; a path below one of them is in the volume, not in the root.
+    `owner` is the user and the group that input artifacts are given to, None for the engine's.
     """
+
+    owner: tuple[int, int] | None = None
 
     def __init__(self, directory: str, mounts: Sequence[Mount] = (), name: str = MAIN) -> None:
         self.directory = directory

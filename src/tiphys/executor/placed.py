@@ -98,13 +98,20 @@ def _copy(source: Path, at: int, name: str) -> None:
         try:
             for entry in sorted(source.iterdir()):
                 _copy(entry, fd, entry.name)
-            os.fchmod(fd, stat.S_IMODE(found.st_mode))
+            _keep(fd, found)
         finally:
             os.close(fd)
         return
     fd = os.open(name, _NEW_FILE, 0o600, dir_fd=at)
     with source.open("rb") as file, os.fdopen(fd, "wb") as out:
         shutil.copyfileobj(file, out, _PIECE_BYTES)
-        os.fchmod(fd, stat.S_IMODE(found.st_mode))
+        _keep(fd, found)
         out.flush()
         os.utime(fd, ns=(found.st_atime_ns, found.st_mtime_ns))
+
+
+def _keep(fd: int, found: os.stat_result) -> None:
+    """Give a copy the permissions and, where we may, the owner of what it was made of."""
+    if os.geteuid() == 0:
+        os.fchown(fd, found.st_uid, found.st_gid)
+    os.fchmod(fd, stat.S_IMODE(found.st_mode))

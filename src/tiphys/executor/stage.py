@@ -156,7 +156,17 @@ def _place(artifact: Artifact, arriving: Path, layout: Layout, path: str) -> Non
     archive.unpack(arriving / "arrived", ready, artifact.archive)
     if artifact.mode is not None:
         set_mode(ready, artifact.mode, bool(artifact.recurse_mode))
+    if layout.owner is not None:
+        _give(ready, *layout.owner)
     place(ready, layout.spot(path, follows=False))
+
+
+def _give(path: Path, user: int, group: int) -> None:
+    """Give a file or tree to the pod's user, as whom Argo's init container would have made it."""
+    os.chown(path, user, group, follow_symlinks=False)
+    for folder, folders, files in os.walk(path):
+        for name in (*folders, *files):
+            os.chown(os.path.join(folder, name), user, group, follow_symlinks=False)
 
 
 def _leave_out(artifact: Artifact, layout: Layout, path: str) -> None:

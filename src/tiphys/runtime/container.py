@@ -97,7 +97,9 @@ class ContainerRuntime(LocalRuntime):
         self, job: JobSpec, directory: str, container: Container | None, mounts: tuple[Mount, ...]
     ) -> Layout:
         """Return a layout of what is mounted and of what will be copied out."""
-        return ContainerLayout(directory, mounts, name_of(job, container))
+        layout = ContainerLayout(directory, mounts, name_of(job, container))
+        layout.owner = _owner_of(job)
+        return layout
 
     def launch(self, member: run.Member) -> run.Launch:
         """Return the command that is attached to the container, which was made before."""
@@ -252,3 +254,12 @@ class ContainerRuntime(LocalRuntime):
         """Release what the runtime holds; jobs go on running."""
         await super().close()
         await self._api.close()
+
+
+def _owner_of(job: JobSpec) -> tuple[int, int] | None:
+    """Return the user and the group of a pod, if it says so and we may give them something."""
+    context = job.template.security_context or {}
+    user, group = context.get("runAsUser"), context.get("runAsGroup", 0)
+    if os.geteuid() != 0 or not (isinstance(user, int) and isinstance(group, int)):
+        return None
+    return user, group
