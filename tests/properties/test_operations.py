@@ -13,7 +13,26 @@ from tiphys.engine.state import Node
 from tiphys.messages import JobSpec, RetryRequested
 from tiphys.runtime.simulated import Outcome
 
-FAILED_ONCE = (186, 284, 514, 870, 1538, 1915, 3018, 5057, 5696, 6280, 6466, 6795, 6944, 9127, 9271)
+FAILED_ONCE = (
+    4514,
+    7231,
+    8123,
+    186,
+    284,
+    514,
+    870,
+    1538,
+    1915,
+    3018,
+    5057,
+    5696,
+    6280,
+    6466,
+    6795,
+    6944,
+    9127,
+    9271,
+)
 SEEDS = (*range(120), *FAILED_ONCE)
 MOST_RETRIES = 5
 

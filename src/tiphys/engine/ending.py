@@ -71,6 +71,14 @@ def end_within(run: Run, boundary: Node) -> None:
             kill(run, node, "Failed", boundary.message or FAIL_FAST)
 
 
+def end_attempts(run: Run, node: Node) -> None:
+    """End what was to go on of a Retry node that waited for its locks once more, after a retry."""
+    for key in node.frame.attempts if node.frame is not None else ():
+        attempt = run.node(key)
+        if not attempt.fulfilled:
+            kill(run, attempt, "Failed", node.message)
+
+
 def _within(run: Run, boundary: Node) -> list[Node]:
     """Return the nodes inside a Steps or DAG node, however deep; none of its hooks or followers."""
     inside = {boundary.id: boundary}

@@ -254,6 +254,8 @@ class Run:
                 ending.end_within(self, node)
             if self.state.daemons:
                 daemons.end_within(self, node.id)
+        elif node.kind == "Retry" and node.stage:
+            ending.end_attempts(self, node)
         elif node.kind == "Pod":
             containers.end(self, node, node.phase, node.message)
             cleanup.pod_over(self, node)
