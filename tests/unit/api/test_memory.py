@@ -30,6 +30,9 @@ _FULL = 40
 """Changes that the feed keeps: fewer than there are, so that it is as full before as after."""
 
 
+_EACH = 4
+
+
 async def until(holds: Callable[[], Awaitable[bool]]) -> None:
     async with asyncio.timeout(120):
         while not await holds():
@@ -58,30 +61,40 @@ def live() -> int:
     return sum(isinstance(one, RunLoop | Run) for one in gc.get_objects())
 
 
-def kept() -> tuple[Counter[str], int]:
-    """Return how many objects of ours there are of each type, and how much is in containers."""
+def kept() -> tuple[Counter[str], Counter[str], int]:
+    """Return how many objects of ours there are of each type, and what containers there are.
+
+    Those by their length, and of the large ones, as a registry would be, how much is in them.
+    """
     for one in gc.get_objects():
         if isinstance(one, functools._lru_cache_wrapper):  # each has a limit of its own
             one.cache_clear()
     gc.collect()
     gc.unfreeze()  # what the engine has set aside counts
     types: Counter[str] = Counter()
+    alike: Counter[str] = Counter()
     inside = 0
     for one in gc.get_objects():
         kind = type(one)
         if str(kind.__module__).startswith(("tiphys", "asyncio")):
             types[f"{kind.__module__}.{kind.__name__}"] += 1
         if kind in {dict, set, list, deque}:
-            inside += len(one)
-    return types, inside
+            alike[f"{kind.__name__} of {len(one)}"] += 1
+            inside += len(one) if len(one) >= MANY else 0
+    return types, alike, inside
 
 
-def growth(before: tuple[Counter[str], int]) -> dict[str, int]:
-    """Return what there is much more of than before."""
-    types, inside = kept()
+def growth(before: tuple[Counter[str], Counter[str], int]) -> dict[str, int]:
+    """Return what there is much more of than before.
+
+    The feed may hold some documents more, since it is not always as full: up to `_FULL` of them,
+    each with up to `_EACH` containers of one length.
+    """
+    types, alike, inside = kept()
     grown = {kind: count for kind, count in (types - before[0]).items() if count > SOME}
-    more = inside - before[1]
-    return grown | ({"in containers": more} if more >= MANY else {})
+    grown |= {kind: count for kind, count in (alike - before[1]).items() if count > _FULL * _EACH}
+    more = inside - before[2]
+    return grown | ({"in large containers": more} if more >= MANY else {})
 
 
 async def listen(place: Place, wanted: Wanted) -> None:
