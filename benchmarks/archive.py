@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlencode
@@ -17,6 +18,7 @@ from urllib.parse import urlencode
 import aiohttp
 
 from benchmarks.archived_rows import APART_SECONDS, BEGAN, COUNT, RARE, fill
+from benchmarks.clusters import cluster
 from benchmarks.measure import CommandError, Measured
 from benchmarks.serving import served
 from tiphys.ports_database import Database
@@ -84,26 +86,15 @@ def archive_costs(folder: Path) -> Iterator[Measured]:
 
 
 def _postgres(home: Path) -> Iterator[Measured]:
-    try:
-        from tests.postgres import Cluster, programs, why_not
-
+    with cluster() as server:
         from tiphys.store.postgres import PostgresDatabase
         from tiphys.store.postgres_address import parse_address
-    except ImportError as exc:
-        raise CommandError(str(exc)) from exc
-    programs_ = programs()
-    if programs_ is None or why_not():
-        raise CommandError(why_not())
-    home.mkdir()
-    server = Cluster(programs_, is_safe=True)
-    owner = Owner(home, "bench")
-    try:
+
+        home.mkdir()
         url = server.new()
-        database = PostgresDatabase(parse_address(url), home, owner)
-        yield from _costs("Postgres", home, database, ("--database", url), lambda: _settle(url))
-    finally:
-        owner.close()
-        server.close()
+        with closing(Owner(home, "bench")) as owner:
+            database = PostgresDatabase(parse_address(url), home, owner)
+            yield from _costs("Postgres", home, database, ("--database", url), lambda: _settle(url))
 
 
 def _settle(url: str) -> None:

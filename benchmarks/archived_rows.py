@@ -11,6 +11,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -64,7 +65,7 @@ async def fill(database: Database, count: int = COUNT) -> int:
         numbers = range(start, min(start + _BATCH, count + 1))
         past = [_workflow(number, dice) for number in numbers]
         size += sum(len(one.document) for one in past)
-        await database.write(lambda db, past=past: _enter(db, database, past))  # type: ignore[misc]
+        await database.write(partial(_enter, database=database, past=past))
     return size
 
 
@@ -131,7 +132,7 @@ def _document(metadata: JsonObject, phase: str, times: tuple[int, ...], nodes: i
     status: JsonObject = {
         **{"phase": phase, "startedAt": _time(times[1]), "finishedAt": _time(times[2])},
         **{"progress": f"{nodes}/{nodes}", "resourcesDuration": {"cpu": 12, "memory": 340}},
-        "nodes": {node["id"]: node for node in _nodes(metadata, phase, times, nodes)},  # type: ignore[misc]
+        "nodes": {str(node["id"]): node for node in _nodes(metadata, phase, times, nodes)},
         "conditions": [{"type": "PodRunning", "status": "False"}],
     }
     spec: JsonObject = {

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from benchmarks.measure import CommandError, Measured
+from benchmarks.clusters import cluster
+from benchmarks.measure import Measured
 from tiphys.errors import EngineBug
 from tiphys.messages import RunAdmitted, RunStarted
 from tiphys.model.ids import NodeId, RunId
@@ -49,21 +50,11 @@ def _measured(name: str, runs: int, spent: float, against: float | None = None) 
 
 
 def _postgres(folder: Path, owner: Owner) -> dict[int, float]:
-    try:
-        from tests.postgres import Cluster, programs, why_not
-
+    with cluster() as server:
         from tiphys.store.postgres import PostgresStore
         from tiphys.store.postgres_address import parse_address
-    except ImportError as exc:
-        raise CommandError(str(exc)) from exc
-    programs_ = programs()
-    if programs_ is None or why_not():
-        raise CommandError(why_not())
-    server = Cluster(programs_, is_safe=True)
-    try:
+
         return _rates(PostgresStore(parse_address(server.new()), folder, owner))
-    finally:
-        server.close()
 
 
 def _rates(store: SqlStore) -> dict[int, float]:

@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 import pytest
-from tests.contract.container_engine import containers_of_test, need_engine
 from tests.contract.store_servers import ACCESS, SECRET, rclone
-from tests.contract.test_runtimes import WHY_NO_SANDBOX, ContainerWorld, RealWorld, left_over
+from tests.contract.worlds import RUNTIMES, real_world
 
 from tiphys.artifacts.credentials import Credentials
 from tiphys.artifacts.registry import Drivers
 from tiphys.model.artifacts import Artifact, LocalArtifact, S3Artifact
 from tiphys.model.meta import SecretKeySelector
-from tiphys.runtime.process import ProcessRuntime
-from tiphys.runtime.sandbox import SandboxRuntime
 from tiphys.testing.links_contract import LinksContract, Store, place_in
 
 
-@pytest.fixture(params=["process", "sandbox", "podman", "docker"])
+@pytest.fixture(params=RUNTIMES)
 def world(request, tmp_path):
-    if request.param == "sandbox" and WHY_NO_SANDBOX is not None:
-        pytest.skip(WHY_NO_SANDBOX)
-    if request.param in {"podman", "docker"}:
-        found = need_engine(request.param)
-        yield ContainerWorld(tmp_path, found)
-        assert not containers_of_test(tmp_path, found)
-    else:
-        yield RealWorld(SandboxRuntime if request.param == "sandbox" else ProcessRuntime, tmp_path)
-    assert not left_over(tmp_path)
+    yield from real_world(request.param, tmp_path)
 
 
 class TestLocal(LinksContract):

@@ -9,8 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 
 import pytest
-from tests.contract.container_engine import containers_of_test, need_engine
-from tests.contract.test_runtimes import WHY_NO_SANDBOX, ContainerWorld, RealWorld, left_over
+from tests.contract.worlds import RUNTIMES, real_world
 
 from tiphys.executor.volumes import Places
 from tiphys.model.arguments import Inputs
@@ -27,17 +26,9 @@ pytestmark = pytest.mark.anyio
 VOLUME = {"name": "c", "persistentVolumeClaim": {"claimName": "wf-shared"}}
 
 
-@pytest.fixture(params=["process", "sandbox", "podman", "docker"])
+@pytest.fixture(params=RUNTIMES)
 def world(request, tmp_path):
-    if request.param == "sandbox" and WHY_NO_SANDBOX is not None:
-        pytest.skip(WHY_NO_SANDBOX)
-    if request.param in {"podman", "docker"}:
-        found = need_engine(request.param)
-        yield ContainerWorld(tmp_path, found)
-        assert not containers_of_test(tmp_path, found)
-    else:
-        yield RealWorld(SandboxRuntime if request.param == "sandbox" else ProcessRuntime, tmp_path)
-    assert not left_over(tmp_path)
+    yield from real_world(request.param, tmp_path)
 
 
 class Shared:

@@ -6,12 +6,16 @@ import platform
 import sys
 from collections.abc import Mapping
 from pathlib import PurePath
+from typing import TYPE_CHECKING
 
 import click
 
 import tiphys
 from tiphys.cli.kinds import OneOf
 from tiphys.cli.options import stacked
+
+if TYPE_CHECKING:
+    from tiphys.model.base import Json, JsonObject
 
 _ARGO = "v4.1.2"
 
@@ -53,12 +57,12 @@ def own_fields(short: bool) -> dict[str, str]:
     return fields
 
 
-def documents(output: str, **sides: Mapping[str, object]) -> str:
+def documents(output: str, **sides: Mapping[str, Json]) -> str:
     """Return the versions of each side as JSON or YAML."""
     from tiphys.cli.render.output import to_json, to_yaml
 
-    found = {name: dict(fields) for name, fields in sides.items()}
-    return to_json(found) if output == "json" else to_yaml(found)  # type: ignore[arg-type]
+    found: JsonObject = {name: dict(fields) for name, fields in sides.items()}
+    return to_json(found) if output == "json" else to_yaml(found)
 
 
 def _is_argo() -> bool:
